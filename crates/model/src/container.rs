@@ -1,0 +1,295 @@
+//! What was asked of a container, and how far it has come.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::Id;
+use crate::image::ImageConfig;
+
+/// Everything a create request asked for, with the client's defaults left out.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the client's own"
+)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ContainerSpec {
+    /// The image.
+    pub image: ImageRef,
+    /// Arguments; `None` means the image's CMD.
+    pub command: Option<Vec<String>>,
+    /// Entry point; `None` means the image's.
+    pub entrypoint: Option<Vec<String>>,
+    /// Environment beside the image's.
+    pub env: BTreeMap<String, String>,
+    /// Podman labels. They live in the record: CRI labels end at 4,096 bytes.
+    pub labels: BTreeMap<String, String>,
+    /// Annotations, given to the runtime as they are.
+    pub annotations: BTreeMap<String, String>,
+    /// Working directory; `None` means the image's, else `/`.
+    pub work_dir: Option<String>,
+    /// `user[:group]`; `None` means the image's.
+    pub user: Option<String>,
+    /// Supplementary groups by name or number.
+    pub groups: Vec<String>,
+    /// With a terminal.
+    pub terminal: bool,
+    /// Standard input is kept open.
+    pub stdin: bool,
+    /// Host name; `None` means the first twelve digits of the id (or the pod's).
+    pub hostname: Option<String>,
+    /// Bind and tmpfs mounts.
+    pub mounts: Vec<Mount>,
+    /// How a standalone container is connected; in a pod the pod's network counts.
+    pub network: Network,
+    /// DNS settings; empty lists mean the host's.
+    pub dns: Dns,
+    /// `--add-host` entries, `name:address`.
+    pub hosts: Vec<String>,
+    /// Capabilities beside Podman's defaults.
+    pub cap_add: Vec<String>,
+    /// Capabilities taken away.
+    pub cap_drop: Vec<String>,
+    /// Privileged.
+    pub privileged: bool,
+    /// Read-only root file system.
+    pub read_only: bool,
+    /// With `read_only`: tmpfs on /dev/shm, /tmp, /run and /var/tmp, as Podman mounts them.
+    pub read_write_tmpfs: bool,
+    /// No new privileges, exactly as asked.
+    pub no_new_privileges: bool,
+    /// Seccomp off (`seccomp=unconfined`).
+    pub seccomp_unconfined: bool,
+    /// Limits.
+    pub resources: Resources,
+    /// Signal for stop; `None` means the image's, else SIGTERM.
+    pub stop_signal: Option<i32>,
+    /// Seconds between the stop signal and SIGKILL; `None` means Podman's 10.
+    pub stop_timeout: Option<u32>,
+    /// `--rm`.
+    pub remove: bool,
+    /// What happens when it exits.
+    pub restart: RestartPolicy,
+    /// CRI runtime handler asked for by name.
+    pub handler: Option<String>,
+    /// The client's command line, shown by inspect.
+    pub create_command: Vec<String>,
+    /// Which face created it: a few shown values differ.
+    pub face: Face,
+}
+
+/// Podman's stop timeout where none was asked for, in seconds.
+pub const DEFAULT_STOP_TIMEOUT_SECS: u32 = 10;
+
+/// The API face a container was created through.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Face {
+    /// `/libpod/…`.
+    #[default]
+    Libpod,
+    /// The Docker-compatible API.
+    Compat,
+}
+
+/// An image as asked for and as found at create.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ImageRef {
+    /// As the client wrote it.
+    pub asked: String,
+    /// The full name shown by Podman (`docker.io/library/busybox:latest`), or the id.
+    pub name: String,
+    /// The image id, 64 hex digits without `sha256:`.
+    pub id: String,
+    /// A repository digest (`name@sha256:…`) where the runtime gave one.
+    pub digest: Option<String>,
+    /// The image's configuration at create: what it says later does not change the container.
+    pub config: ImageConfig,
+}
+
+/// A mount of a container.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Mount {
+    /// Bind or tmpfs.
+    pub kind: MountKind,
+    /// Host path of a bind mount; empty for tmpfs.
+    pub source: String,
+    /// Absolute path in the container.
+    pub destination: String,
+    /// Not writable.
+    pub read_only: bool,
+    /// `private`, `rprivate`, `slave`, `rslave`, `shared`, `rshared`; `None` means rprivate.
+    pub propagation: Option<String>,
+    /// Relabel for `SELinux` (`z`, `Z`).
+    pub relabel: bool,
+    /// Options as asked, for inspect and for tmpfs (`size=…`, `mode=…`).
+    pub options: Vec<String>,
+}
+
+/// The kinds of mounts that are carried out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum MountKind {
+    /// A folder or file of the host.
+    #[default]
+    Bind,
+    /// Memory. CRI has no such mount: see the engine's host side for the way.
+    Tmpfs,
+}
+
+/// How a container or pod is connected.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Network {
+    /// The runtime's CNI network, shown as `podman` (bridge).
+    #[default]
+    Default,
+    /// The host's (CRI `NamespaceMode` NODE).
+    Host,
+}
+
+/// DNS settings.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Dns {
+    /// Server addresses.
+    pub servers: Vec<String>,
+    /// Search domains.
+    pub searches: Vec<String>,
+    /// Resolver options.
+    pub options: Vec<String>,
+}
+
+/// Limits; `None` is no limit.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Resources {
+    /// Microseconds of CPU time per period.
+    pub cpu_quota_us: Option<i64>,
+    /// Period in microseconds.
+    pub cpu_period_us: Option<u64>,
+    /// Relative weight (cgroup v1 scale).
+    pub cpu_shares: Option<u64>,
+    /// CPUs allowed, `0-1,3`.
+    pub cpuset_cpus: Option<String>,
+    /// Memory nodes allowed.
+    pub cpuset_mems: Option<String>,
+    /// Bytes of memory.
+    pub memory_bytes: Option<i64>,
+    /// Bytes of memory and swap together.
+    pub memory_swap_bytes: Option<i64>,
+    /// Soft memory limit in bytes.
+    pub memory_reservation_bytes: Option<i64>,
+    /// Processes.
+    pub pids: Option<i64>,
+    /// OOM score adjustment.
+    pub oom_score_adj: Option<i64>,
+}
+
+/// What happens when a container exits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RestartPolicy {
+    /// Nothing.
+    #[default]
+    No,
+    /// Started again, after a restart of the daemon too.
+    Always,
+    /// The same, unless a user stopped it.
+    UnlessStopped,
+    /// Started again after a non-zero exit, at most `max` times in a row (0: no bound).
+    OnFailure {
+        /// The bound; 0 is none.
+        max: u32,
+    },
+}
+
+impl RestartPolicy {
+    /// Podman's word for it; "" where none was asked for is the caller's choice.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::No => "no",
+            Self::Always => "always",
+            Self::UnlessStopped => "unless-stopped",
+            Self::OnFailure { .. } => "on-failure",
+        }
+    }
+}
+
+/// A container as stored: what was asked, and how far it has come.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ContainerRecord {
+    /// Ours for life.
+    pub id: Id,
+    /// Unique among containers and pods.
+    pub name: String,
+    /// The sandbox it lives in: its pod, or the hidden one of a standalone container.
+    pub sandbox: Id,
+    /// When it was created.
+    pub created_at: Timestamp,
+    /// What was asked.
+    pub spec: ContainerSpec,
+    /// How far it has come.
+    pub progress: Progress,
+}
+
+/// What is wanted of a container, and its attempts at the runtime.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Progress {
+    /// What the user wants.
+    pub wanted: Wanted,
+    /// The highest attempt number ever used; never reused.
+    pub last_attempt: u32,
+    /// The attempt whose state is the container's.
+    pub current: Option<Attempt>,
+    /// An attempt being made: intended, or created and not yet known to run.
+    pub next: Option<Attempt>,
+    /// The end of the last run that was seen, kept when its CRI object is gone.
+    pub last_run: Option<Run>,
+    /// Restarts by policy since the last start by a user.
+    pub restarts: u32,
+    /// Why the last start failed, shown by inspect.
+    pub error: Option<String>,
+    /// A removal is under way: the tombstone until the runtime confirms.
+    pub removing: bool,
+}
+
+/// What a user last asked a container to be.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Wanted {
+    /// Created and never started.
+    #[default]
+    Created,
+    /// Started.
+    Running,
+    /// Stopped or killed by a user: no policy starts it again.
+    Stopped,
+}
+
+/// One CRI container.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attempt {
+    /// CRI `ContainerMetadata.attempt`.
+    pub number: u32,
+    /// Its id at the runtime, once `CreateContainer` has answered.
+    pub cri_id: Option<String>,
+    /// The CRI sandbox it lives in, once known.
+    pub sandbox_cri_id: Option<String>,
+}
+
+/// A run that has ended, or has been seen to start.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Run {
+    /// The attempt.
+    pub attempt: u32,
+    /// Start; `None` where it never started.
+    pub started_at: Option<Timestamp>,
+    /// End; `None` while it runs.
+    pub finished_at: Option<Timestamp>,
+    /// Exit code as the runtime gave it.
+    pub exit_code: i32,
+    /// The runtime said `OOMKilled`.
+    pub oom_killed: bool,
+}

@@ -1,0 +1,234 @@
+//! What can go wrong, in Podman's words.
+//!
+//! A variant is a cause with its data; its `Display` is the whole message as Podman words it
+//! (recorded answers), and [`Error::cause`] the innermost part of it. The HTTP status belongs to
+//! the `http` module of the program alone.
+
+use crate::Id;
+
+/// The kinds of objects that a name can be looked up among.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A container.
+    Container,
+    /// A pod.
+    Pod,
+    /// An image.
+    Image,
+    /// A named volume.
+    Volume,
+    /// A network.
+    Network,
+}
+
+impl Kind {
+    /// Podman's cause for an object of this kind that does not exist.
+    pub fn unknown(self) -> &'static str {
+        match self {
+            Self::Container => "no such container",
+            Self::Pod => "no such pod",
+            Self::Image => "image not known",
+            Self::Volume => "no such volume",
+            Self::Network => "network not found",
+        }
+    }
+}
+
+/// The engine's error: what an operation could not do, and why.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum Error {
+    /// Nothing of that name or id. `message` is the whole text, which differs by operation.
+    #[error("{message}")]
+    NotFound {
+        /// What was looked for.
+        kind: Kind,
+        /// The whole message, its cause included.
+        message: String,
+    },
+    /// A short id or name that fits several objects.
+    #[error("{0}")]
+    Ambiguous(String),
+    /// The name belongs to another object. `message` is the whole text.
+    #[error("{message}")]
+    NameInUse {
+        /// What the name belongs to.
+        kind: Kind,
+        /// The whole message, its cause included.
+        message: String,
+    },
+    /// The object is in a state that does not allow the operation, answered as 500 by Podman.
+    #[error("{0}: container state improper")]
+    WrongState(String),
+    /// The same for operations that Podman answers with 409 (kill).
+    #[error("{0}: container state improper")]
+    WrongStateConflict(String),
+    /// A conflict with what exists (409), the whole text given.
+    #[error("{message}")]
+    Conflict {
+        /// The whole message.
+        message: String,
+        /// Its innermost part.
+        cause: String,
+    },
+    /// A value that cannot be meant.
+    #[error("{0}: invalid argument")]
+    InvalidArgument(String),
+    /// Text as Podman gives it, answered as 500.
+    #[error("{0}")]
+    Plain(String),
+    /// JSON that cannot be read (a body, a query value), answered as 500; on events 400.
+    #[error("{context}: {cause}")]
+    Malformed {
+        /// What Podman was reading: `decode()`, `failed to decode filter parameters for …`.
+        context: String,
+        /// Go's text.
+        cause: String,
+    },
+    /// A request that Podman refuses with 400.
+    #[error("{0}")]
+    BadRequest(String),
+    /// A field or an operation that is not carried out here, by name and with the reason.
+    #[error("{what} is not supported: {why}")]
+    Unsupported {
+        /// The field as the client spells it, or the operation.
+        what: String,
+        /// Why not, in one sentence.
+        why: String,
+    },
+    /// The object belongs to somebody else (a kubelet, crictl).
+    #[error(
+        "{kind} {name} was not made by this daemon and is not changed by it; --manage-foreign allows it"
+    )]
+    Foreign {
+        /// "container" or "pod".
+        kind: &'static str,
+        /// How the request named it.
+        name: String,
+    },
+    /// The command of a container is missing in its root file system (exit code 127).
+    #[error("{0}")]
+    CommandNotFound(String),
+    /// The command of a container cannot be executed (exit code 126).
+    #[error("{0}")]
+    CommandNotExecutable(String),
+    /// The runtime does not answer.
+    #[error("the container runtime at {endpoint} cannot be reached: {message}")]
+    RuntimeUnavailable {
+        /// Its socket.
+        endpoint: String,
+        /// What was tried and what came back.
+        message: String,
+    },
+    /// The runtime knows no such object; the engine turns this into what it means there.
+    #[error("{call}: {message}")]
+    RuntimeNotFound {
+        /// The CRI call.
+        call: &'static str,
+        /// The runtime's own text.
+        message: String,
+    },
+    /// The runtime refused a call.
+    #[error("{call}: {message}")]
+    Runtime {
+        /// The CRI call.
+        call: &'static str,
+        /// The runtime's own text.
+        message: String,
+    },
+    /// The runtime did not answer in time.
+    #[error("{call}: no answer from the runtime within {after_secs} s")]
+    Timeout {
+        /// The CRI call.
+        call: &'static str,
+        /// Its deadline in seconds.
+        after_secs: u64,
+    },
+    /// Something here broke: the store, a file.
+    #[error("{0}")]
+    Internal(String),
+    /// Pod operations that went wrong for some containers: Podman's report, answered as 409.
+    #[error("{}", .errors.join(", "))]
+    PodErrors {
+        /// The pod.
+        id: Id,
+        /// One text for each container that failed.
+        errors: Vec<String>,
+    },
+}
+
+impl Error {
+    /// `no container with name or ID "x" found: no such container` and its sisters.
+    pub fn not_found(kind: Kind, name: &str) -> Self {
+        let message = match kind {
+            Kind::Container => {
+                format!("no container with name or ID \"{name}\" found: no such container")
+            }
+            Kind::Pod => format!("no pod with name or ID {name} found: no such pod"),
+            Kind::Image => format!("failed to find image {name}: {name}: image not known"),
+            Kind::Volume => format!("no volume with name \"{name}\" found: no such volume"),
+            Kind::Network => {
+                format!("unable to find network with name or ID {name}: network not found")
+            }
+        };
+        Self::NotFound { kind, message }
+    }
+
+    /// A refusal of a field by name.
+    pub fn unsupported(what: impl Into<String>, why: impl Into<String>) -> Self {
+        Self::Unsupported {
+            what: what.into(),
+            why: why.into(),
+        }
+    }
+
+    /// JSON that cannot be read, with what Podman was reading.
+    pub fn malformed(context: impl Into<String>, cause: impl Into<String>) -> Self {
+        Self::Malformed {
+            context: context.into(),
+            cause: cause.into(),
+        }
+    }
+
+    /// An internal error from whatever failed.
+    pub fn internal(error: impl std::fmt::Display) -> Self {
+        Self::Internal(error.to_string())
+    }
+
+    /// The innermost part of the message, Podman's `cause`.
+    pub fn cause(&self) -> String {
+        match self {
+            Self::NotFound { kind, message } => match message.ends_with(kind.unknown()) {
+                true => kind.unknown().to_owned(),
+                false => message.clone(),
+            },
+            Self::NameInUse { kind, .. } => match kind {
+                Kind::Pod => "pod already exists".to_owned(),
+                Kind::Volume => "volume already exists".to_owned(),
+                Kind::Container | Kind::Image | Kind::Network => {
+                    "that name is already in use".to_owned()
+                }
+            },
+            Self::WrongState(_) | Self::WrongStateConflict(_) => {
+                "container state improper".to_owned()
+            }
+            Self::Conflict { cause, .. } | Self::Malformed { cause, .. } => cause.clone(),
+            Self::InvalidArgument(_) => "invalid argument".to_owned(),
+            Self::Unsupported { why, .. } => why.clone(),
+            Self::Runtime { message, .. } | Self::RuntimeNotFound { message, .. } => {
+                message.clone()
+            }
+            // Podman's own words stand last, after the OCI runtime's
+            Self::CommandNotFound(text) | Self::CommandNotExecutable(text) => {
+                text.rsplit(": ").next().unwrap_or(text).to_owned()
+            }
+            Self::Ambiguous(_)
+            | Self::Plain(_)
+            | Self::BadRequest(_)
+            | Self::Foreign { .. }
+            | Self::RuntimeUnavailable { .. }
+            | Self::Timeout { .. }
+            | Self::Internal(_)
+            | Self::PodErrors { .. } => self.to_string(),
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! Podman's events as stored.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// One event.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Event {
+    /// When.
+    pub time: Timestamp,
+    /// What kind of object.
+    pub kind: EventKind,
+    /// What happened: Podman's word (`create`, `start`, `died`, …).
+    pub action: Action,
+    /// The object's id (a volume's name).
+    pub id: String,
+    /// The object's name.
+    pub name: String,
+    /// The image's name, for containers.
+    pub image: String,
+    /// The pod's id, for containers in one.
+    pub pod: String,
+    /// For `died`.
+    pub exit_code: Option<i32>,
+    /// Podman labels of the object.
+    pub labels: BTreeMap<String, String>,
+}
+
+/// What an event is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum EventKind {
+    /// A container.
+    Container,
+    /// A pod.
+    Pod,
+    /// An image.
+    Image,
+    /// A volume.
+    Volume,
+    /// The daemon itself.
+    System,
+}
+
+impl EventKind {
+    /// The word on the wire.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Container => "container",
+            Self::Pod => "pod",
+            Self::Image => "image",
+            Self::Volume => "volume",
+            Self::System => "system",
+        }
+    }
+}
+
+/// What happened, libpod's words; the compat face renames some.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Action {
+    /// Created.
+    Create,
+    /// Made at the runtime, not yet started.
+    Init,
+    /// Started.
+    Start,
+    /// Stop was asked for and has happened.
+    Stop,
+    /// A signal was sent.
+    Kill,
+    /// It exited.
+    Died,
+    /// Its resources at the runtime are gone after an exit.
+    Cleanup,
+    /// Restarted by a user.
+    Restart,
+    /// Removed.
+    Remove,
+    /// An image was pulled.
+    Pull,
+    /// A pull failed.
+    PullError,
+    /// The daemon read its state again.
+    Refresh,
+}
+
+impl Action {
+    /// libpod's word.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::Init => "init",
+            Self::Start => "start",
+            Self::Stop => "stop",
+            Self::Kill => "kill",
+            Self::Died => "died",
+            Self::Cleanup => "cleanup",
+            Self::Restart => "restart",
+            Self::Remove => "remove",
+            Self::Pull => "pull",
+            Self::PullError => "pull-error",
+            Self::Refresh => "refresh",
+        }
+    }
+}

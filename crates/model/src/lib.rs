@@ -1,0 +1,22 @@
+//! What was asked, in its versioned stored form, and the engine's words.
+//!
+//! This crate holds plain data: no IO, no clock, no CRI and no HTTP. Everything the store writes
+//! and everything that travels in an annotation of a CRI object is defined here, so that a change
+//! of a stored form is a change of this crate and of nothing else.
+
+pub mod container;
+pub mod error;
+pub mod event;
+pub mod id;
+pub mod image;
+pub mod observed;
+pub mod order;
+pub mod pod;
+pub mod record;
+pub mod reference;
+pub mod request;
+pub mod view;
+pub mod volume;
+
+pub use error::Error;
+pub use id::Id;

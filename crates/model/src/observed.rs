@@ -1,0 +1,289 @@
+//! What a runtime says: the engine's form of CRI's answers, without a CRI type.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use jiff::Timestamp;
+
+use crate::Id;
+
+/// Which runtime answers; some behave differently (measured).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RuntimeKind {
+    /// CRI-O.
+    CriO,
+    /// containerd.
+    Containerd,
+    /// Another one.
+    #[default]
+    Other,
+}
+
+/// Facts of a runtime that hold for its life (CRI Version, Status, `RuntimeConfig`).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RuntimeFacts {
+    /// Which it is.
+    pub kind: RuntimeKind,
+    /// Its name, as it gives it.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// Its socket.
+    pub endpoint: String,
+    /// `systemd` or `cgroupfs`; empty where it cannot be known.
+    pub cgroup_manager: String,
+    /// Runtime handlers by name; empty where the runtime lists none.
+    pub handlers: Vec<String>,
+    /// Storage driver or snapshotter, where known.
+    pub storage_driver: String,
+    /// Where images and layers lie, where known.
+    pub storage_root: PathBuf,
+    /// Where running state lies, where known.
+    pub run_root: PathBuf,
+    /// The host has unified cgroups (v2): the runtime takes `LinuxContainerResources.unified` (runc
+    /// refuses it on v1 and hybrid).
+    pub unified_cgroups: bool,
+}
+
+/// The owner and record an object of ours carries in its annotations.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mark {
+    /// The store that made it.
+    pub owner: String,
+    /// The Podman id it stands for (container, or sandbox record).
+    pub id: Id,
+    /// Its record, still encoded; see [`crate::record`].
+    pub record: String,
+}
+
+/// One answer of `ListPodSandbox` and one of `ListContainers`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Listing {
+    /// Every sandbox.
+    pub sandboxes: Vec<SandboxListed>,
+    /// Every container.
+    pub containers: Vec<ContainerListed>,
+}
+
+/// A sandbox in a list.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SandboxListed {
+    /// CRI id.
+    pub cri_id: String,
+    /// CRI `PodSandboxMetadata`.
+    pub name: String,
+    /// Namespace.
+    pub namespace: String,
+    /// Uid.
+    pub uid: String,
+    /// Attempt.
+    pub attempt: u32,
+    /// `SANDBOX_READY`.
+    pub ready: bool,
+    /// When it was made.
+    pub created_at: Option<Timestamp>,
+    /// CRI labels.
+    pub labels: BTreeMap<String, String>,
+    /// Annotations but our record.
+    pub annotations: BTreeMap<String, String>,
+    /// Runtime handler, "" where the runtime does not say (CRI-O, measured).
+    pub handler: String,
+    /// Set when it is ours, or another daemon's of our kind.
+    pub mark: Option<Mark>,
+}
+
+/// A container in a list.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ContainerListed {
+    /// CRI id.
+    pub cri_id: String,
+    /// CRI id of its sandbox.
+    pub sandbox_cri_id: String,
+    /// CRI `ContainerMetadata.name`.
+    pub name: String,
+    /// Attempt.
+    pub attempt: u32,
+    /// State.
+    pub state: CriState,
+    /// When it was made.
+    pub created_at: Option<Timestamp>,
+    /// The image as asked for.
+    pub image: String,
+    /// Image id or digest, as the runtime gives it.
+    pub image_ref: String,
+    /// CRI labels.
+    pub labels: BTreeMap<String, String>,
+    /// Annotations but our record.
+    pub annotations: BTreeMap<String, String>,
+    /// Set when it is ours, or another daemon's of our kind.
+    pub mark: Option<Mark>,
+}
+
+/// CRI `ContainerState`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CriState {
+    /// `CONTAINER_CREATED`.
+    Created,
+    /// `CONTAINER_RUNNING`.
+    Running,
+    /// `CONTAINER_EXITED`.
+    Exited,
+    /// `CONTAINER_UNKNOWN`.
+    #[default]
+    Unknown,
+}
+
+/// `ContainerStatus`, verbose where the runtime gives more.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ContainerStatus {
+    /// CRI id.
+    pub cri_id: String,
+    /// CRI `ContainerMetadata.name`.
+    pub name: String,
+    /// Attempt.
+    pub attempt: u32,
+    /// State.
+    pub state: CriState,
+    /// When it was made.
+    pub created_at: Option<Timestamp>,
+    /// When it started.
+    pub started_at: Option<Timestamp>,
+    /// When it ended.
+    pub finished_at: Option<Timestamp>,
+    /// Exit code.
+    pub exit_code: i32,
+    /// `Completed`, `Error`, `OOMKilled`, `StartError`, …
+    pub reason: String,
+    /// The runtime's text.
+    pub message: String,
+    /// Image as asked for.
+    pub image: String,
+    /// Image id or digest, as the runtime gives it.
+    pub image_ref: String,
+    /// Host path of its log.
+    pub log_path: String,
+    /// CRI labels.
+    pub labels: BTreeMap<String, String>,
+    /// Annotations but our record.
+    pub annotations: BTreeMap<String, String>,
+    /// Mounts asked for.
+    pub mounts: Vec<MountObserved>,
+    /// Set when it is ours, or another daemon's of our kind.
+    pub mark: Option<Mark>,
+    /// What only verbose info has.
+    pub verbose: ContainerVerbose,
+}
+
+/// A mount of a container as the runtime reports it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MountObserved {
+    /// Path in the container.
+    pub destination: String,
+    /// Host path.
+    pub source: String,
+    /// Not writable.
+    pub read_only: bool,
+}
+
+/// The verbose part of `ContainerStatus`; empty where the runtime gives none (a VM sandbox, another
+/// runtime).
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ContainerVerbose {
+    /// Process id on this host.
+    pub pid: Option<i32>,
+    /// Effective arguments.
+    pub args: Vec<String>,
+    /// Effective environment.
+    pub env: Vec<String>,
+    /// Effective working directory.
+    pub cwd: String,
+    /// Host name.
+    pub hostname: String,
+    /// Bounding capabilities.
+    pub bounding_caps: Vec<String>,
+    /// Effective capabilities.
+    pub effective_caps: Vec<String>,
+    /// `ociVersion` of the runtime's spec.
+    pub oci_version: String,
+    /// Cgroup path.
+    pub cgroup_path: String,
+    /// Its layer.
+    pub layer: Option<Layer>,
+}
+
+/// Where a container's writable layer lies.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Layer {
+    /// `overlay`, `overlayfs`, …
+    pub driver: String,
+    /// The writable folder.
+    pub upper: PathBuf,
+    /// overlay's work folder, where known.
+    pub work: Option<PathBuf>,
+    /// Read-only folders, topmost first, where known.
+    pub lower: Vec<PathBuf>,
+    /// The mounted tree, where the runtime mounts it at `CreateContainer` (CRI-O).
+    pub merged: Option<PathBuf>,
+}
+
+/// `PodSandboxStatus`, verbose where the runtime gives more.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SandboxStatus {
+    /// CRI id.
+    pub cri_id: String,
+    /// CRI name.
+    pub name: String,
+    /// `SANDBOX_READY`.
+    pub ready: bool,
+    /// When it was made.
+    pub created_at: Option<Timestamp>,
+    /// Its addresses, first the primary; empty on the host's network.
+    pub addresses: Vec<String>,
+    /// CRI labels.
+    pub labels: BTreeMap<String, String>,
+    /// Annotations but our record.
+    pub annotations: BTreeMap<String, String>,
+    /// On the host's network.
+    pub host_network: bool,
+    /// Its pause process on this host, where it has one.
+    pub pid: Option<i32>,
+    /// Its network namespace, where known.
+    pub netns: Option<String>,
+    /// Address details where the runtime gives its CNI result: prefix length, gateway, MAC.
+    pub link: Option<Link>,
+}
+
+/// A sandbox's link to its network, from the CNI result.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Link {
+    /// Length of the address's prefix.
+    pub prefix_len: u8,
+    /// Gateway.
+    pub gateway: String,
+    /// MAC address.
+    pub mac: String,
+}
+
+/// Something a runtime says has happened (GetContainerEvents): a hint.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hint {
+    /// CRI id of the container or sandbox.
+    pub cri_id: String,
+    /// What.
+    pub kind: HintKind,
+    /// When, as the runtime says.
+    pub at: Option<Timestamp>,
+}
+
+/// CRI `ContainerEventType`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HintKind {
+    /// Created.
+    Created,
+    /// Started.
+    Started,
+    /// Stopped.
+    Stopped,
+    /// Deleted.
+    Deleted,
+}

@@ -1,0 +1,76 @@
+//! What the engine orders from a runtime: complete, so that making the CRI message of it is a
+//! pure function.
+
+use std::path::PathBuf;
+
+use crate::container::ContainerRecord;
+use crate::observed::{RuntimeFacts, RuntimeKind};
+use crate::pod::SandboxRecord;
+
+/// A sandbox to be run.
+#[derive(Clone, Debug)]
+pub struct SandboxOrder<'a> {
+    /// The store's uuid, for the mark.
+    pub owner: &'a str,
+    /// The sandbox.
+    pub record: &'a SandboxRecord,
+    /// Attempt number, already stored.
+    pub attempt: u32,
+    /// Host name of its UTS namespace.
+    pub hostname: String,
+    /// Folder of its containers' logs (CRI `log_directory`).
+    pub log_directory: PathBuf,
+    /// Cgroup parent, "" for the runtime's own choice.
+    pub cgroup_parent: String,
+    /// Some container of it is privileged.
+    pub privileged: bool,
+    /// DNS settings in effect.
+    pub dns: crate::container::Dns,
+    /// Runtime handler in effect, "" for the runtime's default.
+    pub handler: String,
+    /// Whether pid namespaces are per container (CONTAINER), as Podman's are.
+    pub runtime: &'a RuntimeFacts,
+}
+
+/// A container to be created.
+#[derive(Clone, Debug)]
+pub struct ContainerOrder<'a> {
+    /// The store's uuid, for the mark.
+    pub owner: &'a str,
+    /// The container.
+    pub record: &'a ContainerRecord,
+    /// Its sandbox.
+    pub sandbox: &'a SandboxRecord,
+    /// The attempt of the sandbox, for the sandbox's own configuration, which CRI wants again.
+    pub sandbox_order: &'a SandboxOrder<'a>,
+    /// CRI id of the sandbox.
+    pub sandbox_cri_id: &'a str,
+    /// Attempt number, already stored.
+    pub attempt: u32,
+    /// Files made here and mounted into it.
+    pub files: Vec<FileMount>,
+    /// Log path below the sandbox's log folder.
+    pub log_path: String,
+    /// Host name it sees.
+    pub hostname: String,
+}
+
+/// A file or folder made here and bind-mounted into a container.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileMount {
+    /// Host path.
+    pub source: PathBuf,
+    /// Path in the container.
+    pub destination: String,
+    /// Not writable.
+    pub read_only: bool,
+}
+
+/// Whether a runtime's containers get the stop signal that was asked for from `StopContainer`
+/// (measured: containerd ignores `ContainerConfig.stop_signal`; all honour the image's).
+pub fn honours_stop_signal(kind: RuntimeKind) -> bool {
+    match kind {
+        RuntimeKind::CriO => true,
+        RuntimeKind::Containerd | RuntimeKind::Other => false,
+    }
+}

@@ -1,0 +1,117 @@
+//! Sandboxes as stored: pods, and the hidden ones of standalone containers.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::Id;
+use crate::container::{Dns, Network};
+
+/// A sandbox as stored.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SandboxRecord {
+    /// The pod's id, or that of the hidden sandbox.
+    pub id: Id,
+    /// Whose it is.
+    pub role: Role,
+    /// The pod's name; for a hidden one its container's at create.
+    pub name: String,
+    /// When it was created.
+    pub created_at: Timestamp,
+    /// What was asked.
+    pub spec: PodSpec,
+    /// How far it has come.
+    pub progress: SandboxProgress,
+}
+
+/// Whose sandbox it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Role {
+    /// A pod.
+    Pod {
+        /// The id shown for its infra container; `None` for a pod made without infra.
+        infra: Option<Id>,
+    },
+    /// The hidden sandbox of a standalone container.
+    Hidden,
+}
+
+/// What a pod create request asked for.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct PodSpec {
+    /// Podman labels.
+    pub labels: BTreeMap<String, String>,
+    /// Annotations for the sandbox.
+    pub annotations: BTreeMap<String, String>,
+    /// Host name; `None` means the pod's name (or the container's short id).
+    pub hostname: Option<String>,
+    /// How it is connected.
+    pub network: Network,
+    /// DNS settings.
+    pub dns: Dns,
+    /// `--add-host` entries.
+    pub hosts: Vec<String>,
+    /// `continue` or `stop`.
+    pub exit_policy: ExitPolicy,
+    /// Privileged containers may live in it.
+    pub privileged: bool,
+    /// Namespaces shared among its containers, Podman's words (`ipc`, `net`, `uts`, `pid`).
+    pub shared_namespaces: Vec<String>,
+    /// CRI runtime handler.
+    pub handler: Option<String>,
+    /// Restart policy given to its containers where they name none.
+    pub restart: Option<crate::container::RestartPolicy>,
+    /// The client's command line, shown by inspect.
+    pub create_command: Vec<String>,
+}
+
+/// What a pod does when its last container exits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ExitPolicy {
+    /// It goes on.
+    #[default]
+    Continue,
+    /// It stops.
+    Stop,
+}
+
+impl ExitPolicy {
+    /// Podman's word.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Continue => "continue",
+            Self::Stop => "stop",
+        }
+    }
+}
+
+/// Attempts of a sandbox at the runtime.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SandboxProgress {
+    /// The highest attempt number ever used; never reused (CRI-O answers the old id otherwise).
+    pub last_attempt: u32,
+    /// The sandbox that counts.
+    pub current: Option<SandboxAttempt>,
+    /// One being made.
+    pub next: Option<SandboxAttempt>,
+    /// A user wants the pod's infra to be up.
+    pub up: bool,
+    /// When the current sandbox was made.
+    pub up_at: Option<Timestamp>,
+    /// When it was last stopped here.
+    pub down_at: Option<Timestamp>,
+    /// A removal is under way: the tombstone until the runtime confirms.
+    pub removing: bool,
+}
+
+/// One CRI sandbox.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SandboxAttempt {
+    /// CRI `PodSandboxMetadata.attempt`.
+    pub number: u32,
+    /// Its id at the runtime, once `RunPodSandbox` has answered.
+    pub cri_id: Option<String>,
+}

@@ -1,0 +1,158 @@
+//! What a caller asks of the engine, and its short answers.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use crate::Id;
+use crate::container::ContainerSpec;
+use crate::pod::PodSpec;
+
+/// A container to be created.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct NewContainer {
+    /// Its name; `None` makes one.
+    pub name: Option<String>,
+    /// The pod it joins, by name or id.
+    pub pod: Option<String>,
+    /// What was asked; of `spec.image` only `asked` is set, the engine finds the rest.
+    pub spec: ContainerSpec,
+}
+
+/// A pod to be created.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct NewPod {
+    /// Its name; `None` makes one.
+    pub name: Option<String>,
+    /// Without an infra container.
+    pub no_infra: bool,
+    /// What was asked.
+    pub spec: PodSpec,
+}
+
+/// The answer to a create.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Created {
+    /// The new id.
+    pub id: Id,
+    /// What the user should know.
+    pub warnings: Vec<String>,
+}
+
+/// The answer to an operation that may find its work done: 204 or 304.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Changed {
+    /// Done now.
+    Now,
+    /// It was so already.
+    Already,
+}
+
+/// How to remove a container.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RemoveOptions {
+    /// Also when it runs: it is stopped first.
+    pub force: bool,
+    /// A missing one is no error.
+    pub ignore: bool,
+    /// Its anonymous volumes too.
+    pub volumes: bool,
+    /// Seconds for the stop of `force`; `None` means its own stop timeout.
+    pub timeout_secs: Option<u32>,
+}
+
+/// One removed container, or why not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Removed {
+    /// Its id.
+    pub id: String,
+    /// Why it could not be removed.
+    pub error: Option<String>,
+}
+
+/// What a waiter waits for (Podman's words).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WaitCondition {
+    /// `configured`, `created`: it exists and has never run.
+    Configured,
+    /// `initialized`.
+    Initialized,
+    /// `running`.
+    Running,
+    /// `paused`.
+    Paused,
+    /// `stopping`.
+    Stopping,
+    /// `stopped`.
+    Stopped,
+    /// `exited`.
+    Exited,
+    /// `removing`, and compat's `removed`: it is gone.
+    Removing,
+    /// `healthy`.
+    Healthy,
+    /// `unhealthy`.
+    Unhealthy,
+    /// `unknown`.
+    Unknown,
+    /// compat `not-running`, the default: not running now.
+    NotRunning,
+    /// compat `next-exit`: the next exit from now on.
+    NextExit,
+}
+
+/// Filters of a list: key to values, as clients send them in both forms.
+pub type Filters = BTreeMap<String, Vec<String>>;
+
+/// How to list containers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ListOptions {
+    /// Those that do not run too.
+    pub all: bool,
+    /// The newest so many, whatever their state; 0 is no bound.
+    pub limit: u32,
+    /// With sizes.
+    pub size: bool,
+    /// Filters; checked by the engine.
+    pub filters: Filters,
+    /// Foreign ones are shown too (the lists of both faces do).
+    pub external: bool,
+}
+
+/// Which events.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EventQuery {
+    /// From then on, from the store; `None` means from now on.
+    pub since: Option<Timestamp>,
+    /// Up to then; the stream ends there.
+    pub until: Option<Timestamp>,
+    /// Filters; checked by the engine.
+    pub filters: Filters,
+    /// New events as they come, after those of the store.
+    pub stream: bool,
+}
+
+/// When a pull really pulls.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PullPolicy {
+    /// Always.
+    #[default]
+    Always,
+    /// When the image is not there.
+    Missing,
+    /// When the registry has a newer one. CRI cannot compare: it pulls.
+    Newer,
+    /// Never: only what is there.
+    Never,
+}
+
+/// The report of an operation on a pod and its containers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PodReport {
+    /// The pod.
+    pub id: Id,
+    /// What went wrong, a text for each container.
+    pub errors: Vec<String>,
+    /// For a removal: each container and its error.
+    pub removed: BTreeMap<String, Option<String>>,
+}
