@@ -1,0 +1,195 @@
+//! `POST /libpod/containers/create`: Podman's `SpecGenerator`.
+#![allow(
+    missing_docs,
+    reason = "the fields have Podman's own names; those with a meaning of their own are documented"
+)]
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::super::Signal;
+use crate::health::HealthConfig;
+use crate::network::{PerNetworkOptions, PortMapping};
+use crate::oci::{Device, Mount, Resources, Rlimit};
+use crate::wire::null_default;
+
+/// `POST /libpod/containers/create`: what the container shall be.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SpecGenerator {
+    /// Empty: the daemon makes one up.
+    #[serde(deserialize_with = "null_default")]
+    pub name: String,
+    /// Name or id of the pod to join.
+    #[serde(deserialize_with = "null_default")]
+    pub pod: String,
+    /// `None`: the image's. `[]` and `[""]` (what `--entrypoint ""` sends): none.
+    pub entrypoint: Option<Vec<String>>,
+    /// `None`: the image's.
+    pub command: Option<Vec<String>>,
+    #[serde(deserialize_with = "null_default")]
+    pub env: BTreeMap<String, String>,
+    /// `NAME=value` that may refer to the image's variables.
+    #[serde(deserialize_with = "null_default")]
+    pub envmerge: Vec<String>,
+    #[serde(deserialize_with = "null_default")]
+    pub unsetenv: Vec<String>,
+    pub unsetenvall: Option<bool>,
+    pub terminal: Option<bool>,
+    pub stdin: Option<bool>,
+    #[serde(deserialize_with = "null_default")]
+    pub labels: BTreeMap<String, String>,
+    /// podman-remote 4.3 always sends `io.kubernetes.cri-o.TTY`; `--pids-limit` adds `io.podman.annotations.pids-limit`.
+    #[serde(deserialize_with = "null_default")]
+    pub annotations: BTreeMap<String, String>,
+    pub stop_signal: Option<Signal>,
+    /// Seconds; `None` is 10.
+    pub stop_timeout: Option<u64>,
+    pub log_configuration: Option<LogConfig>,
+    /// `no`, `always`, `on-failure`, `unless-stopped`, or empty.
+    #[serde(deserialize_with = "null_default")]
+    pub restart_policy: String,
+    pub restart_tries: Option<u64>,
+    #[serde(deserialize_with = "null_default")]
+    pub oci_runtime: String,
+    #[serde(deserialize_with = "null_default")]
+    pub pidns: Namespace,
+    #[serde(deserialize_with = "null_default")]
+    pub utsns: Namespace,
+    #[serde(deserialize_with = "null_default")]
+    pub hostname: String,
+    #[serde(deserialize_with = "null_default")]
+    pub sysctl: BTreeMap<String, String>,
+    pub remove: Option<bool>,
+    /// The client's command line: shown by inspect.
+    #[serde(rename = "containerCreateCommand", deserialize_with = "null_default")]
+    pub container_create_command: Vec<String>,
+    #[serde(deserialize_with = "null_default")]
+    pub timezone: String,
+    #[serde(deserialize_with = "null_default")]
+    pub image: String,
+    /// The image's name as the user wrote it: shown by inspect.
+    #[serde(deserialize_with = "null_default")]
+    pub raw_image_name: String,
+    pub init: Option<bool>,
+    #[serde(deserialize_with = "null_default")]
+    pub mounts: Vec<Mount>,
+    #[serde(deserialize_with = "null_default")]
+    pub volumes: Vec<NamedVolume>,
+    #[serde(deserialize_with = "null_default")]
+    pub devices: Vec<Device>,
+    #[serde(deserialize_with = "null_default")]
+    pub ipcns: Namespace,
+    /// Bytes.
+    pub shm_size: Option<i64>,
+    #[serde(deserialize_with = "null_default")]
+    pub work_dir: String,
+    pub create_working_dir: Option<bool>,
+    pub privileged: Option<bool>,
+    #[serde(deserialize_with = "null_default")]
+    pub user: String,
+    #[serde(deserialize_with = "null_default")]
+    pub groups: Vec<String>,
+    #[serde(deserialize_with = "null_default")]
+    pub cap_add: Vec<String>,
+    #[serde(deserialize_with = "null_default")]
+    pub cap_drop: Vec<String>,
+    #[serde(deserialize_with = "null_default")]
+    pub seccomp_profile_path: String,
+    pub no_new_privileges: Option<bool>,
+    #[serde(deserialize_with = "null_default")]
+    pub userns: Namespace,
+    pub read_only_filesystem: Option<bool>,
+    /// With a read-only root: tmpfs on /dev/shm, /run, /tmp and /var/tmp; 5.x leaves them to the server, 4.3 sends them as mounts.
+    pub read_write_tmpfs: Option<bool>,
+    /// Octal; clients send `0022`.
+    #[serde(deserialize_with = "null_default")]
+    pub umask: String,
+    #[serde(deserialize_with = "null_default")]
+    pub mask: Vec<String>,
+    #[serde(deserialize_with = "null_default")]
+    pub unmask: Vec<String>,
+    #[serde(deserialize_with = "null_default")]
+    pub cgroupns: Namespace,
+    #[serde(deserialize_with = "null_default")]
+    pub cgroup_parent: String,
+    #[serde(deserialize_with = "null_default")]
+    pub netns: Namespace,
+    #[serde(rename = "portmappings", deserialize_with = "null_default")]
+    pub port_mappings: Vec<PortMapping>,
+    pub publish_image_ports: Option<bool>,
+    /// Port number to protocols, separated by commas.
+    #[serde(deserialize_with = "null_default")]
+    pub expose: BTreeMap<String, String>,
+    /// By the name of the network.
+    #[serde(rename = "Networks")]
+    pub networks: Option<BTreeMap<String, PerNetworkOptions>>,
+    #[serde(deserialize_with = "null_default")]
+    pub dns_server: Vec<String>,
+    #[serde(deserialize_with = "null_default")]
+    pub dns_search: Vec<String>,
+    #[serde(deserialize_with = "null_default")]
+    pub dns_option: Vec<String>,
+    /// `name:address`.
+    #[serde(rename = "hostadd", deserialize_with = "null_default")]
+    pub host_add: Vec<String>,
+    pub resource_limits: Option<Resources>,
+    #[serde(rename = "r_limits", deserialize_with = "null_default")]
+    pub rlimits: Vec<Rlimit>,
+    pub oom_score_adj: Option<i64>,
+    /// cgroup v2 files and what to write into them.
+    #[serde(deserialize_with = "null_default")]
+    pub unified: BTreeMap<String, String>,
+    #[serde(rename = "healthconfig")]
+    pub health_config: Option<HealthConfig>,
+    /// The fields that are not carried out yet, and unknown ones, under their names.
+    #[serde(flatten)]
+    pub rest: BTreeMap<String, Value>,
+}
+
+/// Which namespace of a kind: `{}` is the default.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Namespace {
+    /// `default`, `private`, `host`, `container`, `pod`, `path`, `none`, `bridge`, …; empty is the default.
+    #[serde(rename = "nsmode", deserialize_with = "null_default")]
+    pub mode: String,
+    /// The path, or the other container's name or id.
+    #[serde(deserialize_with = "null_default")]
+    pub value: String,
+}
+
+/// Where the container's output goes.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct LogConfig {
+    /// `k8s-file`, `json-file`, `journald`, `none`, `passthrough`, empty is the default.
+    #[serde(deserialize_with = "null_default")]
+    pub driver: String,
+    #[serde(deserialize_with = "null_default")]
+    pub path: String,
+    /// Bytes after which the file starts anew.
+    #[serde(deserialize_with = "null_default")]
+    pub size: i64,
+    #[serde(deserialize_with = "null_default")]
+    pub options: BTreeMap<String, String>,
+}
+
+/// A named or anonymous volume.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct NamedVolume {
+    /// Empty for an anonymous one.
+    #[serde(deserialize_with = "null_default")]
+    pub name: String,
+    #[serde(deserialize_with = "null_default")]
+    pub dest: String,
+    #[serde(deserialize_with = "null_default")]
+    pub options: Vec<String>,
+    #[serde(deserialize_with = "null_default")]
+    pub is_anonymous: bool,
+    #[serde(deserialize_with = "null_default")]
+    pub sub_path: String,
+}

@@ -1,0 +1,21 @@
+//! Containers in Podman's own face.
+
+mod create;
+mod fields;
+mod inspect;
+mod inspect_config;
+mod inspect_v4;
+mod list;
+
+pub use create::{LogConfig, NamedVolume, Namespace, SpecGenerator};
+pub use fields::SPEC_FIELDS;
+pub use inspect::{
+    Address, GraphDriver, InspectContainer, InspectMount, InspectNetwork, InspectNetworkSettings,
+    InspectState,
+};
+pub use inspect_config::{
+    InspectConfig, InspectDevice, InspectHostConfig, InspectIdMappings, InspectLogConfig,
+    InspectRestartPolicy, InspectSecret, InspectUlimit, ThrottleDevice, WeightDevice,
+};
+pub use inspect_v4::{Entrypoint, StopSignal};
+pub use list::{ContainerSize, ListContainer, ListNamespaces};

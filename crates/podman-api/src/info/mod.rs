@@ -1,0 +1,4 @@
+//! `GET …/info`: the two faces have nothing in common.
+
+pub mod compat;
+pub mod libpod;
