@@ -1,0 +1,236 @@
+//! Containers: create, start, stop, kill, restart, wait, remove.
+
+mod create;
+mod remove;
+mod stop;
+mod wait;
+
+use std::sync::Arc;
+
+use model::container::{ContainerRecord, Run};
+use model::error::Kind;
+use model::event::Action;
+use model::observed::{ContainerStatus, CriState};
+use model::request::Changed;
+use model::{Error, Id};
+
+use crate::events::of_container;
+use crate::list::{ambiguous, current_id, found};
+use crate::observe::run_of;
+use crate::runtime::Runtime as _;
+use crate::store::{Book, Write};
+use crate::system::{End, Engine, Inner};
+
+pub use wait::Waiter;
+
+impl Engine {
+    /// `POST /containers/{name}/start`, both faces: `Already` when it runs.
+    pub async fn start_container(&self, name: &str) -> Result<Changed, Error> {
+        let inner = Arc::clone(self.inner());
+        let name = name.to_owned();
+        self.to_the_end(async move {
+            let record = inner.own_container(&name).await?;
+            inner.start(&record.id).await
+        })
+        .await
+    }
+
+    /// `POST /containers/{name}/restart`: stopped when it runs, then started, in the same sandbox.
+    pub async fn restart_container(
+        &self,
+        name: &str,
+        timeout_secs: Option<u32>,
+    ) -> Result<(), Error> {
+        let inner = Arc::clone(self.inner());
+        let name = name.to_owned();
+        self.to_the_end(async move {
+            let record = inner.own_container(&name).await?;
+            inner.restart(&record.id, timeout_secs).await
+        })
+        .await
+    }
+
+    /// `GET /libpod/containers/{name}/exists`.
+    pub async fn container_exists(&self, name: &str) -> Result<bool, Error> {
+        match self.inner().snapshot(true).await?.find(name) {
+            Ok(_) => Ok(true),
+            Err(Error::NotFound { .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+impl Inner {
+    /// A container of ours by name, id or unique short id; an infra or foreign one is refused with
+    /// the reason.
+    pub(crate) async fn own_container(&self, name: &str) -> Result<Arc<ContainerRecord>, Error> {
+        if let Some(record) = self.store.read(|book| find(book, name))? {
+            return Ok(record);
+        }
+        // Not ours: say what it is rather than that it does not exist.
+        let view = self.snapshot(true).await?.find(name)?;
+        match view.body {
+            model::view::ContainerBody::Own(record) => Ok(record),
+            model::view::ContainerBody::Infra { pod, .. } => Err(Error::Conflict {
+                message: format!(
+                    "container {} is the infra container of pod {} and cannot be changed without it",
+                    view_name(&pod.id),
+                    pod.id
+                ),
+                cause: "infra containers follow their pod".to_owned(),
+            }),
+            model::view::ContainerBody::Foreign(foreign) => Err(Error::Foreign {
+                kind: "container",
+                name: foreign.name.clone(),
+            }),
+        }
+    }
+
+    /// Starts a container; `Already` when it runs.
+    pub(crate) async fn start(self: &Arc<Self>, id: &Id) -> Result<Changed, Error> {
+        let _busy = self.claim(id).await;
+        let record = self.store.container(id)?;
+        if self
+            .status_of(&record)
+            .await?
+            .is_some_and(|status| status.state == CriState::Running)
+        {
+            return Ok(Changed::Already);
+        }
+        self.want_running(id).await?;
+        self.materialise(id).await?;
+        Ok(Changed::Now)
+    }
+
+    /// Stores that a user wants it to run, and forgets the count of restarts by policy.
+    async fn want_running(self: &Arc<Self>, id: &Id) -> Result<(), Error> {
+        use model::container::Wanted;
+        let change = |record: &mut ContainerRecord| {
+            record.progress.wanted = Wanted::Running;
+            record.progress.restarts = 0;
+            Some(Vec::new())
+        };
+        self.store
+            .update_container(id, Write::ContainerWanted, change)
+            .await
+            .map(drop)
+    }
+
+    async fn restart(self: &Arc<Self>, id: &Id, timeout_secs: Option<u32>) -> Result<(), Error> {
+        let _busy = self.claim(id).await;
+        let record = self.store.container(id)?;
+        if let Some(status) = self.status_of(&record).await? {
+            if status.state == CriState::Running {
+                let _stopping = self.mark_stopping(id);
+                self.stop_process(&record, &status, timeout_secs).await?;
+            }
+            self.record_end(&record).await?;
+        }
+        self.want_running(id).await?;
+        self.materialise(id).await?;
+        let event = of_container(&record, None, Action::Restart);
+        self.store.record_events(vec![event]).await
+    }
+
+    /// The runtime's status of the attempt that counts, fresh.
+    pub(crate) async fn status_of(
+        &self,
+        record: &ContainerRecord,
+    ) -> Result<Option<ContainerStatus>, Error> {
+        match current_id(record) {
+            Some(cri_id) => found(self.runtime.container_status(cri_id, true).await),
+            None => Ok(None),
+        }
+    }
+
+    /// Records the end of the current run when it has ended and nobody has yet: `died` is told
+    /// once, whoever sees it first.
+    pub(crate) async fn record_end(
+        self: &Arc<Self>,
+        record: &ContainerRecord,
+    ) -> Result<(), Error> {
+        match self.status_of(record).await? {
+            Some(status) if status.state == CriState::Exited => {
+                self.record_run(&record.id, run_of(&status)).await
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// The same for a run already seen.
+    pub(crate) async fn record_run(self: &Arc<Self>, id: &Id, run: Run) -> Result<(), Error> {
+        let sandbox = self
+            .store
+            .container(id)
+            .and_then(|record| self.store.sandbox(&record.sandbox))
+            .ok();
+        let exit_code = run.exit_code;
+        let (news, told) = std::sync::mpsc::channel();
+        self.store
+            .update_container(id, Write::ContainerEnded, move |record| {
+                let seen = record.progress.last_run.as_ref();
+                if seen
+                    .is_some_and(|seen| seen.attempt == run.attempt && seen.finished_at.is_some())
+                {
+                    return None;
+                }
+                // What is not current any more has ended before.
+                if record
+                    .progress
+                    .current
+                    .as_ref()
+                    .is_some_and(|current| current.number != run.attempt)
+                {
+                    return None;
+                }
+                let mut died = of_container(record, sandbox.as_deref(), Action::Died);
+                died.exit_code = Some(run.exit_code);
+                if let Some(at) = run.finished_at {
+                    died.time = at;
+                }
+                let cleanup = of_container(record, sandbox.as_deref(), Action::Cleanup);
+                record.progress.last_run = Some(run);
+                // The receiver lives until the write has answered.
+                news.send(()).ok();
+                Some(vec![died, cleanup])
+            })
+            .await?;
+        if told.try_recv().is_ok() {
+            drop(self.ends.send(End {
+                id: id.clone(),
+                exit_code,
+            }));
+            self.wake.notify_one();
+        }
+        Ok(())
+    }
+}
+
+fn find(book: &Book, name: &str) -> Result<Option<Arc<ContainerRecord>>, Error> {
+    use crate::store::Found;
+    match book.find_container(name) {
+        Found::One(record) => Ok(Some(record)),
+        Found::None => Ok(None),
+        Found::Many => Err(ambiguous("container", name)),
+    }
+}
+
+fn view_name(pod: &Id) -> String {
+    model::view::infra_name(pod)
+}
+
+/// What `exec`, `attach` and `logs` answer until they are here.
+pub fn exec_refusal(what: &str) -> Error {
+    Error::unsupported(
+        what,
+        "streams come with a later version; nothing was created or started",
+    )
+}
+
+/// Podman's text for a container that does not exist, as `rm` words it.
+pub(crate) fn no_such_to_remove(name: &str) -> Error {
+    Error::NotFound {
+        kind: Kind::Container,
+        message: format!("no container with ID or name \"{name}\" found: no such container"),
+    }
+}

@@ -1,0 +1,222 @@
+//! Create: a record, after checking all that can be checked. Nothing is made at the runtime.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use model::container::{ContainerRecord, Face, ImageRef, MountKind, Progress};
+use model::error::Kind;
+use model::event::Action;
+use model::pod::{PodSpec, Role, SandboxProgress, SandboxRecord};
+use model::request::{Created, NewContainer};
+use model::{Error, Id};
+
+use crate::events::of_container;
+use crate::store::Found;
+use crate::system::{Engine, Inner};
+
+impl Engine {
+    /// `POST /containers/create` and `POST /libpod/containers/create`.
+    ///
+    /// # Errors
+    /// An unknown image, pod or handler, a name in use, a missing bind source, no command.
+    pub async fn create_container(&self, new: NewContainer) -> Result<Created, Error> {
+        let inner = self.inner();
+        let NewContainer {
+            name,
+            pod,
+            mut spec,
+        } = new;
+        if let Some(name) = &name {
+            model::id::check_name(name)?;
+            inner.store.read(|book| book.name_free(name, spec.face))?;
+        }
+        if spec.image.asked.is_empty() {
+            return Err(Error::InvalidArgument(
+                "must set root filesystem source to either image or rootfs".to_owned(),
+            ));
+        }
+        let pod = pod.map(|pod| inner.pod_to_join(&pod)).transpose()?;
+        inner.check_handler(&mut spec.handler, pod.as_deref())?;
+        spec.image = inner.image_for_create(&spec.image.asked, spec.face).await?;
+        check_command(&spec)?;
+        if let Some(restart) = pod.as_ref().and_then(|pod| pod.spec.restart)
+            && spec.restart == model::container::RestartPolicy::No
+        {
+            spec.restart = restart;
+        }
+        let checked = spec.clone();
+        tokio::task::spawn_blocking(move || check_mounts(&checked))
+            .await
+            .map_err(Error::internal)??;
+
+        let id = Id::generate();
+        let name = name.unwrap_or_else(|| inner.store.read(|book| book.free_name(&id)));
+        let created_at = Timestamp::now();
+        let hidden = pod
+            .is_none()
+            .then(|| hidden_sandbox(&id, &name, &spec, created_at));
+        let sandbox = match (&pod, &hidden) {
+            (Some(pod), _) => pod.id.clone(),
+            (None, Some(hidden)) => hidden.id.clone(),
+            (None, None) => {
+                return Err(Error::Internal("a container without a sandbox".to_owned()));
+            }
+        };
+        let record = ContainerRecord {
+            id: id.clone(),
+            name,
+            sandbox,
+            created_at,
+            spec,
+            progress: Progress::default(),
+        };
+        let event = of_container(&record, pod.as_deref(), Action::Create);
+        inner.store.create_container(record, hidden, event).await?;
+        Ok(Created {
+            id,
+            warnings: Vec::new(),
+        })
+    }
+}
+
+impl Inner {
+    fn pod_to_join(&self, name: &str) -> Result<Arc<SandboxRecord>, Error> {
+        match self.store.read(|book| book.find_pod(name)) {
+            Found::One(pod) if pod.progress.removing => Err(Error::not_found(Kind::Pod, name)),
+            Found::One(pod) => Ok(pod),
+            Found::None => Err(Error::not_found(Kind::Pod, name)),
+            Found::Many => Err(crate::list::ambiguous("pod", name)),
+        }
+    }
+
+    /// Refuses a handler that does not exist, or that differs from the pod's.
+    pub(crate) fn check_handler(
+        &self,
+        handler: &mut Option<String>,
+        pod: Option<&SandboxRecord>,
+    ) -> Result<(), Error> {
+        let facts = self.facts();
+        // Podman's own word for "the default OCI runtime" in inspect; clients send it back.
+        if handler.as_deref() == Some("oci") {
+            *handler = None;
+        }
+        let Some(asked) = handler.as_deref().filter(|asked| !asked.is_empty()) else {
+            *handler = None;
+            return Ok(());
+        };
+        if !facts.handlers.is_empty() && !facts.handlers.iter().any(|known| known == asked) {
+            return Err(Error::InvalidArgument(format!(
+                "runtime handler \"{asked}\" is not configured in {}; it has: {}",
+                facts.name,
+                facts.handlers.join(", ")
+            )));
+        }
+        match pod {
+            Some(pod) if self.handler_of(pod) != asked => Err(Error::InvalidArgument(format!(
+                "runtime handler \"{asked}\" differs from the pod's (\"{}\"): a container has its sandbox's handler",
+                self.handler_of(pod)
+            ))),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// The image of a new container: found, and its configuration kept.
+    async fn image_for_create(&self, asked: &str, face: Face) -> Result<ImageRef, Error> {
+        let image = self.find_image(asked, face).await?.ok_or_else(|| {
+            let name = match face {
+                Face::Libpod => asked.to_owned(),
+                Face::Compat => crate::images::compat_name(asked),
+            };
+            Error::NotFound {
+                kind: Kind::Image,
+                message: format!("no such image: {name}: image not known"),
+            }
+        })?;
+        Ok(ImageRef {
+            asked: asked.to_owned(),
+            name: image.shown_name,
+            id: image.detail.summary.id.clone(),
+            digest: image.detail.summary.digests.first().cloned(),
+            config: image.detail.config.clone(),
+        })
+    }
+}
+
+/// Podman's check that something is there to run.
+fn check_command(spec: &model::container::ContainerSpec) -> Result<(), Error> {
+    let image = &spec.image.config;
+    let entrypoint = spec.entrypoint.as_ref().unwrap_or(&image.entrypoint);
+    // A new entry point takes the image's CMD away.
+    let command = match (&spec.command, &spec.entrypoint) {
+        (Some(command), _) => command.as_slice(),
+        (None, Some(_)) => &[],
+        (None, None) => image.cmd.as_slice(),
+    };
+    if entrypoint
+        .iter()
+        .chain(command)
+        .any(|word| !word.is_empty())
+    {
+        return Ok(());
+    }
+    Err(Error::InvalidArgument(
+        "no command or entrypoint provided, and no CMD or ENTRYPOINT from image".to_owned(),
+    ))
+}
+
+/// A bind mount's source must exist: the runtimes would make a folder of it in silence. Docker's
+/// `-v` makes it, and so does the compat face.
+fn check_mounts(spec: &model::container::ContainerSpec) -> Result<(), Error> {
+    for mount in spec
+        .mounts
+        .iter()
+        .filter(|mount| mount.kind == MountKind::Bind)
+    {
+        let source = Path::new(&mount.source);
+        if source.exists() {
+            continue;
+        }
+        match spec.face {
+            Face::Compat => std::fs::create_dir_all(source)
+                .map_err(|error| Error::Plain(format!("mkdir {}: {error}", mount.source)))?,
+            Face::Libpod => {
+                return Err(Error::Plain(format!(
+                    "statfs {}: no such file or directory",
+                    mount.source
+                )));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The hidden sandbox of a standalone container: what that container needs of it.
+fn hidden_sandbox(
+    id: &Id,
+    name: &str,
+    spec: &model::container::ContainerSpec,
+    created_at: Timestamp,
+) -> SandboxRecord {
+    SandboxRecord {
+        id: Id::generate(),
+        role: Role::Hidden,
+        name: name.to_owned(),
+        created_at,
+        spec: PodSpec {
+            hostname: Some(
+                spec.hostname
+                    .clone()
+                    .unwrap_or_else(|| id.short().to_owned()),
+            ),
+            network: spec.network,
+            dns: spec.dns.clone(),
+            hosts: spec.hosts.clone(),
+            privileged: spec.privileged,
+            handler: spec.handler.clone(),
+            annotations: spec.annotations.clone(),
+            ..PodSpec::default()
+        },
+        progress: SandboxProgress::default(),
+    }
+}

@@ -1,0 +1,115 @@
+//! Removal: a tombstone first, the runtime next, the record last.
+
+use std::sync::Arc;
+
+use model::container::ContainerRecord;
+use model::event::Action;
+use model::observed::CriState;
+use model::request::{RemoveOptions, Removed};
+use model::{Error, Id};
+
+use super::no_such_to_remove;
+use crate::events::of_container;
+use crate::list::is_ours;
+use crate::runtime::Runtime as _;
+use crate::store::{Write, is_pod};
+use crate::system::{Engine, Inner};
+
+impl Engine {
+    /// `DELETE /containers/{name}` and `DELETE /libpod/containers/{name}`.
+    pub async fn remove_container(
+        &self,
+        name: &str,
+        options: RemoveOptions,
+    ) -> Result<Vec<Removed>, Error> {
+        let inner = Arc::clone(self.inner());
+        let name = name.to_owned();
+        self.to_the_end(async move {
+            let record = match inner.own_container(&name).await {
+                Ok(record) => record,
+                Err(Error::NotFound { .. }) if options.ignore => return Ok(Vec::new()),
+                Err(Error::NotFound { .. }) => return Err(no_such_to_remove(&name)),
+                Err(error) => return Err(error),
+            };
+            inner
+                .remove(&record.id, options.force, options.timeout_secs)
+                .await?;
+            Ok(vec![Removed {
+                id: record.id.to_string(),
+                error: None,
+            }])
+        })
+        .await
+    }
+}
+
+impl Inner {
+    /// Removes a container; one that is gone by now is no error.
+    pub(crate) async fn remove(
+        self: &Arc<Self>,
+        id: &Id,
+        force: bool,
+        timeout_secs: Option<u32>,
+    ) -> Result<(), Error> {
+        let _busy = self.claim(id).await;
+        let Ok(record) = self.store.container(id) else {
+            return Ok(());
+        };
+        if let Some(status) = self.status_of(&record).await?
+            && status.state == CriState::Running
+        {
+            if !force {
+                return Err(Error::WrongState(format!(
+                    "cannot remove container {id} as it is running - running or paused containers cannot be removed \
+                     without force"
+                )));
+            }
+            self.store
+                .update_container(id, Write::ContainerWanted, |record| {
+                    record.progress.wanted = model::container::Wanted::Stopped;
+                    Some(Vec::new())
+                })
+                .await?;
+            let _stopping = self.mark_stopping(id);
+            self.stop_process(&record, &status, timeout_secs).await?;
+        }
+        self.record_end(&record).await?;
+        self.store
+            .update_container(id, Write::ContainerRemoving, |record| {
+                let first = !std::mem::replace(&mut record.progress.removing, true);
+                first.then(Vec::new)
+            })
+            .await?;
+        self.finish_removal(&record).await
+    }
+
+    /// Second half of a removal, also after a crash in the first: all that the runtime has of the
+    /// container, its files, then its record, then its hidden sandbox.
+    pub(crate) async fn finish_removal(
+        self: &Arc<Self>,
+        record: &ContainerRecord,
+    ) -> Result<(), Error> {
+        let seen = self.observer.list().await?;
+        for listed in &seen.listing.containers {
+            let mark = listed.mark.as_ref();
+            if is_ours(mark, self.store.owner()) && mark.is_some_and(|mark| mark.id == record.id) {
+                self.runtime.remove_container(&listed.cri_id).await?;
+            }
+        }
+        let sandbox = self.store.sandbox(&record.sandbox).ok();
+        let (hidden, pod) = match sandbox {
+            Some(sandbox) if is_pod(&sandbox) => (None, Some(sandbox)),
+            other => (other, None),
+        };
+        if let Some(hidden) = &hidden {
+            self.remove_cri_sandboxes(&hidden.id).await?;
+        }
+        self.remove_files(&record.id).await?;
+        let event = of_container(record, pod.as_deref(), Action::Remove);
+        self.store.remove_container(&record.id, vec![event]).await?;
+        if let Some(hidden) = hidden {
+            self.store.remove_sandbox(&hidden.id, Vec::new()).await?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,196 @@
+//! Stop and kill.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use model::container::{ContainerRecord, DEFAULT_STOP_TIMEOUT_SECS, Wanted};
+use model::event::Action;
+use model::observed::{ContainerStatus, CriState};
+use model::request::Changed;
+use model::{Error, Id};
+use tokio::time::Instant;
+
+use crate::events::of_container;
+use crate::host::signal::{self, Signal};
+use crate::runtime::Runtime as _;
+use crate::store::Write;
+use crate::system::{Engine, Inner};
+
+/// How often a process that was signalled is looked at: short against the 40 ms that a stop costs
+/// in the runtime, long against the half millisecond of a status.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
+
+impl Engine {
+    /// `POST /containers/{name}/stop`, both faces. `Already` when it has exited; a container that
+    /// never ran is `Now`, as Podman answers it.
+    pub async fn stop_container(
+        &self,
+        name: &str,
+        timeout_secs: Option<u32>,
+    ) -> Result<Changed, Error> {
+        let inner = Arc::clone(self.inner());
+        let name = name.to_owned();
+        self.to_the_end(async move {
+            let record = inner.own_container(&name).await?;
+            inner.stop(&record.id, timeout_secs).await
+        })
+        .await
+    }
+
+    /// `POST /containers/{name}/kill`, both faces.
+    pub async fn kill_container(&self, name: &str, signal: Signal) -> Result<(), Error> {
+        let inner = Arc::clone(self.inner());
+        let name = name.to_owned();
+        self.to_the_end(async move {
+            let record = inner.own_container(&name).await?;
+            inner.kill(&record.id, signal).await
+        })
+        .await
+    }
+}
+
+impl Inner {
+    pub(crate) async fn stop(
+        self: &Arc<Self>,
+        id: &Id,
+        timeout_secs: Option<u32>,
+    ) -> Result<Changed, Error> {
+        // The claim ends before the process does: a second stop, a kill or a list need not wait.
+        let busy = self.claim(id).await;
+        let record = self.store.container(id)?;
+        let status = self.status_of(&record).await?;
+        let Some(status) = status.filter(|status| status.state == CriState::Running) else {
+            self.want_stopped(id, None).await?;
+            self.record_end(&record).await?;
+            return Ok(match record.progress.current {
+                Some(_) => Changed::Already,
+                None => Changed::Now,
+            });
+        };
+        self.want_stopped(id, None).await?;
+        let _stopping = self.mark_stopping(id);
+        drop(busy);
+        self.stop_process(&record, &status, timeout_secs).await?;
+        self.record_end(&record).await?;
+        let sandbox = self.store.sandbox(&record.sandbox).ok();
+        let event = of_container(&record, sandbox.as_deref(), Action::Stop);
+        self.store.record_events(vec![event]).await?;
+        Ok(Changed::Now)
+    }
+
+    /// Stores that no policy is to start it again.
+    async fn want_stopped(self: &Arc<Self>, id: &Id, event: Option<Action>) -> Result<(), Error> {
+        let sandbox = self
+            .store
+            .container(id)
+            .and_then(|record| self.store.sandbox(&record.sandbox))
+            .ok();
+        self.store
+            .update_container(id, Write::ContainerWanted, move |record| {
+                if event.is_none() && record.progress.wanted != Wanted::Running {
+                    return None;
+                }
+                if record.progress.wanted == Wanted::Running {
+                    record.progress.wanted = Wanted::Stopped;
+                }
+                let event = event.map(|action| of_container(record, sandbox.as_deref(), action));
+                Some(event.into_iter().collect())
+            })
+            .await
+            .map(drop)
+    }
+
+    /// Ends the process: the stop signal, then SIGKILL after the timeout.
+    pub(crate) async fn stop_process(
+        &self,
+        record: &ContainerRecord,
+        status: &ContainerStatus,
+        timeout_secs: Option<u32>,
+    ) -> Result<(), Error> {
+        let timeout = timeout_secs
+            .or(record.spec.stop_timeout)
+            .unwrap_or(DEFAULT_STOP_TIMEOUT_SECS);
+        let honoured = model::order::honours_stop_signal(self.facts().kind);
+        let own_signal = record
+            .spec
+            .stop_signal
+            .filter(|_| !honoured)
+            .and_then(number);
+        if let (Some(stop_signal), Some(pid)) = (own_signal, status.verbose.pid)
+            && timeout > 0
+        {
+            // containerd ignores the signal of the container's configuration (measured).
+            send(pid, stop_signal).await?;
+            let until = Instant::now() + Duration::from_secs(timeout.into());
+            while Instant::now() < until {
+                let now =
+                    crate::list::found(self.runtime.container_status(&status.cri_id, false).await)?;
+                if now.is_none_or(|now| now.state != CriState::Running) {
+                    return Ok(());
+                }
+                tokio::time::sleep(LOOK_AGAIN).await;
+            }
+            return self.runtime.stop_container(&status.cri_id, 0).await;
+        }
+        self.runtime.stop_container(&status.cri_id, timeout).await
+    }
+
+    pub(crate) async fn kill(self: &Arc<Self>, id: &Id, kill_signal: Signal) -> Result<(), Error> {
+        let record = self.store.container(id)?;
+        let status = self.status_of(&record).await?;
+        let Some(status) = status.filter(|status| status.state == CriState::Running) else {
+            let snapshot = self.snapshot(false).await?;
+            return Err(Error::WrongStateConflict(format!(
+                "can only kill running containers. {id} is in state {}",
+                snapshot.own(&record).state.word()
+            )));
+        };
+        let ends = kill_signal == Signal::KILL || kill_signal == stop_signal(&record);
+        if ends {
+            self.want_stopped(id, Some(Action::Kill)).await?;
+        }
+        match status.verbose.pid {
+            Some(pid) => send(pid, kill_signal).await?,
+            // No process of this host (a VM sandbox): what CRI itself can do.
+            None if kill_signal == Signal::KILL => {
+                self.runtime.stop_container(&status.cri_id, 0).await?;
+            }
+            None => {
+                return Err(Error::unsupported(
+                    kill_signal.name(),
+                    "the container's process is not on this host; only SIGKILL can be sent",
+                ));
+            }
+        }
+        if !ends {
+            let sandbox = self.store.sandbox(&record.sandbox).ok();
+            let event = of_container(&record, sandbox.as_deref(), Action::Kill);
+            self.store.record_events(vec![event]).await?;
+        }
+        self.wake.notify_one();
+        Ok(())
+    }
+}
+
+/// The signal that stops a container: its own, else the image's, else SIGTERM.
+fn stop_signal(record: &ContainerRecord) -> Signal {
+    let image = &record.spec.image.config.stop_signal;
+    let own = record.spec.stop_signal.and_then(number);
+    own.or_else(|| Signal::parse(image).ok())
+        .unwrap_or(Signal::TERM)
+}
+
+/// Sends a signal to a process of this host.
+async fn send(pid: i32, what: Signal) -> Result<(), Error> {
+    tokio::task::spawn_blocking(move || {
+        let started = signal::process_start_time(pid)?;
+        signal::send(pid, started, what)
+    })
+    .await
+    .map_err(Error::internal)?
+    .map_err(Error::internal)
+}
+
+fn number(signal: i32) -> Option<Signal> {
+    Signal::from_number(signal.into())
+}

@@ -1,0 +1,155 @@
+//! Wait: for a state, or for the next exit.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use model::error::Kind;
+use model::request::WaitCondition;
+use model::view::{ContainerBody, ContainerView, State};
+use model::{Error, Id};
+use tokio::sync::broadcast;
+
+use crate::system::{End, Engine, Inner};
+
+/// How often a waiter looks by itself: hints come within milliseconds where the runtime has events;
+/// this is for runtimes without.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
+
+/// Somebody who waits for a container. It was looked up when the waiter was made.
+pub struct Waiter {
+    inner: Arc<Inner>,
+    id: String,
+    own: Option<Id>,
+    conditions: Vec<WaitCondition>,
+    ends: broadcast::Receiver<End>,
+    exited: Option<i32>,
+}
+
+impl Engine {
+    /// `POST /containers/{name}/wait`, both faces: looks the container up now, so that an unknown
+    /// one is an answer before the waiting begins.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], and [`Error::Unsupported`] for the health conditions.
+    pub async fn waiter(
+        &self,
+        name: &str,
+        conditions: Vec<WaitCondition>,
+    ) -> Result<Waiter, Error> {
+        if conditions
+            .iter()
+            .any(|c| matches!(c, WaitCondition::Healthy | WaitCondition::Unhealthy))
+        {
+            return Err(Error::unsupported(
+                "condition",
+                "health checks come with a later version",
+            ));
+        }
+        let inner = Arc::clone(self.inner());
+        let ends = inner.ends.subscribe();
+        let view = inner.snapshot(true).await?.find(name)?;
+        let own = match &view.body {
+            ContainerBody::Own(record) => Some(record.id.clone()),
+            ContainerBody::Infra { .. } | ContainerBody::Foreign(_) => None,
+        };
+        let conditions = if conditions.is_empty() {
+            vec![WaitCondition::NotRunning]
+        } else {
+            conditions
+        };
+        Ok(Waiter {
+            inner,
+            id: view.id().to_owned(),
+            own,
+            conditions,
+            ends,
+            exited: None,
+        })
+    }
+}
+
+impl Waiter {
+    /// Waits; the exit code of the last run, 0 where there was none.
+    ///
+    /// # Errors
+    /// The runtime's, and [`Error::NotFound`] when the container is removed while it is waited for
+    /// under a condition that a removed container cannot meet.
+    pub async fn exit_code(mut self) -> Result<i32, Error> {
+        loop {
+            let look_again = tokio::time::sleep(LOOK_AGAIN);
+            match self.look().await? {
+                Some(code) => return Ok(code),
+                None => self.something(look_again).await,
+            }
+        }
+    }
+
+    /// Looks once: `Some` when the wait is over.
+    async fn look(&mut self) -> Result<Option<i32>, Error> {
+        self.drain();
+        if let Some(code) = self.exited
+            && self.conditions.contains(&WaitCondition::NextExit)
+        {
+            return Ok(Some(code));
+        }
+        let snapshot = self.inner.snapshot(true).await?;
+        match snapshot.find(&self.id) {
+            Ok(view) => {
+                let met = self
+                    .conditions
+                    .iter()
+                    .any(|condition| meets(*condition, &view));
+                Ok(met.then_some(view.run.exit_code))
+            }
+            Err(Error::NotFound { .. }) => match self.exited {
+                Some(code) => Ok(Some(code)),
+                None if self.conditions.contains(&WaitCondition::Removing) => Ok(Some(0)),
+                None => Err(Error::not_found(Kind::Container, &self.id)),
+            },
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Takes the ends that have been told so far.
+    fn drain(&mut self) {
+        loop {
+            match self.ends.try_recv() {
+                Ok(end) if Some(&end.id) == self.own.as_ref() => self.exited = Some(end.exit_code),
+                Ok(_) | Err(broadcast::error::TryRecvError::Lagged(_)) => {}
+                Err(
+                    broadcast::error::TryRecvError::Empty | broadcast::error::TryRecvError::Closed,
+                ) => return,
+            }
+        }
+    }
+
+    /// Waits until something has ended, or it is time to look again.
+    async fn something(&mut self, look_again: tokio::time::Sleep) {
+        tokio::select! {
+            // Cancel-safe: an end not taken stays in the queue.
+            end = self.ends.recv() => {
+                if let Ok(end) = end && Some(&end.id) == self.own.as_ref() {
+                    self.exited = Some(end.exit_code);
+                }
+            }
+            () = look_again => {}
+        }
+    }
+}
+
+fn meets(condition: WaitCondition, view: &ContainerView) -> bool {
+    match condition {
+        WaitCondition::Configured => view.state == State::Created,
+        WaitCondition::Initialized => view.state == State::Initialized,
+        WaitCondition::Running => view.state == State::Running,
+        WaitCondition::Paused => view.state == State::Paused,
+        WaitCondition::Stopping => view.state == State::Stopping,
+        WaitCondition::Stopped | WaitCondition::Exited => {
+            matches!(view.state, State::Exited | State::Removing)
+        }
+        WaitCondition::Removing => view.state == State::Removing,
+        WaitCondition::Unknown => view.state == State::Unknown,
+        WaitCondition::NotRunning => !view.state.is_up(),
+        WaitCondition::NextExit | WaitCondition::Healthy | WaitCondition::Unhealthy => false,
+    }
+}

@@ -1,0 +1,348 @@
+//! What is to be done, from what is and what was asked. No IO, no clock.
+
+use std::collections::{HashMap, HashSet};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use model::Id;
+use model::container::{ContainerRecord, RestartPolicy, Run, Wanted};
+use model::observed::CriState;
+use model::pod::{ExitPolicy, SandboxRecord};
+
+/// First pause before a restart by policy. Docker's, so that a container that ends at once does not
+/// take the machine.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+/// Longest pause.
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+/// A run as long as this was a good one: the pause begins anew.
+const GOOD_RUN: Duration = Duration::from_secs(10);
+
+/// Something to do. Each is checked again when it is done, under the object's claim.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Action {
+    /// The current run has ended and nobody has recorded it.
+    RecordEnd { id: Id, run: Run },
+    /// A restart by policy is due.
+    Restart { id: Id },
+    /// `--rm`, or a removal that was begun.
+    Remove { id: Id },
+    /// An attempt being made turns out to run, or to have run.
+    Commit {
+        id: Id,
+        cri_id: String,
+        sandbox: String,
+    },
+    /// An attempt being made never ran.
+    GiveUp { id: Id },
+    /// The runtime has lost the current attempt and has another one.
+    Reinstate {
+        id: Id,
+        attempt: u32,
+        cri_id: String,
+        sandbox: String,
+    },
+    /// What a tombstone or a newer attempt names.
+    RemoveLeftover { id: Id, cri_id: String },
+    /// The last container of a hidden sandbox is down for good, or a pod is to be down.
+    StopSandbox { id: Id },
+    /// A CRI sandbox in which nothing of ours lives any more.
+    RemoveCriSandbox { id: Id, cri_id: String },
+    /// A hidden sandbox without containers, or a pod whose removal was begun.
+    RemoveSandbox { id: Id },
+    /// A sandbox being made that nobody waits for.
+    GiveUpSandbox { id: Id },
+}
+
+/// What is and what was asked, of one moment.
+#[derive(Debug, Default)]
+pub(crate) struct World {
+    pub(crate) containers: Vec<ContainerNow>,
+    pub(crate) sandboxes: Vec<SandboxNow>,
+    /// Listed, ours, and of a record that is buried.
+    pub(crate) buried: Vec<Listed>,
+    /// Sandboxes listed, ours, and of a record that is buried.
+    pub(crate) buried_sandboxes: Vec<Listed>,
+    /// Objects under an operation: left alone.
+    pub(crate) busy: HashSet<Id>,
+    /// Not to be started before: a start by policy failed.
+    pub(crate) held: HashMap<Id, Timestamp>,
+}
+
+/// A container's record and what the runtime has of it.
+#[derive(Debug)]
+pub(crate) struct ContainerNow {
+    pub(crate) record: ContainerRecord,
+    pub(crate) listed: Vec<Listed>,
+    /// The run of the current attempt, where it has ended.
+    pub(crate) ended: Option<Run>,
+}
+
+/// A sandbox's record and what the runtime has of it.
+#[derive(Debug)]
+pub(crate) struct SandboxNow {
+    pub(crate) record: SandboxRecord,
+    pub(crate) is_pod: bool,
+    pub(crate) listed: Vec<Listed>,
+}
+
+/// A CRI object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Listed {
+    pub(crate) id: Id,
+    pub(crate) cri_id: String,
+    pub(crate) attempt: u32,
+    /// Of a sandbox: Running is ready, Exited is not.
+    pub(crate) state: CriState,
+    /// Of a container: the CRI sandbox.
+    pub(crate) sandbox: String,
+}
+
+/// What to do now, and when to look again at the latest.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Plan {
+    pub(crate) actions: Vec<Action>,
+    pub(crate) next_due: Option<Timestamp>,
+}
+
+/// Decides.
+pub(crate) fn decide(world: &World, now: Timestamp) -> Plan {
+    let mut plan = Plan::default();
+    for container in &world.containers {
+        if !world.busy.contains(&container.record.id) {
+            container_actions(container, world, now, &mut plan);
+        }
+    }
+    for sandbox in &world.sandboxes {
+        if !world.busy.contains(&sandbox.record.id) {
+            sandbox_actions(sandbox, world, &mut plan);
+        }
+    }
+    let buried = world
+        .buried
+        .iter()
+        .filter(|listed| !world.busy.contains(&listed.id));
+    plan.actions
+        .extend(buried.map(|listed| Action::RemoveLeftover {
+            id: listed.id.clone(),
+            cri_id: listed.cri_id.clone(),
+        }));
+    let buried = world
+        .buried_sandboxes
+        .iter()
+        .filter(|listed| !world.busy.contains(&listed.id));
+    plan.actions
+        .extend(buried.map(|listed| Action::RemoveCriSandbox {
+            id: listed.id.clone(),
+            cri_id: listed.cri_id.clone(),
+        }));
+    plan
+}
+
+fn container_actions(container: &ContainerNow, world: &World, now: Timestamp, plan: &mut Plan) {
+    let record = &container.record;
+    let id = record.id.clone();
+    if record.progress.removing {
+        plan.actions.push(Action::Remove { id });
+        return;
+    }
+    if let Some(action) = unfinished_attempt(container) {
+        plan.actions.push(action);
+        return;
+    }
+    plan.actions.extend(leftovers(container));
+    let Some(run) = &container.ended else { return };
+    let seen = record.progress.last_run.as_ref();
+    if seen.is_none_or(|seen| seen.attempt != run.attempt || seen.finished_at.is_none()) {
+        plan.actions.push(Action::RecordEnd {
+            id,
+            run: run.clone(),
+        });
+        return;
+    }
+    match restart_due(record, run) {
+        Some(due) => {
+            let held = world.held.get(&id).copied().unwrap_or(due);
+            let due = due.max(held);
+            if due <= now {
+                plan.actions.push(Action::Restart { id });
+            } else {
+                plan.next_due = Some(plan.next_due.map_or(due, |other| other.min(due)));
+            }
+        }
+        None if record.spec.remove => plan.actions.push(Action::Remove { id }),
+        None => {}
+    }
+}
+
+/// An attempt being made that nobody makes any more: a crash, or a failure whose clean-up failed.
+fn unfinished_attempt(container: &ContainerNow) -> Option<Action> {
+    let next = container.record.progress.next.as_ref()?;
+    let id = container.record.id.clone();
+    let listed = container
+        .listed
+        .iter()
+        .find(|listed| listed.attempt == next.number);
+    Some(match listed {
+        Some(listed) if matches!(listed.state, CriState::Running | CriState::Exited) => {
+            Action::Commit {
+                id,
+                cri_id: listed.cri_id.clone(),
+                sandbox: listed.sandbox.clone(),
+            }
+        }
+        Some(_) | None => Action::GiveUp { id },
+    })
+}
+
+fn leftovers(container: &ContainerNow) -> Vec<Action> {
+    let record = &container.record;
+    let current = record.progress.current.as_ref();
+    let current_listed = current.is_some_and(|current| {
+        container
+            .listed
+            .iter()
+            .any(|listed| Some(&listed.cri_id) == current.cri_id.as_ref())
+    });
+    let others = container.listed.iter().filter(|listed| {
+        current.is_none_or(|current| Some(&listed.cri_id) != current.cri_id.as_ref())
+    });
+    if current_listed {
+        return others
+            .map(|listed| Action::RemoveLeftover {
+                id: record.id.clone(),
+                cri_id: listed.cri_id.clone(),
+            })
+            .collect();
+    }
+    // The current one is lost: the newest of the others may hold what the container wrote.
+    let newest = others.max_by_key(|listed| listed.attempt);
+    newest
+        .map(|listed| Action::Reinstate {
+            id: record.id.clone(),
+            attempt: listed.attempt,
+            cri_id: listed.cri_id.clone(),
+            sandbox: listed.sandbox.clone(),
+        })
+        .into_iter()
+        .collect()
+}
+
+/// When a container whose run has ended is to be started again by its policy; `None` for never.
+pub(crate) fn restart_due(record: &ContainerRecord, run: &Run) -> Option<Timestamp> {
+    if record.progress.wanted != Wanted::Running {
+        return None;
+    }
+    let again = match record.spec.restart {
+        RestartPolicy::No => false,
+        RestartPolicy::Always | RestartPolicy::UnlessStopped => true,
+        RestartPolicy::OnFailure { max } => {
+            run.exit_code != 0 && (max == 0 || record.progress.restarts < max)
+        }
+    };
+    let ended = run.finished_at.filter(|_| again)?;
+    ended.checked_add(pause(record.progress.restarts, run)).ok()
+}
+
+/// The pause before the n-th restart: doubled each time, from the start again after a good run.
+fn pause(restarts: u32, run: &Run) -> Duration {
+    let length = run
+        .started_at
+        .zip(run.finished_at)
+        .and_then(|(start, end)| Duration::try_from(end.duration_since(start)).ok());
+    if length.is_some_and(|length| length >= GOOD_RUN) {
+        return FIRST_PAUSE;
+    }
+    let factor = 2u32.checked_pow(restarts).unwrap_or(u32::MAX);
+    FIRST_PAUSE.saturating_mul(factor).min(LONGEST_PAUSE)
+}
+
+fn sandbox_actions(sandbox: &SandboxNow, world: &World, plan: &mut Plan) {
+    let record = &sandbox.record;
+    let members: Vec<&ContainerNow> = world
+        .containers
+        .iter()
+        .filter(|container| container.record.sandbox == record.id)
+        .collect();
+    if members
+        .iter()
+        .any(|member| world.busy.contains(&member.record.id))
+    {
+        return;
+    }
+    let id = record.id.clone();
+    if (members.is_empty() && !sandbox.is_pod) || record.progress.removing {
+        plan.actions.push(Action::RemoveSandbox { id });
+        return;
+    }
+    if record.progress.next.is_some() {
+        plan.actions.push(Action::GiveUpSandbox { id });
+        return;
+    }
+    let current = record
+        .progress
+        .current
+        .as_ref()
+        .and_then(|current| current.cri_id.as_ref());
+    let ready = |listed: &&Listed| listed.state == CriState::Running;
+    let current_ready = sandbox
+        .listed
+        .iter()
+        .filter(ready)
+        .any(|listed| Some(&listed.cri_id) == current);
+    if current_ready && is_done(sandbox, &members) {
+        plan.actions.push(Action::StopSandbox { id });
+        return;
+    }
+    let lived_in: HashSet<&str> = members
+        .iter()
+        .flat_map(|member| homes(&member.record))
+        .collect();
+    let idle = sandbox.listed.iter().filter(|listed| {
+        let counts = current_ready && Some(&listed.cri_id) == current;
+        !counts && !lived_in.contains(listed.cri_id.as_str())
+    });
+    plan.actions
+        .extend(idle.map(|listed| Action::RemoveCriSandbox {
+            id: record.id.clone(),
+            cri_id: listed.cri_id.clone(),
+        }));
+}
+
+/// The CRI sandboxes that hold a container's layers.
+fn homes(record: &ContainerRecord) -> impl Iterator<Item = &str> {
+    let attempts = record
+        .progress
+        .current
+        .iter()
+        .chain(record.progress.next.iter());
+    attempts.filter_map(|attempt| attempt.sandbox_cri_id.as_deref())
+}
+
+/// Nothing in it runs or will run again by itself.
+fn is_done(sandbox: &SandboxNow, members: &[&ContainerNow]) -> bool {
+    let done = |member: &&ContainerNow| match (&member.record.progress.current, &member.ended) {
+        _ if member.record.progress.removing => true,
+        (None, _) => true,
+        // Wait until its end is recorded and its policy has spoken.
+        (Some(_), Some(run)) => {
+            let recorded = member.record.progress.last_run.as_ref();
+            recorded.is_some_and(|seen| seen.attempt == run.attempt && seen.finished_at.is_some())
+                && restart_due(&member.record, run).is_none()
+        }
+        // Running, or lost by the runtime with its sandbox still there.
+        (Some(current), None) => !member
+            .listed
+            .iter()
+            .any(|listed| Some(&listed.cri_id) == current.cri_id.as_ref()),
+    };
+    let all_down = members.iter().all(done);
+    if !sandbox.is_pod {
+        return all_down;
+    }
+    let ended = members.iter().any(|member| member.ended.is_some());
+    let follows = sandbox.record.spec.exit_policy == ExitPolicy::Stop && ended && all_down;
+    follows || !sandbox.record.progress.up
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,392 @@
+use model::container::{Attempt, ContainerSpec, Progress};
+use model::pod::{PodSpec, Role, SandboxAttempt, SandboxProgress};
+use proptest::prelude::*;
+
+use super::*;
+
+fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_second(1_700_000_000 + seconds).unwrap()
+}
+
+fn attempt(number: u32, sandbox: &str) -> Attempt {
+    Attempt {
+        number,
+        cri_id: Some(format!("c{number}")),
+        sandbox_cri_id: Some(sandbox.to_owned()),
+    }
+}
+
+fn listed(record: &ContainerRecord, number: u32, state: CriState) -> Listed {
+    Listed {
+        id: record.id.clone(),
+        cri_id: format!("c{number}"),
+        attempt: number,
+        state,
+        sandbox: "s1".to_owned(),
+    }
+}
+
+fn run(number: u32, exit_code: i32, seconds: i64) -> Run {
+    Run {
+        attempt: number,
+        started_at: Some(at(0)),
+        finished_at: Some(at(seconds)),
+        exit_code,
+        oom_killed: false,
+    }
+}
+
+/// A container in a hidden sandbox `s1`, its first attempt exited and recorded.
+fn exited(policy: RestartPolicy, exit_code: i32) -> World {
+    let sandbox = Id::generate();
+    let record = ContainerRecord {
+        id: Id::generate(),
+        name: "c".to_owned(),
+        sandbox: sandbox.clone(),
+        created_at: at(0),
+        spec: ContainerSpec {
+            restart: policy,
+            ..ContainerSpec::default()
+        },
+        progress: Progress {
+            wanted: Wanted::Running,
+            last_attempt: 1,
+            current: Some(attempt(1, "s1")),
+            last_run: Some(run(1, exit_code, 1)),
+            ..Progress::default()
+        },
+    };
+    let hidden = SandboxRecord {
+        id: sandbox.clone(),
+        role: Role::Hidden,
+        name: "c".to_owned(),
+        created_at: at(0),
+        spec: PodSpec::default(),
+        progress: SandboxProgress {
+            last_attempt: 1,
+            current: Some(SandboxAttempt {
+                number: 1,
+                cri_id: Some("s1".to_owned()),
+            }),
+            up: true,
+            ..SandboxProgress::default()
+        },
+    };
+    World {
+        sandboxes: vec![SandboxNow {
+            listed: vec![Listed {
+                id: sandbox,
+                cri_id: "s1".to_owned(),
+                attempt: 1,
+                state: CriState::Running,
+                sandbox: String::new(),
+            }],
+            is_pod: false,
+            record: hidden,
+        }],
+        containers: vec![ContainerNow {
+            listed: vec![listed(&record, 1, CriState::Exited)],
+            ended: Some(run(1, exit_code, 1)),
+            record,
+        }],
+        ..World::default()
+    }
+}
+
+fn id(world: &World) -> Id {
+    world.containers[0].record.id.clone()
+}
+
+#[test]
+fn an_end_is_recorded_before_anything_is_done_about_it() {
+    let mut world = exited(RestartPolicy::Always, 0);
+    world.containers[0].record.progress.last_run = None;
+    let plan = decide(&world, at(100));
+    assert_eq!(
+        plan.actions,
+        [Action::RecordEnd {
+            id: id(&world),
+            run: run(1, 0, 1)
+        }]
+    );
+}
+
+#[test]
+fn a_container_without_policy_stays_down_and_its_hidden_sandbox_stops() {
+    let mut world = exited(RestartPolicy::No, 3);
+    let sandbox = world.sandboxes[0].record.id.clone();
+    assert_eq!(
+        decide(&world, at(100)).actions,
+        [Action::StopSandbox { id: sandbox }]
+    );
+    // Stopped, it stays: the container's layer lives in it.
+    world.sandboxes[0].listed[0].state = CriState::Exited;
+    assert_eq!(decide(&world, at(100)).actions, []);
+}
+
+#[test]
+fn policies_restart_after_a_pause_and_the_sandbox_waits() {
+    for (policy, code, restarts) in [
+        (RestartPolicy::Always, 0, true),
+        (RestartPolicy::Always, 1, true),
+        (RestartPolicy::UnlessStopped, 0, true),
+        (RestartPolicy::OnFailure { max: 0 }, 1, true),
+        (RestartPolicy::OnFailure { max: 0 }, 0, false),
+        (RestartPolicy::OnFailure { max: 2 }, 1, true),
+        (RestartPolicy::No, 1, false),
+    ] {
+        let world = exited(policy, code);
+        let late = decide(&world, at(100)).actions;
+        assert_eq!(
+            late.contains(&Action::Restart { id: id(&world) }),
+            restarts,
+            "{policy:?} {code}"
+        );
+        let early = decide(&world, at(1));
+        assert!(
+            !early.actions.contains(&Action::Restart { id: id(&world) }),
+            "{policy:?} {code}"
+        );
+        assert_eq!(early.next_due.is_some(), restarts);
+    }
+}
+
+#[test]
+fn on_failure_never_restarts_more_often_than_asked() {
+    let mut world = exited(RestartPolicy::OnFailure { max: 2 }, 1);
+    world.containers[0].record.progress.restarts = 2;
+    let plan = decide(&world, at(1000));
+    assert!(!plan.actions.contains(&Action::Restart { id: id(&world) }));
+}
+
+#[test]
+fn a_users_stop_is_never_undone() {
+    let mut world = exited(RestartPolicy::Always, 0);
+    world.containers[0].record.progress.wanted = Wanted::Stopped;
+    assert!(
+        !decide(&world, at(1000))
+            .actions
+            .contains(&Action::Restart { id: id(&world) })
+    );
+}
+
+#[test]
+fn a_container_with_rm_goes_when_it_ends_and_not_before_its_last_restart() {
+    let mut world = exited(RestartPolicy::No, 0);
+    world.containers[0].record.spec.remove = true;
+    assert!(
+        decide(&world, at(100))
+            .actions
+            .contains(&Action::Remove { id: id(&world) })
+    );
+    world.containers[0].record.spec.restart = RestartPolicy::OnFailure { max: 1 };
+    world.containers[0].record.progress.last_run = Some(run(1, 1, 1));
+    world.containers[0].ended = Some(run(1, 1, 1));
+    assert!(
+        decide(&world, at(100))
+            .actions
+            .contains(&Action::Restart { id: id(&world) })
+    );
+}
+
+#[test]
+fn nothing_is_decided_about_what_is_under_an_operation() {
+    let mut world = exited(RestartPolicy::Always, 0);
+    world.busy.insert(id(&world));
+    assert_eq!(decide(&world, at(1000)), Plan::default());
+}
+
+#[test]
+fn an_attempt_that_was_being_made_is_committed_when_it_ran_and_given_up_when_not() {
+    let mut world = exited(RestartPolicy::No, 0);
+    world.containers[0].record.progress.next = Some(attempt(2, "s1"));
+    let record = world.containers[0].record.clone();
+    for (state, commits) in [
+        (CriState::Created, false),
+        (CriState::Running, true),
+        (CriState::Exited, true),
+    ] {
+        world.containers[0].listed = vec![
+            listed(&record, 1, CriState::Exited),
+            listed(&record, 2, state),
+        ];
+        let actions = decide(&world, at(100)).actions;
+        let commit = Action::Commit {
+            id: id(&world),
+            cri_id: "c2".to_owned(),
+            sandbox: "s1".to_owned(),
+        };
+        assert_eq!(actions.contains(&commit), commits, "{state:?}");
+        assert_eq!(
+            actions.contains(&Action::GiveUp { id: id(&world) }),
+            !commits,
+            "{state:?}"
+        );
+        assert!(
+            !actions
+                .iter()
+                .any(|a| matches!(a, Action::RemoveLeftover { .. })),
+            "{state:?}"
+        );
+    }
+}
+
+#[test]
+fn an_older_attempt_is_a_leftover_only_while_the_newer_one_is_there() {
+    let mut world = exited(RestartPolicy::No, 0);
+    world.containers[0].record.progress.current = Some(attempt(2, "s1"));
+    world.containers[0].ended = None;
+    let record = world.containers[0].record.clone();
+    let (old, new) = (
+        listed(&record, 1, CriState::Exited),
+        listed(&record, 2, CriState::Running),
+    );
+    world.containers[0].listed = vec![old.clone(), new];
+    let leftover = Action::RemoveLeftover {
+        id: id(&world),
+        cri_id: "c1".to_owned(),
+    };
+    assert!(decide(&world, at(100)).actions.contains(&leftover));
+    world.containers[0].listed = vec![old];
+    let actions = decide(&world, at(100)).actions;
+    assert!(!actions.contains(&leftover));
+    assert!(
+        actions
+            .iter()
+            .any(|action| matches!(action, Action::Reinstate { attempt: 1, .. }))
+    );
+}
+
+#[test]
+fn an_old_sandbox_goes_when_no_layer_lives_in_it() {
+    let mut world = exited(RestartPolicy::No, 0);
+    world.containers[0].record.progress.current = Some(attempt(2, "s2"));
+    world.containers[0].ended = None;
+    let record = world.containers[0].record.clone();
+    world.containers[0].listed = vec![listed(&record, 2, CriState::Running)];
+    let sandbox = &mut world.sandboxes[0];
+    sandbox.record.progress.current = Some(SandboxAttempt {
+        number: 2,
+        cri_id: Some("s2".to_owned()),
+    });
+    let id = sandbox.record.id.clone();
+    let one = Listed {
+        cri_id: "s1".to_owned(),
+        state: CriState::Exited,
+        ..sandbox.listed[0].clone()
+    };
+    let two = Listed {
+        cri_id: "s2".to_owned(),
+        attempt: 2,
+        state: CriState::Running,
+        ..one.clone()
+    };
+    sandbox.listed = vec![one, two];
+    let gone = Action::RemoveCriSandbox {
+        id,
+        cri_id: "s1".to_owned(),
+    };
+    assert_eq!(decide(&world, at(100)).actions, [gone]);
+    world.containers[0].record.progress.current = Some(attempt(2, "s1"));
+    assert!(
+        !decide(&world, at(100))
+            .actions
+            .iter()
+            .any(|a| matches!(a, Action::RemoveCriSandbox { .. }))
+    );
+}
+
+#[test]
+fn a_pod_stays_up_without_containers_until_it_is_to_be_down() {
+    let mut world = exited(RestartPolicy::No, 0);
+    world.containers.clear();
+    let sandbox = &mut world.sandboxes[0];
+    sandbox.is_pod = true;
+    assert_eq!(decide(&world, at(100)).actions, []);
+    let id = world.sandboxes[0].record.id.clone();
+    world.sandboxes[0].record.progress.up = false;
+    assert_eq!(
+        decide(&world, at(100)).actions,
+        [Action::StopSandbox { id: id.clone() }]
+    );
+    world.sandboxes[0].record.progress.removing = true;
+    assert_eq!(
+        decide(&world, at(100)).actions,
+        [Action::RemoveSandbox { id }]
+    );
+}
+
+#[test]
+fn a_pod_with_exit_policy_stop_goes_down_with_its_last_container() {
+    let mut world = exited(RestartPolicy::No, 0);
+    world.sandboxes[0].is_pod = true;
+    assert_eq!(decide(&world, at(100)).actions, []);
+    world.sandboxes[0].record.spec.exit_policy = ExitPolicy::Stop;
+    let id = world.sandboxes[0].record.id.clone();
+    assert_eq!(
+        decide(&world, at(100)).actions,
+        [Action::StopSandbox { id }]
+    );
+}
+
+#[test]
+fn what_tombstones_name_is_removed() {
+    let mut world = World::default();
+    let gone = Listed {
+        id: Id::generate(),
+        cri_id: "c9".to_owned(),
+        attempt: 1,
+        state: CriState::Running,
+        sandbox: "s9".to_owned(),
+    };
+    world.buried.push(gone.clone());
+    let action = Action::RemoveLeftover {
+        id: gone.id.clone(),
+        cri_id: "c9".to_owned(),
+    };
+    assert_eq!(decide(&world, at(0)).actions, [action]);
+}
+
+fn any_policy() -> impl Strategy<Value = RestartPolicy> {
+    prop_oneof![
+        Just(RestartPolicy::No),
+        Just(RestartPolicy::Always),
+        Just(RestartPolicy::UnlessStopped),
+        (0..5u32).prop_map(|max| RestartPolicy::OnFailure { max }),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn pauses_grow_and_are_bounded(restarts in 0..10_000u32, seconds in 0..20i64) {
+        let pause = pause(restarts, &run(1, 1, seconds));
+        prop_assert!(pause >= FIRST_PAUSE && pause <= LONGEST_PAUSE);
+    }
+
+    /// Restarted as the plan says, a container that always fails ends within the bound.
+    #[test]
+    fn it_settles(policy in any_policy(), code in 0..2i32, stopped in any::<bool>()) {
+        let mut world = exited(policy, code);
+        if stopped {
+            world.containers[0].record.progress.wanted = Wanted::Stopped;
+        }
+        let mut restarts = 0u32;
+        for _ in 0..50 {
+            let plan = decide(&world, at(1_000_000));
+            if !plan.actions.contains(&Action::Restart { id: id(&world) }) {
+                break;
+            }
+            restarts += 1;
+            world.containers[0].record.progress.restarts += 1;
+        }
+        match policy {
+            _ if stopped => prop_assert_eq!(restarts, 0),
+            RestartPolicy::No => prop_assert_eq!(restarts, 0),
+            RestartPolicy::OnFailure { max } if max > 0 => prop_assert_eq!(restarts, if code == 0 { 0 } else { max }),
+            RestartPolicy::OnFailure { .. } if code == 0 => prop_assert_eq!(restarts, 0),
+            RestartPolicy::OnFailure { .. } | RestartPolicy::Always | RestartPolicy::UnlessStopped => {
+                prop_assert_eq!(restarts, 50);
+            }
+        }
+    }
+}

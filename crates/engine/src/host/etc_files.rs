@@ -1,0 +1,152 @@
+//! The files that Podman makes for every container: `/etc/hosts`, `/etc/hostname`,
+//! `/etc/resolv.conf`, `/run/.containerenv`.
+//!
+//! The texts are pure functions of what is asked and of the host's files, which the caller reads;
+//! the rules are those of Podman 5.8, and the tests hold what it wrote, byte by byte.
+
+pub mod hosts;
+pub mod resolv;
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+/// The mode of all of these files.
+pub const MODE: u32 = 0o644;
+
+/// The text of `/etc/hostname`. Podman mounts none with `--no-hostname`.
+pub fn hostname(name: &str) -> String {
+    format!("{name}\n")
+}
+
+/// What `/run/.containerenv` tells a privileged container about itself.
+#[derive(Debug, Clone, Copy)]
+pub struct ContainerEnv<'a> {
+    /// Podman's version, `5.8.6`.
+    pub version: &'a str,
+    /// The container's name.
+    pub name: &'a str,
+    /// The container's id, 64 hex digits.
+    pub id: &'a str,
+    /// The image as it was named.
+    pub image: &'a str,
+    /// The image's id, 64 hex digits.
+    pub image_id: &'a str,
+}
+
+/// The text of `/run/.containerenv`: empty unless the container is privileged.
+pub fn containerenv(privileged: Option<&ContainerEnv<'_>>) -> String {
+    privileged.map_or_else(String::new, |env| {
+        let ContainerEnv {
+            version,
+            name,
+            id,
+            image,
+            image_id,
+        } = env;
+        format!(
+            "engine=\"podman-{version}\"\nname=\"{name}\"\nid=\"{id}\"\nimage=\"{image}\"\n\
+             imageid=\"{image_id}\"\nrootless=0\n"
+        )
+    })
+}
+
+/// Replaces a file so that every reader sees the old or the new text, never a part.
+///
+/// The file gets a new inode: a container that has the old one mounted keeps seeing the old text.
+/// For such a file there is [`rewrite`]. Not synced: these files are made anew with each attempt.
+pub fn write_atomically(path: &Path, text: &str, mode: u32) -> io::Result<()> {
+    let mut name = path
+        .file_name()
+        .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "the path has no file name"))?
+        .to_owned();
+    name.push(format!(
+        ".{}-{:?}.tmp",
+        std::process::id(),
+        std::thread::current().id()
+    ));
+    let temporary = path.with_file_name(name);
+    let written = write_new(&temporary, text, mode).and_then(|()| fs::rename(&temporary, path));
+    if written.is_err() {
+        // Best effort: the first error is the one to report.
+        drop(fs::remove_file(&temporary));
+    }
+    written
+}
+
+fn write_new(path: &PathBuf, text: &str, mode: u32) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)?;
+    file.write_all(text.as_bytes())?;
+    // Not through open(): the umask must not matter.
+    file.set_permissions(fs::Permissions::from_mode(mode))
+}
+
+/// Writes a new text into an existing file, keeping its inode, for files that running containers
+/// have mounted. As in Podman, a reader may see a part of it meanwhile.
+pub fn rewrite(path: &Path, text: &str) -> io::Result<()> {
+    File::options()
+        .write(true)
+        .truncate(true)
+        .open(path)?
+        .write_all(text.as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::MetadataExt;
+
+    use super::*;
+
+    #[test]
+    fn a_privileged_container_learns_what_it_is_and_another_one_nothing() {
+        let env = ContainerEnv {
+            version: "5.8.6",
+            name: "c1",
+            id: "3da856eec3fbdd830ae3364d00c32a819d050c159e51b2d1ba86b541b4c31bb7",
+            image: "localhost/busybox:latest",
+            image_id: "ad185232d47719fe09998074fc83f2582e1c601eca12772fe6692abfd12b53e3",
+        };
+        let measured = "engine=\"podman-5.8.6\"\nname=\"c1\"\n\
+            id=\"3da856eec3fbdd830ae3364d00c32a819d050c159e51b2d1ba86b541b4c31bb7\"\n\
+            image=\"localhost/busybox:latest\"\n\
+            imageid=\"ad185232d47719fe09998074fc83f2582e1c601eca12772fe6692abfd12b53e3\"\n\
+            rootless=0\n";
+        assert_eq!(containerenv(Some(&env)), measured);
+        assert_eq!(measured.len(), 221, "the size that Podman's file had");
+        assert_eq!(containerenv(None), "");
+    }
+
+    #[test]
+    fn the_hostname_ends_with_a_newline() {
+        assert_eq!(hostname("foo.bar.example"), "foo.bar.example\n");
+    }
+
+    #[test]
+    fn a_file_is_replaced_whole_and_has_the_mode_asked_for() {
+        let dir = std::env::temp_dir().join(format!("podman-cri-etc-{}", std::process::id()));
+        fs::create_dir_all(&dir).unwrap();
+        let path = dir.join("hosts");
+        write_atomically(&path, "one\n", 0o644).unwrap();
+        let first = path.metadata().unwrap();
+        assert_eq!(first.mode() & 0o7777, 0o644);
+        write_atomically(&path, "two\n", 0o600).unwrap();
+        let second = path.metadata().unwrap();
+        assert_ne!(first.ino(), second.ino());
+        assert_eq!(second.mode() & 0o7777, 0o600);
+        rewrite(&path, "3\n").unwrap();
+        assert_eq!(path.metadata().unwrap().ino(), second.ino());
+        assert_eq!(fs::read_to_string(&path).unwrap(), "3\n");
+        assert_eq!(fs::read_dir(&dir).unwrap().count(), 1, "no temporary file");
+        fs::remove_dir_all(dir).unwrap();
+        write_atomically(&path, "x", 0o644).unwrap_err();
+    }
+}

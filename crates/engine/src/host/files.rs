@@ -1,0 +1,226 @@
+//! The files and folders that this daemon makes for a container and mounts into it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use model::Error;
+use model::container::{ContainerRecord, Mount, MountKind, Network};
+use model::order::FileMount;
+use model::pod::SandboxRecord;
+use model::view::NetworkView;
+use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
+
+use super::etc_files::{self, hosts, resolv};
+use crate::store::private_dir;
+
+/// What Podman mounts as tmpfs into a read-only container (`--read-only-tmpfs`).
+const READ_WRITE_TMPFS: &[&str] = &["/run", "/tmp", "/var/tmp"];
+
+/// Everything needed to write a container's files.
+pub(crate) struct FilesJob {
+    pub(crate) dir: PathBuf,
+    pub(crate) record: ContainerRecord,
+    pub(crate) sandbox: SandboxRecord,
+    pub(crate) hostname: String,
+    pub(crate) network: NetworkView,
+}
+
+impl FilesJob {
+    /// Writes them; answers what is to be mounted.
+    ///
+    /// # Errors
+    /// An entry of `--add-host` that is none, a tmpfs option the kernel refuses, a full disk.
+    pub(crate) fn write(&self) -> Result<Vec<FileMount>, Error> {
+        private_dir(&self.dir)?;
+        private_dir(&self.dir.join("log"))?;
+        unmount_below(&self.dir)?;
+        let texts = [
+            ("hosts", "/etc/hosts", self.hosts()?),
+            (
+                "hostname",
+                "/etc/hostname",
+                etc_files::hostname(&self.hostname),
+            ),
+            ("resolv.conf", "/etc/resolv.conf", self.resolv_conf()),
+            ("containerenv", "/run/.containerenv", self.containerenv()),
+        ];
+        let mut files = Vec::new();
+        for (name, destination, text) in texts {
+            // A mount of the user's own over it wins.
+            if self
+                .record
+                .spec
+                .mounts
+                .iter()
+                .any(|mount| mount.destination == destination)
+            {
+                continue;
+            }
+            let source = self.dir.join(name);
+            etc_files::write_atomically(&source, &text, etc_files::MODE)
+                .map_err(|error| about(&source, error))?;
+            files.push(FileMount {
+                source,
+                destination: destination.to_owned(),
+                read_only: false,
+            });
+        }
+        let tmpfs = self.tmpfs();
+        for (number, wanted) in tmpfs.iter().enumerate() {
+            files.push(self.mount_tmpfs(number, wanted)?);
+        }
+        Ok(files)
+    }
+
+    fn hosts(&self) -> Result<String, Error> {
+        let host_network = self.sandbox.spec.network == Network::Host;
+        let mut asked = self.record.spec.hosts.clone();
+        asked.extend(
+            self.sandbox
+                .spec
+                .hosts
+                .iter()
+                .filter(|entry| !self.record.spec.hosts.contains(entry))
+                .cloned(),
+        );
+        let base = fs::read_to_string("/etc/hosts").unwrap_or_default();
+        let own: Vec<_> = std::iter::once(&self.network.address)
+            .chain(&self.network.more)
+            .filter(|address| !host_network && !address.is_empty())
+            .map(|address| hosts::HostEntry::new(address, [&self.hostname, &self.record.name]))
+            .collect();
+        let gateway = Some(self.network.gateway.as_str()).filter(|gateway| !gateway.is_empty());
+        let wanted = hosts::Hosts {
+            asked: &asked,
+            base: &base,
+            host_ip: gateway,
+            own: &own,
+        };
+        hosts::hosts(&wanted).map_err(|error| Error::Plain(error.to_string()))
+    }
+
+    fn resolv_conf(&self) -> String {
+        let private = self.sandbox.spec.network != Network::Host;
+        let mut host = fs::read_to_string("/etc/resolv.conf").unwrap_or_default();
+        if private
+            && let Some(behind) = resolv::behind_local_resolver(&host)
+            && let Ok(text) = fs::read_to_string(behind)
+        {
+            host = text;
+        }
+        let dns = if self.record.spec.dns == model::container::Dns::default() {
+            &self.sandbox.spec.dns
+        } else {
+            &self.record.spec.dns
+        };
+        resolv::resolv_conf(&resolv::Resolv {
+            host: &host,
+            private,
+            ipv6: std::iter::once(&self.network.address)
+                .chain(&self.network.more)
+                .any(|a| a.contains(':')),
+            nameservers: &dns.servers,
+            network_searches: &[],
+            searches: &dns.searches,
+            options: &dns.options,
+        })
+    }
+
+    fn containerenv(&self) -> String {
+        let spec = &self.record.spec;
+        let privileged = spec.privileged.then(|| etc_files::ContainerEnv {
+            version: env!("CARGO_PKG_VERSION"),
+            name: &self.record.name,
+            id: self.record.id.as_str(),
+            image: &spec.image.name,
+            image_id: &spec.image.id,
+        });
+        etc_files::containerenv(privileged.as_ref())
+    }
+
+    /// The tmpfs mounts asked for, and those of a read-only container.
+    fn tmpfs(&self) -> Vec<Mount> {
+        let spec = &self.record.spec;
+        let mut wanted: Vec<Mount> = spec
+            .mounts
+            .iter()
+            .filter(|m| m.kind == MountKind::Tmpfs)
+            .cloned()
+            .collect();
+        if spec.read_only && spec.read_write_tmpfs {
+            for destination in READ_WRITE_TMPFS {
+                if spec
+                    .mounts
+                    .iter()
+                    .all(|mount| mount.destination != *destination)
+                {
+                    wanted.push(Mount {
+                        kind: MountKind::Tmpfs,
+                        destination: (*destination).to_owned(),
+                        ..Mount::default()
+                    });
+                }
+            }
+        }
+        wanted
+    }
+
+    /// CRI has no tmpfs mount: it is mounted here, and bound into the container.
+    fn mount_tmpfs(&self, number: usize, wanted: &Mount) -> Result<FileMount, Error> {
+        let source = self.dir.join(format!("tmpfs-{number}"));
+        private_dir(&source)?;
+        let (flags, data) = tmpfs_options(&wanted.options);
+        let data = std::ffi::CString::new(data).map_err(Error::internal)?;
+        mount("tmpfs", &source, "tmpfs", flags, data.as_c_str()).map_err(|error| {
+            Error::Plain(format!("mounting tmpfs on {}: {error}", wanted.destination))
+        })?;
+        Ok(FileMount {
+            source,
+            destination: wanted.destination.clone(),
+            read_only: wanted.read_only,
+        })
+    }
+}
+
+/// Podman's defaults for a tmpfs (`rw,rprivate,nosuid,nodev,tmpcopyup`) with the options asked for.
+fn tmpfs_options(options: &[String]) -> (MountFlags, String) {
+    let mut flags = MountFlags::NOSUID | MountFlags::NODEV;
+    let mut data = vec!["mode=1777".to_owned()];
+    for option in options {
+        match option.as_str() {
+            "noexec" => flags |= MountFlags::NOEXEC,
+            "exec" => flags -= MountFlags::NOEXEC,
+            "suid" => flags -= MountFlags::NOSUID,
+            "dev" => flags -= MountFlags::NODEV,
+            other if other.starts_with("mode=") => data = vec![other.to_owned()],
+            other if other.starts_with("size=") || other.starts_with("nr_inodes=") => {
+                data.push(other.to_owned());
+            }
+            // Propagation and read-only belong to the bind mount.
+            _ => {}
+        }
+    }
+    (flags, data.join(","))
+}
+
+/// Unmounts everything mounted below a folder.
+///
+/// # Errors
+/// [`Error::Internal`] when the mounts cannot be read, or one cannot be detached.
+pub(crate) fn unmount_below(dir: &Path) -> Result<(), Error> {
+    let mounts = fs::read_to_string("/proc/self/mountinfo").map_err(Error::internal)?;
+    let below: Vec<PathBuf> = mounts
+        .lines()
+        .filter_map(|line| line.split(' ').nth(4))
+        .map(|point| PathBuf::from(point.replace("\\040", " ")))
+        .filter(|point| point.starts_with(dir) && point != dir)
+        .collect();
+    for point in below.iter().rev() {
+        unmount(point, UnmountFlags::DETACH).map_err(|error| about(point, error))?;
+    }
+    Ok(())
+}
+
+fn about(path: &Path, error: impl std::fmt::Display) -> Error {
+    Error::Internal(format!("{}: {error}", path.display()))
+}

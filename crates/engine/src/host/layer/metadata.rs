@@ -1,0 +1,116 @@
+//! Owners, modes, attributes and times of one entry, in the order in which none undoes another.
+
+use std::ffi::CStr;
+use std::os::fd::{AsRawFd, BorrowedFd};
+use std::path::Path;
+
+use rustix::fs::{
+    AtFlags, FileType, Gid, IFlags, Mode, OFlags, Stat, Timespec, Timestamps, Uid, chmod, chownat,
+    fchmod, fchown, fstat, futimens, openat, utimensat,
+};
+
+use super::LayerError;
+use super::xattr::{self, Mark, Policy};
+
+/// Gives the folder `target` what `source` has. For when its content is complete.
+///
+/// Returns the protection flags to set once nothing is written below it any more.
+pub(super) fn folder(
+    source: BorrowedFd<'_>,
+    target: BorrowedFd<'_>,
+    policy: Policy,
+    path: &Path,
+) -> Result<IFlags, LayerError> {
+    let stat = fstat(source).map_err(LayerError::io("stat", path))?;
+    fchown(target, Some(uid(&stat)), Some(gid(&stat))).map_err(LayerError::io("chown", path))?;
+    let from = xattr::path_of(source, c".");
+    xattr::copy(&from, &xattr::path_of(target, c"."), policy, path)?;
+    fchmod(target, mode(&stat)).map_err(LayerError::io("chmod", path))?;
+    futimens(target, &times(&stat)).map_err(LayerError::io("set times of", path))?;
+    protection(&from, policy, path)
+}
+
+/// Gives the entry `name` of the folder `target`, which is no folder, what the same entry of
+/// `source` has, whose `stat` is given.
+///
+/// Changing the owner drops setuid bits and file capabilities, and setting an ACL changes the mode:
+/// hence owner, attributes, mode, times.
+pub(super) fn leaf(
+    (source, target): (BorrowedFd<'_>, BorrowedFd<'_>),
+    name: &CStr,
+    stat: &Stat,
+    policy: Policy,
+    path: &Path,
+) -> Result<IFlags, LayerError> {
+    let nofollow = AtFlags::SYMLINK_NOFOLLOW;
+    chownat(target, name, Some(uid(stat)), Some(gid(stat)), nofollow)
+        .map_err(LayerError::io("chown", path))?;
+    let from = xattr::path_of(source, name);
+    xattr::copy(&from, &xattr::path_of(target, name), policy, path)?;
+    let symlink = FileType::from_raw_mode(stat.st_mode) == FileType::Symlink;
+    if !symlink {
+        set_mode(target, name, stat, path)?;
+    }
+    utimensat(target, name, &times(stat), nofollow)
+        .map_err(LayerError::io("set times of", path))?;
+    if symlink {
+        Ok(IFlags::empty())
+    } else {
+        protection(&from, policy, path)
+    }
+}
+
+fn set_mode(
+    folder: BorrowedFd<'_>,
+    name: &CStr,
+    stat: &Stat,
+    path: &Path,
+) -> Result<(), LayerError> {
+    // chmod follows links and fchmod needs an open file, which a fifo or a device must not be:
+    // the magic link of a path descriptor leads to exactly that inode.
+    let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let entry = openat(folder, name, flags, Mode::empty()).map_err(LayerError::io("open", path))?;
+    let link = format!("/proc/self/fd/{}", entry.as_raw_fd());
+    chmod(link, mode(stat)).map_err(LayerError::io("chmod", path))
+}
+
+fn protection(source: &CStr, policy: Policy, path: &Path) -> Result<IFlags, LayerError> {
+    let mut flags = IFlags::empty();
+    if policy.to_merged && !policy.from_merged {
+        let name = policy.marks.name(Mark::Protected);
+        for letter in xattr::get(source, name, path)?.unwrap_or_default() {
+            match letter {
+                b'a' => flags |= IFlags::APPEND,
+                b'i' => flags |= IFlags::IMMUTABLE,
+                _ => {}
+            }
+        }
+    }
+    Ok(flags)
+}
+
+fn uid(stat: &Stat) -> Uid {
+    Uid::from_raw(stat.st_uid)
+}
+
+fn gid(stat: &Stat) -> Gid {
+    Gid::from_raw(stat.st_gid)
+}
+
+fn mode(stat: &Stat) -> Mode {
+    Mode::from_raw_mode(stat.st_mode)
+}
+
+fn times(stat: &Stat) -> Timestamps {
+    let nanoseconds = |value: u64| value.try_into().expect("less than 1,000,000,000");
+    Timestamps {
+        last_access: Timespec {
+            tv_sec: stat.st_atime,
+            tv_nsec: nanoseconds(stat.st_atime_nsec),
+        },
+        last_modification: Timespec {
+            tv_sec: stat.st_mtime,
+            tv_nsec: nanoseconds(stat.st_mtime_nsec),
+        },
+    }
+}

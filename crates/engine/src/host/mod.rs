@@ -1,0 +1,14 @@
+//! What this machine itself does for a container: its writable layer, the files under `/etc`,
+//! signals, control groups, and facts about the host.
+//!
+//! Everything here blocks; callers use `spawn_blocking`. Nothing here knows HTTP or gRPC.
+
+pub mod cgroup;
+pub mod etc_files;
+pub mod facts;
+mod files;
+pub mod layer;
+pub mod registries;
+pub mod signal;
+
+pub(crate) use files::{FilesJob, unmount_below};

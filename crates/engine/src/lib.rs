@@ -1,0 +1,29 @@
+//! What an operation means, in Podman's terms.
+//!
+//! The engine knows no HTTP and no gRPC: it speaks the words of the `model` crate, keeps what was
+//! asked in its [`store`], and drives a [`Runtime`] through a trait. Its rules are those of
+//! ARCHITECTURE.md: the runtime is the truth of what is, the store the truth of what was asked;
+//! intent is stored before the runtime is called; one function makes CRI objects.
+
+mod containers;
+pub mod crash;
+mod decide;
+mod events;
+pub mod filter;
+mod freezer;
+pub mod host;
+mod images;
+mod list;
+mod materialise;
+mod observe;
+mod pods;
+mod reconcile;
+mod runtime;
+mod store;
+mod system;
+mod volumes;
+
+pub use containers::{Waiter, exec_refusal};
+pub use runtime::{HintStream, Runtime};
+pub use store::{Adopt, StateDir};
+pub use system::{Engine, Options};

@@ -1,0 +1,547 @@
+//! Lists and inspect: what was asked, joined with what is.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use model::container::{ContainerRecord, Run};
+use model::observed::{ContainerListed, CriState, Mark, SandboxListed, SandboxStatus};
+use model::pod::{Role, SandboxRecord};
+use model::request::{Filters, ListOptions};
+use model::view::{
+    ContainerBody, ContainerDetail, ContainerView, FilePaths, ForeignContainer, ForeignPod,
+    NetworkView, PodBody, PodState, PodView, SizeView, State,
+};
+use model::{Error, Id};
+
+use crate::filter::{Context, container::ContainerFilter, pod::PodFilter};
+use crate::observe::{ContainerFacts, Seen};
+use crate::runtime::Runtime as _;
+use crate::store::is_pod;
+use crate::system::{Engine, Inner};
+
+/// Everything one answer is made from.
+pub(crate) struct Snapshot {
+    pub(crate) seen: Arc<Seen>,
+    pub(crate) containers: Vec<Arc<ContainerRecord>>,
+    pub(crate) sandboxes: HashMap<Id, Arc<SandboxRecord>>,
+    facts: HashMap<String, Arc<ContainerFacts>>,
+    networks: HashMap<String, Arc<NetworkView>>,
+    stopping: HashSet<Id>,
+    owner: String,
+}
+
+impl Engine {
+    /// `GET /containers/json` and `GET /libpod/containers/json`.
+    pub async fn list_containers(&self, options: ListOptions) -> Result<Vec<ContainerView>, Error> {
+        let filter = ContainerFilter::parse(&options.filters)?;
+        let snapshot = self.inner().snapshot(true).await?;
+        let all = options.all || options.limit > 0 || filter.implies_all();
+        let mut views = snapshot.containers();
+        let filter = filter.bind(&Context::new(jiff::Timestamp::now(), &views))?;
+        views.retain(|view| (all || view.state == State::Running) && filter.matches(view));
+        if options.limit > 0 {
+            let newest = usize::try_from(options.limit).unwrap_or(usize::MAX);
+            let surplus = views.len().saturating_sub(newest);
+            views.drain(..surplus);
+        }
+        if options.size {
+            for view in &mut views {
+                view.size = self.inner().size_of(view).await;
+            }
+        }
+        Ok(views)
+    }
+
+    /// `GET /libpod/pods/json`.
+    pub async fn list_pods(&self, filters: Filters) -> Result<Vec<PodView>, Error> {
+        let filter = PodFilter::parse(&filters)?;
+        let snapshot = self.inner().snapshot(true).await?;
+        let containers = snapshot.containers();
+        let filter = filter.bind(&Context::new(jiff::Timestamp::now(), &containers));
+        let mut pods = snapshot.pods(&containers);
+        pods.retain(|pod| filter.matches(pod));
+        Ok(pods)
+    }
+
+    /// `GET /containers/{name}/json` and `GET /libpod/containers/{name}/json`.
+    pub async fn inspect_container(
+        &self,
+        name: &str,
+        size: bool,
+    ) -> Result<ContainerDetail, Error> {
+        let inner = self.inner();
+        let snapshot = inner.snapshot(true).await?;
+        let mut view = snapshot.find(name)?;
+        if size {
+            view.size = inner.size_of(&view).await;
+        }
+        inner.detail(view, &snapshot).await
+    }
+
+    /// `GET /libpod/pods/{name}/json`.
+    pub async fn inspect_pod(&self, name: &str) -> Result<PodView, Error> {
+        let snapshot = self.inner().snapshot(true).await?;
+        snapshot.find_pod(name)
+    }
+}
+
+impl Inner {
+    /// One fresh listing, and the facts of what it holds (`foreign` ones too).
+    pub(crate) async fn snapshot(&self, foreign: bool) -> Result<Snapshot, Error> {
+        let seen = self.observer.list().await?;
+        let (containers, sandboxes) = self.store.read(|book| {
+            let containers: Vec<_> = book.containers.values().cloned().collect();
+            (containers, book.sandboxes.clone())
+        });
+        let ours: HashSet<&str> = containers
+            .iter()
+            .filter_map(|record| current_id(record))
+            .collect();
+        let owner = self.store.owner();
+        let shown = |listed: &&ContainerListed| {
+            ours.contains(listed.cri_id.as_str())
+                || (foreign && !is_ours(listed.mark.as_ref(), owner))
+        };
+        let (facts, networks) = tokio::join!(
+            self.observer
+                .facts_of(seen.listing.containers.iter().filter(shown)),
+            self.observer.networks_of(seen.listing.sandboxes.iter()),
+        );
+        Ok(Snapshot {
+            seen,
+            containers,
+            sandboxes,
+            facts,
+            networks,
+            stopping: self.stopping(),
+            owner: owner.to_owned(),
+        })
+    }
+
+    async fn size_of(&self, view: &ContainerView) -> Option<SizeView> {
+        let (cri_id, image) = match &view.body {
+            ContainerBody::Own(record) => {
+                (current_id(record)?.to_owned(), record.spec.image.id.clone())
+            }
+            ContainerBody::Foreign(foreign) => (foreign.id.clone(), foreign.image_id.clone()),
+            ContainerBody::Infra { .. } => return None,
+        };
+        let writable = self.runtime.writable_bytes(&cri_id).await.ok().flatten()?;
+        let image = self.runtime.image(&image).await.ok().flatten();
+        let root_fs = image.map_or(0, |image| image.summary.size_bytes) + writable;
+        Some(SizeView { writable, root_fs })
+    }
+
+    async fn detail(
+        &self,
+        view: ContainerView,
+        snapshot: &Snapshot,
+    ) -> Result<ContainerDetail, Error> {
+        let (cri_id, sandbox, sandbox_cri_id) = match &view.body {
+            ContainerBody::Own(record) => {
+                let sandbox = snapshot.sandboxes.get(&record.sandbox).cloned();
+                let attempt = record.progress.current.as_ref();
+                let lives_in = attempt.and_then(|attempt| attempt.sandbox_cri_id.clone());
+                (current_id(record).map(ToOwned::to_owned), sandbox, lives_in)
+            }
+            ContainerBody::Infra { pod, .. } => (
+                None,
+                Some(Arc::clone(pod)),
+                sandbox_id(pod).map(ToOwned::to_owned),
+            ),
+            ContainerBody::Foreign(foreign) => (
+                Some(foreign.id.clone()),
+                None,
+                Some(foreign.sandbox.clone()),
+            ),
+        };
+        let status = match cri_id {
+            Some(id) => found(self.runtime.container_status(&id, true).await)?,
+            None => None,
+        };
+        let sandbox_status = match sandbox_cri_id {
+            Some(id) => found(self.runtime.sandbox_status(&id).await)?
+                .filter(|status: &SandboxStatus| status.ready),
+            None => None,
+        };
+        let facts = self.facts();
+        let files = match &view.body {
+            ContainerBody::Own(record) => self.file_paths(&record.id),
+            ContainerBody::Infra { id, .. } => self.file_paths(id),
+            ContainerBody::Foreign(_) => FilePaths {
+                log: status
+                    .as_ref()
+                    .map(|status| status.log_path.clone())
+                    .unwrap_or_default(),
+                ..FilePaths::default()
+            },
+        };
+        Ok(ContainerDetail {
+            handler: sandbox
+                .as_ref()
+                .map(|record| self.handler_of(record))
+                .unwrap_or_default(),
+            view,
+            status,
+            sandbox,
+            sandbox_status,
+            files,
+            driver: facts.storage_driver.clone(),
+            cgroup_manager: facts.cgroup_manager.clone(),
+        })
+    }
+}
+
+impl Snapshot {
+    /// Every container, oldest first: ours, infra containers, foreign ones.
+    pub(crate) fn containers(&self) -> Vec<ContainerView> {
+        let own = self.containers.iter().map(|record| self.own(record));
+        let infra = self.sandboxes.values().filter_map(|pod| self.infra(pod));
+        let foreign = self
+            .seen
+            .listing
+            .containers
+            .iter()
+            .filter(|listed| !is_ours(listed.mark.as_ref(), &self.owner))
+            .map(|listed| self.foreign(listed));
+        let mut views: Vec<_> = own.chain(infra).chain(foreign).collect();
+        views.sort_by_cached_key(|view| (view.created_at(), view.id().to_owned()));
+        views
+    }
+
+    /// A container of any kind by name, id or unique short id.
+    pub(crate) fn find(&self, name: &str) -> Result<ContainerView, Error> {
+        let views = self.containers();
+        if let Some(view) = views
+            .iter()
+            .find(|view| view.id() == name || view.name() == name)
+        {
+            return Ok(view.clone());
+        }
+        let mut fits = views
+            .iter()
+            .filter(|view| !name.is_empty() && view.id().starts_with(name));
+        match (fits.next(), fits.count()) {
+            (Some(view), 0) => Ok(view.clone()),
+            (None, _) => Err(Error::not_found(model::error::Kind::Container, name)),
+            (Some(_), _) => Err(ambiguous("container", name)),
+        }
+    }
+
+    /// A pod of any kind by name, id or unique short id.
+    pub(crate) fn find_pod(&self, name: &str) -> Result<PodView, Error> {
+        let containers = self.containers();
+        let pods = self.pods(&containers);
+        if let Some(pod) = pods
+            .iter()
+            .find(|pod| pod.id() == name || pod.name() == name)
+        {
+            return Ok(pod.clone());
+        }
+        let mut fits = pods
+            .iter()
+            .filter(|pod| !name.is_empty() && pod.id().starts_with(name));
+        match (fits.next(), fits.count()) {
+            (Some(pod), 0) => Ok(pod.clone()),
+            (None, _) => Err(Error::not_found(model::error::Kind::Pod, name)),
+            (Some(_), _) => Err(ambiguous("pod", name)),
+        }
+    }
+
+    /// One of our containers.
+    pub(crate) fn own(&self, record: &Arc<ContainerRecord>) -> ContainerView {
+        let listed = current_id(record).and_then(|id| self.seen.container(id));
+        let facts = listed.and_then(|listed| self.facts.get(&listed.cri_id));
+        let state = self.state_of(record, listed, facts.map(Arc::as_ref));
+        let sandbox = self.sandboxes.get(&record.sandbox);
+        ContainerView {
+            state,
+            run: facts
+                .map(|facts| facts.run.clone())
+                .or_else(|| record.progress.last_run.clone())
+                .unwrap_or_default(),
+            pid: facts.filter(|_| state.is_up()).and_then(|facts| facts.pid),
+            pod: sandbox
+                .filter(|sandbox| is_pod(sandbox))
+                .map(|pod| (pod.id.clone(), pod.name.clone())),
+            network: self.network(
+                sandbox,
+                listed.map(|listed| listed.sandbox_cri_id.as_str()),
+                state,
+            ),
+            size: None,
+            body: ContainerBody::Own(Arc::clone(record)),
+        }
+    }
+
+    fn state_of(
+        &self,
+        record: &ContainerRecord,
+        listed: Option<&ContainerListed>,
+        facts: Option<&ContainerFacts>,
+    ) -> State {
+        if record.progress.removing {
+            return State::Removing;
+        }
+        if record.progress.current.is_none() {
+            return State::Created;
+        }
+        match listed.map(|listed| listed.state) {
+            // The runtime has lost it: what was seen last counts.
+            None | Some(CriState::Exited) => State::Exited,
+            Some(CriState::Created) => State::Initialized,
+            Some(CriState::Unknown) => State::Unknown,
+            Some(CriState::Running) if self.stopping.contains(&record.id) => State::Stopping,
+            Some(CriState::Running) if facts.is_some_and(ContainerFacts::paused) => State::Paused,
+            Some(CriState::Running) => State::Running,
+        }
+    }
+
+    fn network(
+        &self,
+        sandbox: Option<&Arc<SandboxRecord>>,
+        lives_in: Option<&str>,
+        state: State,
+    ) -> NetworkView {
+        let host =
+            sandbox.is_some_and(|sandbox| sandbox.spec.network == model::container::Network::Host);
+        let live = lives_in
+            .filter(|_| state.is_up())
+            .and_then(|id| self.networks.get(id));
+        live.map(|network| NetworkView {
+            host,
+            ..NetworkView::clone(network)
+        })
+        .unwrap_or(NetworkView {
+            host,
+            ..NetworkView::default()
+        })
+    }
+
+    fn infra(&self, pod: &Arc<SandboxRecord>) -> Option<ContainerView> {
+        let Role::Pod { infra: Some(id) } = &pod.role else {
+            return None;
+        };
+        let listed = sandbox_id(pod).and_then(|id| self.seen.sandbox(id));
+        let state = match listed {
+            _ if pod.progress.removing => State::Removing,
+            Some(sandbox) if sandbox.ready => State::Running,
+            _ if pod.progress.last_attempt == 0 => State::Created,
+            _ => State::Exited,
+        };
+        let run = Run {
+            attempt: pod.progress.last_attempt,
+            started_at: listed
+                .and_then(|sandbox| sandbox.created_at)
+                .or(pod.progress.up_at),
+            finished_at: pod.progress.down_at.filter(|_| state == State::Exited),
+            ..Run::default()
+        };
+        Some(ContainerView {
+            body: ContainerBody::Infra {
+                id: id.clone(),
+                pod: Arc::clone(pod),
+            },
+            network: self.network(Some(pod), sandbox_id(pod), state),
+            state,
+            run,
+            pid: None,
+            pod: Some((pod.id.clone(), pod.name.clone())),
+            size: None,
+        })
+    }
+
+    fn foreign(&self, listed: &ContainerListed) -> ContainerView {
+        let sandbox = self.seen.sandbox(&listed.sandbox_cri_id);
+        let facts = self.facts.get(&listed.cri_id);
+        let state = match listed.state {
+            CriState::Created => State::Created,
+            CriState::Running if facts.is_some_and(|facts| facts.paused()) => State::Paused,
+            CriState::Running => State::Running,
+            CriState::Exited => State::Exited,
+            CriState::Unknown => State::Unknown,
+        };
+        let network = self
+            .networks
+            .get(&listed.sandbox_cri_id)
+            .filter(|_| state.is_up());
+        ContainerView {
+            state,
+            run: facts.map(|facts| facts.run.clone()).unwrap_or_default(),
+            pid: facts.and_then(|facts| facts.pid),
+            pod: sandbox.and_then(|s| Some((Id::parse(&s.cri_id)?, foreign_pod_name(s)))),
+            network: network
+                .map(|network| NetworkView::clone(network))
+                .unwrap_or_default(),
+            size: None,
+            body: ContainerBody::Foreign(Arc::new(foreign_container(
+                listed,
+                sandbox,
+                facts.map(Arc::as_ref),
+            ))),
+        }
+    }
+
+    /// Every pod, oldest first.
+    pub(crate) fn pods(&self, containers: &[ContainerView]) -> Vec<PodView> {
+        let own = self
+            .sandboxes
+            .values()
+            .filter(|record| is_pod(record))
+            .map(|record| {
+                let members = members_of(record.id.as_str(), containers);
+                (
+                    Some(record.created_at),
+                    PodView {
+                        state: pod_state(&members),
+                        containers: members,
+                        cgroup: String::new(),
+                        body: PodBody::Own(Arc::clone(record)),
+                    },
+                )
+            });
+        let foreign = self
+            .seen
+            .listing
+            .sandboxes
+            .iter()
+            .filter(|listed| !is_ours(listed.mark.as_ref(), &self.owner))
+            .map(|listed| {
+                let members = members_of(&listed.cri_id, containers);
+                let state = match (members.is_empty(), listed.ready) {
+                    (true, true) => PodState::Running,
+                    (true, false) => PodState::Exited,
+                    (false, _) => pod_state(&members),
+                };
+                let body = PodBody::Foreign(Arc::new(self.foreign_pod(listed)));
+                (
+                    listed.created_at,
+                    PodView {
+                        state,
+                        containers: members,
+                        cgroup: String::new(),
+                        body,
+                    },
+                )
+            });
+        let mut pods: Vec<_> = own.chain(foreign).collect();
+        pods.sort_by_cached_key(|(created, pod)| (*created, pod.id().to_owned()));
+        pods.into_iter().map(|(_, pod)| pod).collect()
+    }
+
+    fn foreign_pod(&self, listed: &SandboxListed) -> ForeignPod {
+        ForeignPod {
+            id: listed.cri_id.clone(),
+            name: foreign_pod_name(listed),
+            namespace: listed.namespace.clone(),
+            created_at: listed.created_at,
+            labels: listed.labels.clone(),
+            handler: listed.handler.clone(),
+            host_network: self
+                .networks
+                .get(&listed.cri_id)
+                .is_some_and(|network| network.host),
+        }
+    }
+}
+
+fn members_of(pod: &str, containers: &[ContainerView]) -> Vec<ContainerView> {
+    let member =
+        |view: &&ContainerView| view.pod.as_ref().is_some_and(|(id, _)| id.as_str() == pod);
+    containers.iter().filter(member).cloned().collect()
+}
+
+/// Podman's state of a pod, from the states of its containers.
+pub(crate) fn pod_state(members: &[ContainerView]) -> PodState {
+    let count = |wanted: &[State]| {
+        members
+            .iter()
+            .filter(|view| wanted.contains(&view.state))
+            .count()
+    };
+    let total = members.len();
+    let running = count(&[State::Running, State::Stopping]);
+    match () {
+        () if total == 0 => PodState::Created,
+        () if count(&[State::Unknown]) > 0 => PodState::Error,
+        () if running == total => PodState::Running,
+        () if running > 0 => PodState::Degraded,
+        () if count(&[State::Paused]) == total => PodState::Paused,
+        () if count(&[State::Exited]) == total => PodState::Exited,
+        () if count(&[State::Exited, State::Paused]) > 0 => PodState::Stopped,
+        () => PodState::Created,
+    }
+}
+
+/// `k8s_<container>_<pod>_<namespace>_<uid>_<attempt>`, as dockershim named them.
+fn foreign_container(
+    listed: &ContainerListed,
+    sandbox: Option<&SandboxListed>,
+    facts: Option<&ContainerFacts>,
+) -> ForeignContainer {
+    let (pod, namespace, uid) = sandbox.map_or(("", "", ""), |s| (&s.name, &s.namespace, &s.uid));
+    let mut labels = listed.labels.clone();
+    let known = [("name", pod), ("namespace", namespace), ("uid", uid)];
+    for (key, value) in known.into_iter().filter(|(_, value)| !value.is_empty()) {
+        labels
+            .entry(format!("io.kubernetes.pod.{key}"))
+            .or_insert_with(|| value.to_owned());
+    }
+    let image_id = match listed.image_ref.rsplit_once("sha256:") {
+        Some((_, digest)) if facts.is_none_or(|facts| facts.image_id.is_empty()) => {
+            digest.to_owned()
+        }
+        _ => facts.map_or_else(|| listed.image_ref.clone(), |facts| facts.image_id.clone()),
+    };
+    ForeignContainer {
+        id: listed.cri_id.clone(),
+        name: format!(
+            "k8s_{}_{pod}_{namespace}_{uid}_{}",
+            listed.name, listed.attempt
+        ),
+        created_at: listed.created_at,
+        image: listed.image.clone(),
+        image_id,
+        labels,
+        annotations: listed.annotations.clone(),
+        sandbox: listed.sandbox_cri_id.clone(),
+        attempt: listed.attempt,
+        command: Vec::new(),
+        infra: false,
+    }
+}
+
+fn foreign_pod_name(listed: &SandboxListed) -> String {
+    listed.name.clone()
+}
+
+/// An object marked by this store.
+pub(crate) fn is_ours(mark: Option<&Mark>, owner: &str) -> bool {
+    mark.is_some_and(|mark| mark.owner == owner)
+}
+
+/// CRI id of the attempt that counts.
+pub(crate) fn current_id(record: &ContainerRecord) -> Option<&str> {
+    record.progress.current.as_ref()?.cri_id.as_deref()
+}
+
+/// CRI id of the sandbox that counts.
+pub(crate) fn sandbox_id(record: &SandboxRecord) -> Option<&str> {
+    record.progress.current.as_ref()?.cri_id.as_deref()
+}
+
+/// A missing object is an answer here.
+pub(crate) fn found<T>(result: Result<T, Error>) -> Result<Option<T>, Error> {
+    match result {
+        Ok(value) => Ok(Some(value)),
+        Err(Error::RuntimeNotFound { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Podman's text for a short id or name that fits several.
+pub(crate) fn ambiguous(kind: &str, name: &str) -> Error {
+    Error::Ambiguous(format!(
+        "more than one result for {kind} name or ID {name}: {kind} already exists"
+    ))
+}

@@ -1,0 +1,447 @@
+//! The one function that makes CRI objects, and what belongs to it: sandboxes, files, the writable
+//! layer of the attempt before.
+//!
+//! ```text
+//! sandbox ready? ──no──▶ store: intended ▶ RunPodSandbox ▶ store: made
+//!    │
+//!    ▼
+//! files on disk ▶ store: attempt intended ▶ CreateContainer ▶ store: attempt created
+//!    ▶ layer of the attempt before carried over ▶ StartContainer ▶ store: attempt started
+//!    ▶ the attempt before removed
+//! ```
+//! A failure anywhere gives the new attempt up; the one before is untouched until then.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use model::container::{Attempt, ContainerRecord, MountKind, Wanted};
+use model::event::Action;
+use model::observed::{ContainerStatus, RuntimeFacts, SandboxStatus};
+use model::order::{ContainerOrder, FileMount, SandboxOrder};
+use model::pod::{SandboxAttempt, SandboxRecord};
+use model::{Error, Id};
+
+use crate::events::{of_container, of_pod};
+use crate::host::layer;
+use crate::list::{current_id, found, is_ours, sandbox_id};
+use crate::runtime::Runtime as _;
+use crate::store::{Write, is_pod};
+use crate::system::Inner;
+
+/// A sandbox that is up.
+struct Live {
+    record: Arc<SandboxRecord>,
+    cri_id: String,
+    status: SandboxStatus,
+}
+
+impl Inner {
+    /// Makes and starts the next attempt of a container. The caller holds its claim, and has seen
+    /// that it does not run.
+    pub(crate) async fn materialise(self: &Arc<Self>, id: &Id) -> Result<(), Error> {
+        self.give_up_next(id, None).await?;
+        let record = self.store.container(id)?;
+        let result = match self.ensure_sandbox(&record.sandbox).await {
+            Ok(live) => self.make_attempt(&record, &live).await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = &result {
+            self.give_up_next(id, Some(error.to_string())).await?;
+        }
+        result
+    }
+
+    /// Makes sure that the sandbox is up; a new attempt of it where it is not.
+    pub(crate) async fn bring_up(self: &Arc<Self>, id: &Id) -> Result<(), Error> {
+        self.ensure_sandbox(id).await.map(drop)
+    }
+
+    async fn ensure_sandbox(self: &Arc<Self>, id: &Id) -> Result<Live, Error> {
+        let _busy = self.claim(id).await;
+        let record = self.store.sandbox(id)?;
+        if let Some(cri_id) = sandbox_id(&record)
+            && let Some(status) = found(self.runtime.sandbox_status(cri_id).await)?
+            && status.ready
+        {
+            return Ok(Live {
+                cri_id: cri_id.to_owned(),
+                record: Arc::clone(&record),
+                status,
+            });
+        }
+        self.give_up_next_sandbox(&record).await?;
+        let record = self
+            .store
+            .update_sandbox(id, Write::SandboxIntended, |record| {
+                record.progress.last_attempt += 1;
+                let number = record.progress.last_attempt;
+                record.progress.next = Some(SandboxAttempt {
+                    number,
+                    cri_id: None,
+                });
+                Some(Vec::new())
+            })
+            .await?;
+        let facts = self.facts();
+        let order = self.sandbox_order(&record, record.progress.last_attempt, &facts);
+        let cri_id = match self.runtime.run_sandbox(&order).await {
+            Ok(cri_id) => cri_id,
+            Err(error) => {
+                self.give_up_next_sandbox(&record).await?;
+                return Err(error);
+            }
+        };
+        let made = cri_id.clone();
+        let record = self
+            .store
+            .update_sandbox(id, Write::SandboxMade, move |record| {
+                let number = record.progress.last_attempt;
+                record.progress.next = None;
+                record.progress.current = Some(SandboxAttempt {
+                    number,
+                    cri_id: Some(made),
+                });
+                record.progress.up = true;
+                record.progress.up_at = Some(Timestamp::now());
+                record.progress.down_at = None;
+                Some(if is_pod(record) {
+                    vec![of_pod(record, Action::Start)]
+                } else {
+                    Vec::new()
+                })
+            })
+            .await?;
+        let status = self.runtime.sandbox_status(&cri_id).await?;
+        Ok(Live {
+            record,
+            cri_id,
+            status,
+        })
+    }
+
+    async fn make_attempt(
+        self: &Arc<Self>,
+        record: &ContainerRecord,
+        live: &Live,
+    ) -> Result<(), Error> {
+        let files = self.write_files(record, live).await?;
+        let sandbox_cri_id = live.cri_id.clone();
+        let record = self
+            .store
+            .update_container(&record.id, Write::AttemptIntended, move |record| {
+                record.progress.last_attempt += 1;
+                record.progress.next = Some(Attempt {
+                    number: record.progress.last_attempt,
+                    cri_id: None,
+                    sandbox_cri_id: Some(sandbox_cri_id),
+                });
+                Some(Vec::new())
+            })
+            .await?;
+        let destinations: Vec<String> = files.iter().map(|file| file.destination.clone()).collect();
+        let cri_id = self.create_attempt(&record, live, files).await?;
+        let created = cri_id.clone();
+        let sandbox = Arc::clone(&live.record);
+        self.store
+            .update_container(&record.id, Write::AttemptCreated, move |record| {
+                if let Some(next) = &mut record.progress.next {
+                    next.cri_id = Some(created);
+                }
+                Some(vec![of_container(record, Some(&sandbox), Action::Init)])
+            })
+            .await?;
+        self.carry_layer(&record, &cri_id, destinations).await?;
+        self.runtime.start_container(&cri_id).await?;
+        self.commit_next(&record.id, Some(Arc::clone(&live.record)))
+            .await?;
+        self.remove_attempt_before(&record).await
+    }
+
+    async fn create_attempt(
+        &self,
+        record: &ContainerRecord,
+        live: &Live,
+        files: Vec<FileMount>,
+    ) -> Result<String, Error> {
+        let facts = self.facts();
+        let number = live
+            .record
+            .progress
+            .current
+            .as_ref()
+            .map_or(0, |attempt| attempt.number);
+        let sandbox_order = self.sandbox_order(&live.record, number, &facts);
+        let order = ContainerOrder {
+            owner: self.store.owner(),
+            record,
+            sandbox: &live.record,
+            sandbox_order: &sandbox_order,
+            sandbox_cri_id: &live.cri_id,
+            attempt: record.progress.last_attempt,
+            files,
+            log_path: format!("{}/log/ctr.log", record.id),
+            hostname: hostname_of(record, &live.record),
+        };
+        self.runtime.create_container(&order).await
+    }
+
+    fn sandbox_order<'a>(
+        &'a self,
+        record: &'a SandboxRecord,
+        attempt: u32,
+        facts: &'a RuntimeFacts,
+    ) -> SandboxOrder<'a> {
+        let members = self.store.read(|book| book.in_sandbox(&record.id));
+        SandboxOrder {
+            owner: self.store.owner(),
+            record,
+            attempt,
+            hostname: record
+                .spec
+                .hostname
+                .clone()
+                .unwrap_or_else(|| record.name.clone()),
+            log_directory: self.store.dir().containers(),
+            cgroup_parent: String::new(),
+            privileged: record.spec.privileged
+                || members.iter().any(|member| member.spec.privileged),
+            dns: record.spec.dns.clone(),
+            handler: self.handler_of(record),
+            runtime: facts,
+        }
+    }
+
+    /// Writes what is mounted into the container: `/etc/hosts` and its sisters, and tmpfs mounts.
+    async fn write_files(
+        &self,
+        record: &ContainerRecord,
+        live: &Live,
+    ) -> Result<Vec<FileMount>, Error> {
+        let job = crate::host::FilesJob {
+            dir: self.store.dir().container(&record.id),
+            record: record.clone(),
+            sandbox: SandboxRecord::clone(&live.record),
+            hostname: hostname_of(record, &live.record),
+            network: crate::observe::network_of(&live.status),
+        };
+        let files = tokio::task::spawn_blocking(move || job.write())
+            .await
+            .map_err(Error::internal)??;
+        crate::crash::point("disk", "files");
+        Ok(files)
+    }
+
+    /// Carries the writable layer of the attempt before, where there is one.
+    async fn carry_layer(
+        &self,
+        record: &ContainerRecord,
+        new: &str,
+        files: Vec<String>,
+    ) -> Result<(), Error> {
+        let Some(before) = current_id(record) else {
+            return Ok(());
+        };
+        let Some(old) = found(self.runtime.container_status(before, true).await)? else {
+            tracing::warn!(container = %record.id, "the runtime has lost the container: what it wrote is gone");
+            return Ok(());
+        };
+        let new = self.runtime.container_status(new, true).await?;
+        let (Some(from), Some(to)) = (old.verbose.layer.as_ref(), new.verbose.layer.as_ref())
+        else {
+            tracing::warn!(container = %record.id, "the runtime shows no writable layer: what it wrote is gone");
+            return Ok(());
+        };
+        let leave_out = left_out(record, &old, files);
+        let (upper, merged) = (from.upper.clone(), to.merged.clone());
+        let target_upper = to.upper.clone();
+        let carried = tokio::task::spawn_blocking(move || {
+            let target = match &merged {
+                Some(merged) => layer::Target::Merged(merged),
+                None => layer::Target::Upper(&target_upper),
+            };
+            layer::carry(upper.as_path(), target, &leave_out)
+        })
+        .await
+        .map_err(Error::internal)?
+        .map_err(|error| Error::Internal(format!("carrying the writable layer over: {error}")))?;
+        tracing::debug!(container = %record.id, ?carried, "writable layer carried over");
+        crate::crash::point("disk", "layer");
+        Ok(())
+    }
+
+    /// The attempt being made runs: it is the container from now on.
+    pub(crate) async fn commit_next(
+        self: &Arc<Self>,
+        id: &Id,
+        sandbox: Option<Arc<SandboxRecord>>,
+    ) -> Result<(), Error> {
+        self.store
+            .update_container(id, Write::AttemptStarted, move |record| {
+                let next = record.progress.next.take()?;
+                record.progress.current = Some(next);
+                record.progress.error = None;
+                if record.progress.wanted == Wanted::Created {
+                    record.progress.wanted = Wanted::Running;
+                }
+                Some(vec![of_container(
+                    record,
+                    sandbox.as_deref(),
+                    Action::Start,
+                )])
+            })
+            .await
+            .map(drop)
+    }
+
+    async fn remove_attempt_before(
+        self: &Arc<Self>,
+        before: &ContainerRecord,
+    ) -> Result<(), Error> {
+        let Some(attempt) = &before.progress.current else {
+            return Ok(());
+        };
+        if let Some(cri_id) = &attempt.cri_id {
+            self.runtime.remove_container(cri_id).await?;
+        }
+        // Its sandbox, where it was another one, is the loop's: other containers may live in it.
+        Ok(())
+    }
+
+    /// Gives up the attempt being made, if there is one: removed at the runtime, then in the store.
+    pub(crate) async fn give_up_next(
+        self: &Arc<Self>,
+        id: &Id,
+        error: Option<String>,
+    ) -> Result<(), Error> {
+        let record = self.store.container(id)?;
+        let Some(next) = record.progress.next.clone() else {
+            if error.is_some() {
+                self.note_error(id, error).await?;
+            }
+            return Ok(());
+        };
+        match &next.cri_id {
+            Some(cri_id) => self.runtime.remove_container(cri_id).await?,
+            // The answer to CreateContainer may have been lost: look for its child.
+            None => self.remove_unanswered(id, next.number).await?,
+        }
+        self.store
+            .update_container(id, Write::AttemptAbandoned, move |record| {
+                record.progress.next = None;
+                record.progress.error = error;
+                Some(Vec::new())
+            })
+            .await
+            .map(drop)
+    }
+
+    async fn note_error(self: &Arc<Self>, id: &Id, error: Option<String>) -> Result<(), Error> {
+        let change = move |record: &mut ContainerRecord| {
+            record.progress.error = error;
+            Some(Vec::new())
+        };
+        self.store
+            .update_container(id, Write::AttemptAbandoned, change)
+            .await
+            .map(drop)
+    }
+
+    async fn remove_unanswered(&self, id: &Id, attempt: u32) -> Result<(), Error> {
+        let seen = self.observer.list().await?;
+        for listed in &seen.listing.containers {
+            let mark = listed.mark.as_ref();
+            if is_ours(mark, self.store.owner())
+                && mark.is_some_and(|mark| &mark.id == id)
+                && listed.attempt == attempt
+            {
+                self.runtime.remove_container(&listed.cri_id).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives up the sandbox being made, if there is one.
+    pub(crate) async fn give_up_next_sandbox(
+        self: &Arc<Self>,
+        record: &SandboxRecord,
+    ) -> Result<(), Error> {
+        let Some(next) = &record.progress.next else {
+            return Ok(());
+        };
+        let seen = self.observer.list().await?;
+        for listed in &seen.listing.sandboxes {
+            let mark = listed.mark.as_ref();
+            if is_ours(mark, self.store.owner())
+                && mark.is_some_and(|mark| mark.id == record.id)
+                && listed.attempt == next.number
+            {
+                self.runtime.stop_sandbox(&listed.cri_id).await?;
+                self.runtime.remove_sandbox(&listed.cri_id).await?;
+            }
+        }
+        self.store
+            .update_sandbox(&record.id, Write::SandboxAbandoned, |record| {
+                record.progress.next = None;
+                Some(Vec::new())
+            })
+            .await
+            .map(drop)
+    }
+
+    /// Stops and removes all that the runtime has of a sandbox record.
+    pub(crate) async fn remove_cri_sandboxes(&self, id: &Id) -> Result<(), Error> {
+        let seen = self.observer.list().await?;
+        for listed in &seen.listing.sandboxes {
+            let mark = listed.mark.as_ref();
+            if is_ours(mark, self.store.owner()) && mark.is_some_and(|mark| &mark.id == id) {
+                self.runtime.stop_sandbox(&listed.cri_id).await?;
+                self.runtime.remove_sandbox(&listed.cri_id).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes a container's folder, and unmounts what was mounted in it.
+    pub(crate) async fn remove_files(&self, id: &Id) -> Result<(), Error> {
+        let dir: PathBuf = self.store.dir().container(id);
+        tokio::task::spawn_blocking(move || {
+            crate::host::unmount_below(&dir)?;
+            crate::store::remove_dir(&dir)
+        })
+        .await
+        .map_err(Error::internal)?
+    }
+}
+
+/// The host name a container sees: its own, in a pod the pod's.
+fn hostname_of(record: &ContainerRecord, sandbox: &SandboxRecord) -> String {
+    match is_pod(sandbox) {
+        true => sandbox
+            .spec
+            .hostname
+            .clone()
+            .unwrap_or_else(|| sandbox.name.clone()),
+        false => record
+            .spec
+            .hostname
+            .clone()
+            .unwrap_or_else(|| record.id.short().to_owned()),
+    }
+}
+
+/// What the runtime or this daemon put into the root file system and makes anew for each attempt.
+fn left_out(
+    record: &ContainerRecord,
+    old: &ContainerStatus,
+    files: Vec<String>,
+) -> layer::LeaveOut {
+    let fixed = ["/dev", "/proc", "/sys", "/etc/mtab", "/run/.containerenv"];
+    let asked = record.spec.mounts.iter().map(|mount| {
+        debug_assert!(matches!(mount.kind, MountKind::Bind | MountKind::Tmpfs));
+        mount.destination.clone()
+    });
+    let observed = old.mounts.iter().map(|mount| mount.destination.clone());
+    let fixed = fixed.into_iter().map(ToOwned::to_owned);
+    layer::LeaveOut::new(files.into_iter().chain(asked).chain(observed).chain(fixed))
+}

@@ -1,0 +1,308 @@
+//! Pods: a record, its sandbox at the runtime, and its containers.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use model::event::Action;
+use model::pod::{Role, SandboxProgress, SandboxRecord};
+use model::request::{Changed, NewPod, PodReport};
+use model::view::{ContainerBody, PodBody, State};
+use model::{Error, Id};
+
+use crate::events::of_pod;
+use crate::host::signal::Signal;
+use crate::list::ambiguous;
+use crate::store::{Found, Write};
+use crate::system::{Engine, Inner};
+
+impl Engine {
+    /// `POST /libpod/pods/create`: a record; nothing is made at the runtime.
+    pub async fn create_pod(&self, new: NewPod) -> Result<Id, Error> {
+        let inner = self.inner();
+        let NewPod {
+            name,
+            no_infra,
+            mut spec,
+        } = new;
+        if let Some(name) = &name {
+            model::id::check_name(name)?;
+            inner.store.read(|book| book.pod_name_free(name))?;
+        }
+        inner.check_handler(&mut spec.handler, None)?;
+        let id = Id::generate();
+        let record = SandboxRecord {
+            name: name.unwrap_or_else(|| inner.store.read(|book| book.free_name(&id))),
+            id: id.clone(),
+            role: Role::Pod {
+                infra: (!no_infra).then(Id::generate),
+            },
+            created_at: Timestamp::now(),
+            spec,
+            progress: SandboxProgress::default(),
+        };
+        let event = of_pod(&record, Action::Create);
+        inner.store.create_pod(record, event).await?;
+        Ok(id)
+    }
+
+    /// `POST /libpod/pods/{name}/start`: `Already` when everything in it runs.
+    pub async fn start_pod(&self, name: &str) -> Result<(Changed, PodReport), Error> {
+        let inner = Arc::clone(self.inner());
+        let name = name.to_owned();
+        self.to_the_end(async move {
+            let pod = inner.own_pod(&name).await?;
+            let snapshot = inner.snapshot(false).await?;
+            let members = snapshot.find_pod(pod.id.as_str())?.containers;
+            if !members.is_empty() && members.iter().all(|member| member.state == State::Running) {
+                return Ok((Changed::Already, report(&pod.id, Vec::new())));
+            }
+            inner.bring_up(&pod.id).await?;
+            let mut errors = Vec::new();
+            for member in inner.members(&pod.id) {
+                if let Err(error) = inner.start(&member).await {
+                    errors.push(format!("starting container {member}: {error}"));
+                }
+            }
+            finish(&pod.id, errors).map(|report| (Changed::Now, report))
+        })
+        .await
+    }
+
+    /// `POST /libpod/pods/{name}/stop`: `Already` when nothing in it runs.
+    pub async fn stop_pod(
+        &self,
+        name: &str,
+        timeout_secs: Option<u32>,
+    ) -> Result<(Changed, PodReport), Error> {
+        let inner = Arc::clone(self.inner());
+        let name = name.to_owned();
+        self.to_the_end(async move {
+            let pod = inner.own_pod(&name).await?;
+            let snapshot = inner.snapshot(false).await?;
+            let members = snapshot.find_pod(pod.id.as_str())?.containers;
+            if !members.iter().any(|member| member.state.is_up()) {
+                return Ok((Changed::Already, report(&pod.id, Vec::new())));
+            }
+            let errors = inner.stop_members(&pod.id, timeout_secs).await;
+            let _claim = inner.claim(&pod.id).await;
+            let pod = inner.store.sandbox(&pod.id)?;
+            inner.take_down(&pod).await?;
+            finish(&pod.id, errors).map(|report| (Changed::Now, report))
+        })
+        .await
+    }
+
+    /// `POST /libpod/pods/{name}/restart`.
+    pub async fn restart_pod(&self, name: &str) -> Result<PodReport, Error> {
+        let (_, _) = self.stop_pod(name, None).await?;
+        self.start_pod(name).await.map(|(_, report)| report)
+    }
+
+    /// `POST /libpod/pods/{name}/kill`.
+    pub async fn kill_pod(&self, name: &str, signal: Signal) -> Result<PodReport, Error> {
+        let inner = Arc::clone(self.inner());
+        let name = name.to_owned();
+        self.to_the_end(async move {
+            let pod = inner.own_pod(&name).await?;
+            let snapshot = inner.snapshot(false).await?;
+            let members = snapshot.find_pod(pod.id.as_str())?.containers;
+            let running: Vec<_> = members
+                .iter()
+                .filter(|member| member.state.is_up())
+                .collect();
+            if running.is_empty() {
+                let message = format!("cannot kill a pod with no running containers: {}", pod.id);
+                return Err(Error::Conflict {
+                    cause: message.clone(),
+                    message,
+                });
+            }
+            let mut errors = Vec::new();
+            let mut infra_only = true;
+            for member in running {
+                if let ContainerBody::Own(record) = &member.body {
+                    infra_only = false;
+                    if let Err(error) = inner.kill(&record.id, signal).await {
+                        errors.push(format!("killing container {}: {error}", record.id));
+                    }
+                }
+            }
+            let ends = infra_only || signal == Signal::KILL;
+            if ends {
+                let _claim = inner.claim(&pod.id).await;
+                let pod = inner.store.sandbox(&pod.id)?;
+                inner.take_down(&pod).await?;
+            }
+            finish(&pod.id, errors)
+        })
+        .await
+    }
+
+    /// `DELETE /libpod/pods/{name}`.
+    pub async fn remove_pod(
+        &self,
+        name: &str,
+        force: bool,
+        timeout_secs: Option<u32>,
+    ) -> Result<PodReport, Error> {
+        let inner = Arc::clone(self.inner());
+        let name = name.to_owned();
+        self.to_the_end(async move {
+            let pod = inner.own_pod(&name).await?;
+            inner.remove_pod(&pod.id, force, timeout_secs).await
+        })
+        .await
+    }
+
+    /// `GET /libpod/pods/{name}/exists`.
+    pub async fn pod_exists(&self, name: &str) -> Result<bool, Error> {
+        match self.inner().snapshot(true).await?.find_pod(name) {
+            Ok(_) => Ok(true),
+            Err(Error::NotFound { .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+impl Inner {
+    /// A pod of ours by name, id or unique short id; a foreign one is refused.
+    async fn own_pod(&self, name: &str) -> Result<Arc<SandboxRecord>, Error> {
+        match self.store.read(|book| book.find_pod(name)) {
+            Found::One(pod) => return Ok(pod),
+            Found::Many => return Err(ambiguous("pod", name)),
+            Found::None => {}
+        }
+        match self.snapshot(true).await?.find_pod(name)?.body {
+            PodBody::Own(pod) => Ok(pod),
+            PodBody::Foreign(pod) => Err(Error::Foreign {
+                kind: "pod",
+                name: pod.name.clone(),
+            }),
+        }
+    }
+
+    fn members(&self, pod: &Id) -> Vec<Id> {
+        let members = self.store.read(|book| book.in_sandbox(pod));
+        members.iter().map(|member| member.id.clone()).collect()
+    }
+
+    /// Stops the containers of a pod beside each other: the longest timeout counts, not the sum.
+    async fn stop_members(self: &Arc<Self>, pod: &Id, timeout_secs: Option<u32>) -> Vec<String> {
+        let stops = self.members(pod).into_iter().map(|member| async move {
+            let stopped = self.stop(&member, timeout_secs).await;
+            stopped
+                .err()
+                .map(|error| format!("stopping container {member}: {error}"))
+        });
+        futures_util::future::join_all(stops)
+            .await
+            .into_iter()
+            .flatten()
+            .collect()
+    }
+
+    pub(crate) async fn remove_pod(
+        self: &Arc<Self>,
+        id: &Id,
+        force: bool,
+        timeout_secs: Option<u32>,
+    ) -> Result<PodReport, Error> {
+        let pod = self.store.sandbox(id)?;
+        let snapshot = self.snapshot(false).await?;
+        let members = snapshot.find_pod(id.as_str())?.containers;
+        if !force {
+            refuse_running(&pod, &members)?;
+        }
+        self.store
+            .update_sandbox(id, Write::SandboxRemoving, |pod| {
+                pod.progress.removing = true;
+                Some(Vec::new())
+            })
+            .await?;
+        let mut removed = BTreeMap::new();
+        if let Role::Pod { infra: Some(infra) } = &pod.role {
+            removed.insert(infra.to_string(), None);
+        }
+        let _mark = self.mark_busy(id);
+        let mut errors = Vec::new();
+        for member in self.members(id) {
+            let result = self.remove(&member, true, timeout_secs).await;
+            let error = result.err().map(|error| error.to_string());
+            errors.extend(
+                error
+                    .iter()
+                    .map(|error| format!("removing container {member}: {error}")),
+            );
+            removed.insert(member.to_string(), error);
+        }
+        if !errors.is_empty() {
+            return Ok(PodReport {
+                id: id.clone(),
+                errors,
+                removed,
+            });
+        }
+        let _claim = self.claim(id).await;
+        self.remove_cri_sandboxes(id).await?;
+        self.store
+            .remove_sandbox(id, vec![of_pod(&pod, Action::Remove)])
+            .await?;
+        Ok(PodReport {
+            id: id.clone(),
+            errors,
+            removed,
+        })
+    }
+}
+
+/// Podman's refusal of a pod that is not down: one line for each container that runs.
+fn refuse_running(
+    pod: &SandboxRecord,
+    members: &[model::view::ContainerView],
+) -> Result<(), Error> {
+    let running: Vec<String> = members
+        .iter()
+        .filter(|member| member.state.is_up())
+        .map(|member| {
+            format!(
+                "cannot remove container {} as it is {} - running or paused containers cannot be removed without \
+                 force: container state improper",
+                member.id(),
+                member.state.word()
+            )
+        })
+        .collect();
+    let Some(last) = running.last() else {
+        return Ok(());
+    };
+    let text = match running.len() {
+        1 => format!("1 error occurred:\n\t* {last}\n\n"),
+        several => format!(
+            "{several} errors occurred:\n\t* {}\n\n",
+            running.join("\n\t* ")
+        ),
+    };
+    Err(Error::Plain(format!(
+        "not all containers could be removed from pod {}: removing pod containers. {text}",
+        pod.id
+    )))
+}
+
+fn report(id: &Id, errors: Vec<String>) -> PodReport {
+    PodReport {
+        id: id.clone(),
+        errors,
+        removed: BTreeMap::new(),
+    }
+}
+
+fn finish(id: &Id, errors: Vec<String>) -> Result<PodReport, Error> {
+    match errors.is_empty() {
+        true => Ok(report(id, errors)),
+        false => Err(Error::PodErrors {
+            id: id.clone(),
+            errors,
+        }),
+    }
+}

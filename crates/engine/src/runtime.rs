@@ -1,0 +1,160 @@
+//! What the engine needs of a container runtime, without a word of CRI's wire.
+
+use std::pin::Pin;
+
+use async_trait::async_trait;
+use futures_util::Stream;
+use model::Error;
+use model::image::{Credentials, ImageDetail, ImageSummary};
+use model::observed::{ContainerStatus, Hint, Listing, RuntimeFacts, SandboxStatus};
+use model::order::{ContainerOrder, SandboxOrder};
+
+/// Hints of a runtime, from now on. It ends with an error when the connection does.
+pub type HintStream = Pin<Box<dyn Stream<Item = Result<Hint, Error>> + Send>>;
+
+/// A container runtime (CRI `RuntimeService` and `ImageService`).
+///
+/// Every call has a deadline of its own. A missing object is [`Error::RuntimeNotFound`], from
+/// every runtime; `stop_*` and `remove_*` of one that is gone are `Ok`.
+#[async_trait]
+pub trait Runtime: Send + Sync {
+    /// Facts that hold while the runtime's process lives; asked once and after a reconnect.
+    async fn facts(&self) -> Result<RuntimeFacts, Error>;
+
+    /// Is it ready: `(runtime, network)` with the runtime's texts where not.
+    async fn conditions(&self) -> Result<Vec<(String, bool, String)>, Error>;
+
+    /// One `ListPodSandbox` and one `ListContainers`, sent together.
+    async fn list(&self) -> Result<Listing, Error>;
+
+    /// `RunPodSandbox`; the CRI id.
+    async fn run_sandbox(&self, order: &SandboxOrder<'_>) -> Result<String, Error>;
+    /// `StopPodSandbox`.
+    async fn stop_sandbox(&self, cri_id: &str) -> Result<(), Error>;
+    /// `RemovePodSandbox`.
+    async fn remove_sandbox(&self, cri_id: &str) -> Result<(), Error>;
+    /// `PodSandboxStatus`, verbose.
+    async fn sandbox_status(&self, cri_id: &str) -> Result<SandboxStatus, Error>;
+
+    /// `CreateContainer`; the CRI id.
+    async fn create_container(&self, order: &ContainerOrder<'_>) -> Result<String, Error>;
+    /// `StartContainer`.
+    async fn start_container(&self, cri_id: &str) -> Result<(), Error>;
+    /// `StopContainer`; `timeout_secs` between the stop signal and SIGKILL.
+    async fn stop_container(&self, cri_id: &str, timeout_secs: u32) -> Result<(), Error>;
+    /// `RemoveContainer`.
+    async fn remove_container(&self, cri_id: &str) -> Result<(), Error>;
+    /// `ContainerStatus`; verbose with what only that has.
+    async fn container_status(&self, cri_id: &str, verbose: bool)
+    -> Result<ContainerStatus, Error>;
+    /// `ContainerStats`: bytes of the writable layer, where the runtime counts them.
+    async fn writable_bytes(&self, cri_id: &str) -> Result<Option<u64>, Error>;
+
+    /// `GetContainerEvents`; [`Error::Unsupported`] where the runtime has none.
+    async fn hints(&self) -> Result<HintStream, Error>;
+
+    /// `ListImages`.
+    async fn images(&self) -> Result<Vec<ImageSummary>, Error>;
+    /// `ImageStatus`, verbose; `None` where it has no such image.
+    async fn image(&self, name: &str) -> Result<Option<ImageDetail>, Error>;
+    /// `PullImage`; the image's id.
+    async fn pull_image(
+        &self,
+        name: &str,
+        credentials: Option<&Credentials>,
+    ) -> Result<String, Error>;
+    /// `ImageFsInfo`: bytes used.
+    async fn image_bytes(&self) -> Result<Option<u64>, Error>;
+}
+
+/// The changing calls of a runtime: after each stands a crash point of its name.
+pub(crate) const CHANGING_CALLS: &[&str] = &[
+    "RunPodSandbox",
+    "StopPodSandbox",
+    "RemovePodSandbox",
+    "CreateContainer",
+    "StartContainer",
+    "StopContainer",
+    "RemoveContainer",
+    "PullImage",
+];
+
+/// The one way to the runtime: a crash point after every changing call.
+pub(crate) struct Probed(pub(crate) std::sync::Arc<dyn Runtime>);
+
+impl Probed {
+    fn passed<T>(call: &'static str, result: T) -> T {
+        debug_assert!(CHANGING_CALLS.contains(&call), "{call} is not listed");
+        crate::crash::point("runtime", call);
+        result
+    }
+}
+
+#[async_trait]
+impl Runtime for Probed {
+    async fn facts(&self) -> Result<RuntimeFacts, Error> {
+        self.0.facts().await
+    }
+    async fn conditions(&self) -> Result<Vec<(String, bool, String)>, Error> {
+        self.0.conditions().await
+    }
+    async fn list(&self) -> Result<Listing, Error> {
+        self.0.list().await
+    }
+    async fn run_sandbox(&self, order: &SandboxOrder<'_>) -> Result<String, Error> {
+        Self::passed("RunPodSandbox", self.0.run_sandbox(order).await)
+    }
+    async fn stop_sandbox(&self, cri_id: &str) -> Result<(), Error> {
+        Self::passed("StopPodSandbox", self.0.stop_sandbox(cri_id).await)
+    }
+    async fn remove_sandbox(&self, cri_id: &str) -> Result<(), Error> {
+        Self::passed("RemovePodSandbox", self.0.remove_sandbox(cri_id).await)
+    }
+    async fn sandbox_status(&self, cri_id: &str) -> Result<SandboxStatus, Error> {
+        self.0.sandbox_status(cri_id).await
+    }
+    async fn create_container(&self, order: &ContainerOrder<'_>) -> Result<String, Error> {
+        Self::passed("CreateContainer", self.0.create_container(order).await)
+    }
+    async fn start_container(&self, cri_id: &str) -> Result<(), Error> {
+        Self::passed("StartContainer", self.0.start_container(cri_id).await)
+    }
+    async fn stop_container(&self, cri_id: &str, timeout_secs: u32) -> Result<(), Error> {
+        Self::passed(
+            "StopContainer",
+            self.0.stop_container(cri_id, timeout_secs).await,
+        )
+    }
+    async fn remove_container(&self, cri_id: &str) -> Result<(), Error> {
+        Self::passed("RemoveContainer", self.0.remove_container(cri_id).await)
+    }
+    async fn container_status(
+        &self,
+        cri_id: &str,
+        verbose: bool,
+    ) -> Result<ContainerStatus, Error> {
+        self.0.container_status(cri_id, verbose).await
+    }
+    async fn writable_bytes(&self, cri_id: &str) -> Result<Option<u64>, Error> {
+        self.0.writable_bytes(cri_id).await
+    }
+    async fn hints(&self) -> Result<HintStream, Error> {
+        self.0.hints().await
+    }
+    async fn images(&self) -> Result<Vec<ImageSummary>, Error> {
+        self.0.images().await
+    }
+    async fn image(&self, name: &str) -> Result<Option<ImageDetail>, Error> {
+        self.0.image(name).await
+    }
+    async fn pull_image(
+        &self,
+        name: &str,
+        credentials: Option<&Credentials>,
+    ) -> Result<String, Error> {
+        Self::passed("PullImage", self.0.pull_image(name, credentials).await)
+    }
+    async fn image_bytes(&self) -> Result<Option<u64>, Error> {
+        self.0.image_bytes().await
+    }
+}

@@ -1,0 +1,500 @@
+//! The truth of what was asked: one SQLite file, and the same records in memory.
+//!
+//! Every change goes through [`Store::write`]: one transaction, then the records in memory, then
+//! the events to whoever listens, then a crash point. Lists read memory only.
+
+mod book;
+mod schema;
+mod state_dir;
+
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use jiff::Timestamp;
+use model::container::ContainerRecord;
+use model::error::Kind;
+use model::event::Event;
+use model::pod::{Role, SandboxRecord};
+use model::volume::VolumeRecord;
+use model::{Error, Id};
+use rusqlite::{Connection, Transaction, params};
+use tokio::sync::broadcast;
+
+pub(crate) use book::{Book, Found};
+pub use state_dir::{Adopt, StateDir};
+pub(crate) use state_dir::{private_dir, remove_dir};
+
+/// Events kept for `since` and `until`.
+const EVENTS_KEPT: i64 = 10_000;
+/// Events a slow listener may lag behind before it is told that it missed some.
+const EVENT_QUEUE: usize = 4096;
+/// Days a tombstone is kept: a call that timed out may still make its object later.
+const TOMBSTONE_DAYS: i64 = 7;
+
+/// The kinds of store writes; after each stands a crash point of its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Write {
+    ContainerCreate,
+    ContainerWanted,
+    AttemptIntended,
+    AttemptCreated,
+    AttemptStarted,
+    AttemptAbandoned,
+    ContainerEnded,
+    ContainerRemoving,
+    ContainerRemoved,
+    SandboxCreate,
+    SandboxIntended,
+    SandboxMade,
+    SandboxAbandoned,
+    SandboxDown,
+    SandboxRemoving,
+    SandboxRemoved,
+    VolumeCreate,
+    VolumeRemove,
+    Adopt,
+    Event,
+}
+
+impl Write {
+    /// Every kind, for the sweep's own check.
+    pub(crate) const ALL: &[Self] = &[
+        Self::ContainerCreate,
+        Self::ContainerWanted,
+        Self::AttemptIntended,
+        Self::AttemptCreated,
+        Self::AttemptStarted,
+        Self::AttemptAbandoned,
+        Self::ContainerEnded,
+        Self::ContainerRemoving,
+        Self::ContainerRemoved,
+        Self::SandboxCreate,
+        Self::SandboxIntended,
+        Self::SandboxMade,
+        Self::SandboxAbandoned,
+        Self::SandboxDown,
+        Self::SandboxRemoving,
+        Self::SandboxRemoved,
+        Self::VolumeCreate,
+        Self::VolumeRemove,
+        Self::Adopt,
+        Self::Event,
+    ];
+
+    /// The crash point's name.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::ContainerCreate => "container.create",
+            Self::ContainerWanted => "container.wanted",
+            Self::AttemptIntended => "attempt.intended",
+            Self::AttemptCreated => "attempt.created",
+            Self::AttemptStarted => "attempt.started",
+            Self::AttemptAbandoned => "attempt.abandoned",
+            Self::ContainerEnded => "container.ended",
+            Self::ContainerRemoving => "container.removing",
+            Self::ContainerRemoved => "container.removed",
+            Self::SandboxCreate => "sandbox.create",
+            Self::SandboxIntended => "sandbox.intended",
+            Self::SandboxMade => "sandbox.made",
+            Self::SandboxAbandoned => "sandbox.abandoned",
+            Self::SandboxDown => "sandbox.down",
+            Self::SandboxRemoving => "sandbox.removing",
+            Self::SandboxRemoved => "sandbox.removed",
+            Self::VolumeCreate => "volume.create",
+            Self::VolumeRemove => "volume.remove",
+            Self::Adopt => "adopt",
+            Self::Event => "event",
+        }
+    }
+}
+
+/// The store.
+pub(crate) struct Store {
+    owner: String,
+    book: RwLock<Book>,
+    db: Mutex<Connection>,
+    events: broadcast::Sender<Arc<Event>>,
+    dir: StateDir,
+}
+
+/// What one write changes in memory once the transaction stands.
+#[derive(Default)]
+struct Staged {
+    containers: Vec<Arc<ContainerRecord>>,
+    sandboxes: Vec<Arc<SandboxRecord>>,
+    volumes: Vec<Arc<VolumeRecord>>,
+    gone_containers: Vec<Id>,
+    gone_sandboxes: Vec<Id>,
+    gone_volumes: Vec<String>,
+    buried: Vec<Id>,
+    events: Vec<Event>,
+}
+
+impl Store {
+    /// Opens or makes the store of a locked state folder.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] when the file cannot be read, or was written by a newer version.
+    pub(crate) fn open(dir: StateDir) -> Result<Self, Error> {
+        let mut db = Connection::open(dir.database()).map_err(Error::internal)?;
+        let owner = schema::prepare(&mut db, dir.owner())?;
+        let book = schema::load(&db)?;
+        let (events, _) = broadcast::channel(EVENT_QUEUE);
+        Ok(Self {
+            owner,
+            book: RwLock::new(book),
+            db: Mutex::new(db),
+            events,
+            dir,
+        })
+    }
+
+    /// The uuid that marks everything made here.
+    pub(crate) fn owner(&self) -> &str {
+        &self.owner
+    }
+
+    /// The state folder.
+    pub(crate) fn dir(&self) -> &StateDir {
+        &self.dir
+    }
+
+    /// Reads the records in memory.
+    pub(crate) fn read<T>(&self, look: impl FnOnce(&Book) -> T) -> T {
+        look(&self.book.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// New events from now on.
+    pub(crate) fn listen(&self) -> broadcast::Receiver<Arc<Event>> {
+        self.events.subscribe()
+    }
+
+    /// A record by id.
+    pub(crate) fn container(&self, id: &Id) -> Result<Arc<ContainerRecord>, Error> {
+        self.read(|book| book.containers.get(id).cloned())
+            .ok_or_else(|| Error::not_found(Kind::Container, id.as_str()))
+    }
+
+    /// A sandbox record by id.
+    pub(crate) fn sandbox(&self, id: &Id) -> Result<Arc<SandboxRecord>, Error> {
+        self.read(|book| book.sandboxes.get(id).cloned())
+            .ok_or_else(|| Error::not_found(Kind::Pod, id.as_str()))
+    }
+
+    /// Stores a new container and, for a standalone one, its hidden sandbox.
+    pub(crate) async fn create_container(
+        self: &Arc<Self>,
+        container: ContainerRecord,
+        hidden: Option<SandboxRecord>,
+        event: Event,
+    ) -> Result<(), Error> {
+        self.write(Write::ContainerCreate, move |store, tx| {
+            store.read(|book| book.name_free(&container.name, container.spec.face))?;
+            let mut staged = Staged {
+                events: vec![event],
+                ..Staged::default()
+            };
+            if let Some(sandbox) = hidden {
+                schema::put_sandbox(tx, &sandbox)?;
+                staged.sandboxes.push(Arc::new(sandbox));
+            }
+            schema::put_container(tx, &container)?;
+            staged.containers.push(Arc::new(container));
+            Ok((staged, ()))
+        })
+        .await
+    }
+
+    /// Stores a new pod.
+    pub(crate) async fn create_pod(
+        self: &Arc<Self>,
+        pod: SandboxRecord,
+        event: Event,
+    ) -> Result<(), Error> {
+        self.write(Write::SandboxCreate, move |store, tx| {
+            store.read(|book| book.pod_name_free(&pod.name))?;
+            schema::put_sandbox(tx, &pod)?;
+            Ok((
+                Staged {
+                    sandboxes: vec![Arc::new(pod)],
+                    events: vec![event],
+                    ..Staged::default()
+                },
+                (),
+            ))
+        })
+        .await
+    }
+
+    /// Changes a container's record. `change` answers the events it makes, or `None` when there is
+    /// nothing to change, and then nothing is written.
+    pub(crate) async fn update_container(
+        self: &Arc<Self>,
+        id: &Id,
+        op: Write,
+        change: impl FnOnce(&mut ContainerRecord) -> Option<Vec<Event>> + Send + 'static,
+    ) -> Result<Arc<ContainerRecord>, Error> {
+        let id = id.clone();
+        self.write(op, move |store, tx| {
+            let old = store.container(&id)?;
+            let mut new = ContainerRecord::clone(&old);
+            let Some(events) = change(&mut new) else {
+                return Ok((Staged::default(), old));
+            };
+            schema::put_container(tx, &new)?;
+            let new = Arc::new(new);
+            Ok((
+                Staged {
+                    containers: vec![Arc::clone(&new)],
+                    events,
+                    ..Staged::default()
+                },
+                new,
+            ))
+        })
+        .await
+    }
+
+    /// Changes a sandbox's record, as [`Self::update_container`] does a container's.
+    pub(crate) async fn update_sandbox(
+        self: &Arc<Self>,
+        id: &Id,
+        op: Write,
+        change: impl FnOnce(&mut SandboxRecord) -> Option<Vec<Event>> + Send + 'static,
+    ) -> Result<Arc<SandboxRecord>, Error> {
+        let id = id.clone();
+        self.write(op, move |store, tx| {
+            let old = store.sandbox(&id)?;
+            let mut new = SandboxRecord::clone(&old);
+            let Some(events) = change(&mut new) else {
+                return Ok((Staged::default(), old));
+            };
+            schema::put_sandbox(tx, &new)?;
+            let new = Arc::new(new);
+            Ok((
+                Staged {
+                    sandboxes: vec![Arc::clone(&new)],
+                    events,
+                    ..Staged::default()
+                },
+                new,
+            ))
+        })
+        .await
+    }
+
+    /// Forgets a container whose removal the runtime has confirmed; a tombstone stays for a while.
+    pub(crate) async fn remove_container(
+        self: &Arc<Self>,
+        id: &Id,
+        events: Vec<Event>,
+    ) -> Result<(), Error> {
+        let id = id.clone();
+        self.write(Write::ContainerRemoved, move |_, tx| {
+            schema::delete(tx, "containers", id.as_str())?;
+            schema::bury(tx, &id)?;
+            Ok((
+                Staged {
+                    gone_containers: vec![id.clone()],
+                    buried: vec![id],
+                    events,
+                    ..Staged::default()
+                },
+                (),
+            ))
+        })
+        .await
+    }
+
+    /// The same for a sandbox.
+    pub(crate) async fn remove_sandbox(
+        self: &Arc<Self>,
+        id: &Id,
+        events: Vec<Event>,
+    ) -> Result<(), Error> {
+        let id = id.clone();
+        self.write(Write::SandboxRemoved, move |_, tx| {
+            schema::delete(tx, "sandboxes", id.as_str())?;
+            schema::bury(tx, &id)?;
+            Ok((
+                Staged {
+                    gone_sandboxes: vec![id.clone()],
+                    buried: vec![id],
+                    events,
+                    ..Staged::default()
+                },
+                (),
+            ))
+        })
+        .await
+    }
+
+    /// Takes in records found at the runtime that the store does not know.
+    pub(crate) async fn adopt(
+        self: &Arc<Self>,
+        containers: Vec<ContainerRecord>,
+        sandboxes: Vec<SandboxRecord>,
+    ) -> Result<(), Error> {
+        self.write(Write::Adopt, move |_, tx| {
+            let mut staged = Staged::default();
+            for sandbox in sandboxes {
+                schema::put_sandbox(tx, &sandbox)?;
+                staged.sandboxes.push(Arc::new(sandbox));
+            }
+            for container in containers {
+                schema::put_container(tx, &container)?;
+                staged.containers.push(Arc::new(container));
+            }
+            Ok((staged, ()))
+        })
+        .await
+    }
+
+    /// Stores a volume; the existing one where it is there.
+    pub(crate) async fn create_volume(
+        self: &Arc<Self>,
+        volume: VolumeRecord,
+        event: Event,
+    ) -> Result<Arc<VolumeRecord>, Error> {
+        self.write(Write::VolumeCreate, move |_, tx| {
+            schema::put_volume(tx, &volume)?;
+            let volume = Arc::new(volume);
+            Ok((
+                Staged {
+                    volumes: vec![Arc::clone(&volume)],
+                    events: vec![event],
+                    ..Staged::default()
+                },
+                volume,
+            ))
+        })
+        .await
+    }
+
+    /// Forgets a volume.
+    pub(crate) async fn remove_volume(
+        self: &Arc<Self>,
+        name: &str,
+        event: Event,
+    ) -> Result<(), Error> {
+        let name = name.to_owned();
+        self.write(Write::VolumeRemove, move |_, tx| {
+            schema::delete(tx, "volumes", &name)?;
+            Ok((
+                Staged {
+                    gone_volumes: vec![name],
+                    events: vec![event],
+                    ..Staged::default()
+                },
+                (),
+            ))
+        })
+        .await
+    }
+
+    /// Stores events that come with no other change.
+    pub(crate) async fn record_events(self: &Arc<Self>, events: Vec<Event>) -> Result<(), Error> {
+        self.write(Write::Event, move |_, _| {
+            Ok((
+                Staged {
+                    events,
+                    ..Staged::default()
+                },
+                (),
+            ))
+        })
+        .await
+    }
+
+    /// Stored events from `since` to `until`, oldest first.
+    pub(crate) async fn events_between(
+        self: &Arc<Self>,
+        since: Timestamp,
+        until: Option<Timestamp>,
+    ) -> Result<Vec<Event>, Error> {
+        let store = Arc::clone(self);
+        tokio::task::spawn_blocking(move || {
+            let db = store.db.lock().unwrap_or_else(PoisonError::into_inner);
+            schema::events_between(&db, since, until)
+        })
+        .await
+        .map_err(Error::internal)?
+    }
+
+    /// The one way to write: a transaction, then memory, then listeners, then the crash point.
+    async fn write<T: Send + 'static>(
+        self: &Arc<Self>,
+        op: Write,
+        work: impl FnOnce(&Self, &Transaction<'_>) -> Result<(Staged, T), Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let store = Arc::clone(self);
+        tokio::task::spawn_blocking(move || store.write_now(op, work))
+            .await
+            .map_err(Error::internal)?
+    }
+
+    fn write_now<T>(
+        &self,
+        op: Write,
+        work: impl FnOnce(&Self, &Transaction<'_>) -> Result<(Staged, T), Error>,
+    ) -> Result<T, Error> {
+        let mut db = self.db.lock().unwrap_or_else(PoisonError::into_inner);
+        let tx = db.transaction().map_err(Error::internal)?;
+        let (staged, answer) = work(self, &tx)?;
+        for event in &staged.events {
+            schema::put_event(&tx, event)?;
+        }
+        tx.commit().map_err(Error::internal)?;
+        let events = self.settle(staged);
+        crate::crash::point("store", op.name());
+        for event in events {
+            // No listener is no error.
+            drop(self.events.send(Arc::new(event)));
+        }
+        Ok(answer)
+    }
+
+    fn settle(&self, staged: Staged) -> Vec<Event> {
+        let Staged {
+            containers,
+            sandboxes,
+            volumes,
+            gone_containers,
+            gone_sandboxes,
+            gone_volumes,
+            buried,
+            events,
+        } = staged;
+        let mut book = self.book.write().unwrap_or_else(PoisonError::into_inner);
+        for record in containers {
+            book.put_container(record);
+        }
+        for record in sandboxes {
+            book.put_sandbox(record);
+        }
+        for record in volumes {
+            book.volumes.insert(record.name.clone(), record);
+        }
+        for id in &gone_containers {
+            book.drop_container(id);
+        }
+        for id in &gone_sandboxes {
+            book.drop_sandbox(id);
+        }
+        for name in &gone_volumes {
+            book.volumes.remove(name);
+        }
+        book.buried.extend(buried);
+        events
+    }
+}
+
+/// A pod, as opposed to a hidden sandbox.
+pub(crate) fn is_pod(record: &SandboxRecord) -> bool {
+    match record.role {
+        Role::Pod { .. } => true,
+        Role::Hidden => false,
+    }
+}
+
+#[cfg(test)]
+mod tests;

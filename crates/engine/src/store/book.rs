@@ -1,0 +1,167 @@
+//! The records in memory, with the ways to find one.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+
+use model::container::{ContainerRecord, Face};
+use model::error::Kind;
+use model::pod::{Role, SandboxRecord};
+use model::volume::VolumeRecord;
+use model::{Error, Id};
+
+/// Every record, by id and by name.
+#[derive(Default)]
+pub(crate) struct Book {
+    pub(crate) containers: HashMap<Id, Arc<ContainerRecord>>,
+    pub(crate) sandboxes: HashMap<Id, Arc<SandboxRecord>>,
+    pub(crate) volumes: BTreeMap<String, Arc<VolumeRecord>>,
+    /// Ids whose removal was asked for: what the runtime still has of them is a leftover.
+    pub(crate) buried: HashSet<Id>,
+    container_names: HashMap<String, Id>,
+    pod_names: HashMap<String, Id>,
+}
+
+/// What a name or short id stands for.
+pub(crate) enum Found<T> {
+    One(T),
+    None,
+    Many,
+}
+
+impl Book {
+    pub(crate) fn put_container(&mut self, record: Arc<ContainerRecord>) {
+        if let Some(old) = self.containers.get(&record.id) {
+            self.container_names.remove(&old.name);
+        }
+        self.container_names
+            .insert(record.name.clone(), record.id.clone());
+        self.containers.insert(record.id.clone(), record);
+    }
+
+    pub(crate) fn put_sandbox(&mut self, record: Arc<SandboxRecord>) {
+        if let Role::Pod { .. } = record.role {
+            self.pod_names
+                .insert(record.name.clone(), record.id.clone());
+        }
+        self.sandboxes.insert(record.id.clone(), record);
+    }
+
+    pub(crate) fn drop_container(&mut self, id: &Id) {
+        if let Some(old) = self.containers.remove(id) {
+            self.container_names.remove(&old.name);
+        }
+    }
+
+    pub(crate) fn drop_sandbox(&mut self, id: &Id) {
+        if let Some(old) = self.sandboxes.remove(id)
+            && super::is_pod(&old)
+        {
+            self.pod_names.remove(&old.name);
+        }
+    }
+
+    /// A container by name, id or unique short id.
+    pub(crate) fn find_container(&self, name: &str) -> Found<Arc<ContainerRecord>> {
+        let named = self
+            .container_names
+            .get(name)
+            .and_then(|id| self.containers.get(id));
+        match named {
+            Some(record) => Found::One(Arc::clone(record)),
+            None => by_prefix(name, &self.containers),
+        }
+    }
+
+    /// A pod by name, id or unique short id.
+    pub(crate) fn find_pod(&self, name: &str) -> Found<Arc<SandboxRecord>> {
+        let named = self
+            .pod_names
+            .get(name)
+            .and_then(|id| self.sandboxes.get(id));
+        if let Some(record) = named {
+            return Found::One(Arc::clone(record));
+        }
+        let pods = self
+            .sandboxes
+            .iter()
+            .filter(|(_, record)| super::is_pod(record));
+        by_prefix(name, pods)
+    }
+
+    /// Containers of a sandbox, oldest first.
+    pub(crate) fn in_sandbox(&self, sandbox: &Id) -> Vec<Arc<ContainerRecord>> {
+        let mut found: Vec<_> = self
+            .containers
+            .values()
+            .filter(|record| &record.sandbox == sandbox)
+            .cloned()
+            .collect();
+        found.sort_by(|a, b| (a.created_at, &a.id).cmp(&(b.created_at, &b.id)));
+        found
+    }
+
+    /// Fails with Podman's text when a container's name is taken.
+    pub(crate) fn name_free(&self, name: &str, face: Face) -> Result<(), Error> {
+        let prefix = match face {
+            Face::Libpod => "",
+            Face::Compat => "container create: ",
+        };
+        let (kind, owner) = match (self.container_names.get(name), self.pod_names.get(name)) {
+            (Some(id), _) => ("container", id),
+            (None, Some(id)) => ("pod", id),
+            (None, None) => return Ok(()),
+        };
+        Err(Error::NameInUse {
+            kind: Kind::Container,
+            message: format!(
+                "{prefix}creating container storage: the {kind} name \"{name}\" is already in use by {owner}. You have to \
+                 remove that {kind} to be able to reuse that name: that name is already in use"
+            ),
+        })
+    }
+
+    /// Fails with Podman's text when a pod's name is taken.
+    pub(crate) fn pod_name_free(&self, name: &str) -> Result<(), Error> {
+        if !self.pod_names.contains_key(name) && !self.container_names.contains_key(name) {
+            return Ok(());
+        }
+        Err(Error::NameInUse {
+            kind: Kind::Pod,
+            message: format!(
+                "failed to make pod: adding pod to state: name \"{name}\" is in use: pod already exists"
+            ),
+        })
+    }
+
+    /// A free name for an object made without one.
+    pub(crate) fn free_name(&self, id: &Id) -> String {
+        (0..=u32::MAX)
+            .map(|attempt| model::id::random_name(id, attempt))
+            .find(|name| {
+                !self.container_names.contains_key(name) && !self.pod_names.contains_key(name)
+            })
+            .expect("there are more numbers than containers")
+    }
+}
+
+fn by_prefix<'a, T: 'a>(
+    name: &str,
+    all: impl IntoIterator<Item = (&'a Id, &'a Arc<T>)>,
+) -> Found<Arc<T>> {
+    if name.is_empty() {
+        return Found::None;
+    }
+    one_of(
+        all.into_iter()
+            .filter(|(id, _)| id.as_str().starts_with(name))
+            .map(|(_, record)| Arc::clone(record)),
+    )
+}
+
+fn one_of<T>(mut fits: impl Iterator<Item = T>) -> Found<T> {
+    match (fits.next(), fits.count()) {
+        (None, _) => Found::None,
+        (Some(one), 0) => Found::One(one),
+        (Some(_), _) => Found::Many,
+    }
+}
