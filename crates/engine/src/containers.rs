@@ -26,13 +26,9 @@ pub use wait::Waiter;
 impl Engine {
     /// `POST /containers/{name}/start`, both faces: `Already` when it runs.
     pub async fn start_container(&self, name: &str) -> Result<Changed, Error> {
-        let inner = Arc::clone(self.inner());
-        let name = name.to_owned();
-        self.to_the_end(async move {
-            let record = inner.own_container(&name).await?;
-            inner.start(&record.id).await
-        })
-        .await
+        let inner = self.inner();
+        let record = inner.own_container(name).await?;
+        inner.start(&record.id).await
     }
 
     /// `POST /containers/{name}/restart`: stopped when it runs, then started, in the same sandbox.
@@ -41,13 +37,9 @@ impl Engine {
         name: &str,
         timeout_secs: Option<u32>,
     ) -> Result<(), Error> {
-        let inner = Arc::clone(self.inner());
-        let name = name.to_owned();
-        self.to_the_end(async move {
-            let record = inner.own_container(&name).await?;
-            inner.restart(&record.id, timeout_secs).await
-        })
-        .await
+        let inner = self.inner();
+        let record = inner.own_container(name).await?;
+        inner.restart(&record.id, timeout_secs).await
     }
 
     /// `GET /libpod/containers/{name}/exists`.
@@ -185,9 +177,6 @@ impl Inner {
                 }
                 let mut died = of_container(record, sandbox.as_deref(), Action::Died);
                 died.exit_code = Some(run.exit_code);
-                if let Some(at) = run.finished_at {
-                    died.time = at;
-                }
                 let cleanup = of_container(record, sandbox.as_deref(), Action::Cleanup);
                 record.progress.last_run = Some(run);
                 // The receiver lives until the write has answered.
@@ -196,11 +185,10 @@ impl Inner {
             })
             .await?;
         if told.try_recv().is_ok() {
-            drop(self.ends.send(End {
+            self.tell_end(End {
                 id: id.clone(),
                 exit_code,
-            }));
-            self.wake.notify_one();
+            });
         }
         Ok(())
     }

@@ -149,10 +149,11 @@ impl Engine {
                 Err(error) => failed = failed.or(Some(error)),
             }
         }
+        let error = failed.unwrap_or_else(|| not_found(name, face));
         let mut event = of_image("", name, Action::PullError);
-        name.clone_into(&mut event.name);
+        event.labels.insert("error".to_owned(), error.to_string());
         inner.store.record_events(vec![event]).await?;
-        Err(failed.unwrap_or_else(|| not_found(name, face)))
+        Err(error)
     }
 }
 

@@ -326,7 +326,7 @@ impl Snapshot {
         let state = match listed {
             _ if pod.progress.removing => State::Removing,
             Some(sandbox) if sandbox.ready => State::Running,
-            _ if pod.progress.last_attempt == 0 => State::Created,
+            _ if pod.progress.current.is_none() => State::Created,
             _ => State::Exited,
         };
         let run = Run {

@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use model::container::{Attempt, ContainerRecord, MountKind, Wanted};
+use model::container::{Attempt, ContainerRecord, MountKind, Network, Wanted};
 use model::event::Action;
 use model::observed::{ContainerStatus, RuntimeFacts, SandboxStatus};
 use model::order::{ContainerOrder, FileMount, SandboxOrder};
@@ -414,19 +414,18 @@ impl Inner {
     }
 }
 
-/// The host name a container sees: its own, in a pod the pod's.
+/// The host name a container sees: in a pod the pod's, on the host's network the host's, else its
+/// own.
 fn hostname_of(record: &ContainerRecord, sandbox: &SandboxRecord) -> String {
-    match is_pod(sandbox) {
-        true => sandbox
-            .spec
-            .hostname
-            .clone()
-            .unwrap_or_else(|| sandbox.name.clone()),
-        false => record
-            .spec
-            .hostname
-            .clone()
-            .unwrap_or_else(|| record.id.short().to_owned()),
+    let asked = match is_pod(sandbox) {
+        true => sandbox.spec.hostname.as_ref(),
+        false => record.spec.hostname.as_ref(),
+    };
+    match (asked, sandbox.spec.network) {
+        (Some(name), _) => name.clone(),
+        (None, Network::Host) => crate::host::hostname(),
+        (None, Network::Default) if is_pod(sandbox) => sandbox.name.clone(),
+        (None, Network::Default) => record.id.short().to_owned(),
     }
 }
 

@@ -7,12 +7,13 @@ use jiff::Timestamp;
 use model::event::Action;
 use model::pod::{Role, SandboxProgress, SandboxRecord};
 use model::request::{Changed, NewPod, PodReport};
-use model::view::{ContainerBody, PodBody, State};
+use model::view::{ContainerBody, ContainerView, PodBody, State};
 use model::{Error, Id};
 
 use crate::events::of_pod;
 use crate::host::signal::Signal;
 use crate::list::ambiguous;
+use crate::runtime::Runtime as _;
 use crate::store::{Found, Write};
 use crate::system::{Engine, Inner};
 
@@ -30,6 +31,7 @@ impl Engine {
             inner.store.read(|book| book.pod_name_free(name))?;
         }
         inner.check_handler(&mut spec.handler, None)?;
+        inner.runtime.check_pod(&spec)?;
         let id = Id::generate();
         let record = SandboxRecord {
             name: name.unwrap_or_else(|| inner.store.read(|book| book.free_name(&id))),
@@ -48,25 +50,21 @@ impl Engine {
 
     /// `POST /libpod/pods/{name}/start`: `Already` when everything in it runs.
     pub async fn start_pod(&self, name: &str) -> Result<(Changed, PodReport), Error> {
-        let inner = Arc::clone(self.inner());
-        let name = name.to_owned();
-        self.to_the_end(async move {
-            let pod = inner.own_pod(&name).await?;
-            let snapshot = inner.snapshot(false).await?;
-            let members = snapshot.find_pod(pod.id.as_str())?.containers;
-            if !members.is_empty() && members.iter().all(|member| member.state == State::Running) {
-                return Ok((Changed::Already, report(&pod.id, Vec::new())));
+        let inner = self.inner();
+        let pod = inner.own_pod(name).await?;
+        let snapshot = inner.snapshot(false).await?;
+        let members = snapshot.find_pod(pod.id.as_str())?.containers;
+        if !members.is_empty() && members.iter().all(|member| member.state == State::Running) {
+            return Ok((Changed::Already, report(&pod.id, Vec::new())));
+        }
+        inner.bring_up(&pod.id).await?;
+        let mut errors = Vec::new();
+        for member in inner.members(&pod.id) {
+            if let Err(error) = inner.start(&member).await {
+                errors.push(format!("starting container {member}: {error}"));
             }
-            inner.bring_up(&pod.id).await?;
-            let mut errors = Vec::new();
-            for member in inner.members(&pod.id) {
-                if let Err(error) = inner.start(&member).await {
-                    errors.push(format!("starting container {member}: {error}"));
-                }
-            }
-            finish(&pod.id, errors).map(|report| (Changed::Now, report))
-        })
-        .await
+        }
+        finish(&pod.id, errors).map(|report| (Changed::Now, report))
     }
 
     /// `POST /libpod/pods/{name}/stop`: `Already` when nothing in it runs.
@@ -75,22 +73,18 @@ impl Engine {
         name: &str,
         timeout_secs: Option<u32>,
     ) -> Result<(Changed, PodReport), Error> {
-        let inner = Arc::clone(self.inner());
-        let name = name.to_owned();
-        self.to_the_end(async move {
-            let pod = inner.own_pod(&name).await?;
-            let snapshot = inner.snapshot(false).await?;
-            let members = snapshot.find_pod(pod.id.as_str())?.containers;
-            if !members.iter().any(|member| member.state.is_up()) {
-                return Ok((Changed::Already, report(&pod.id, Vec::new())));
-            }
-            let errors = inner.stop_members(&pod.id, timeout_secs).await;
-            let _claim = inner.claim(&pod.id).await;
-            let pod = inner.store.sandbox(&pod.id)?;
-            inner.take_down(&pod).await?;
-            finish(&pod.id, errors).map(|report| (Changed::Now, report))
-        })
-        .await
+        let inner = self.inner();
+        let pod = inner.own_pod(name).await?;
+        let snapshot = inner.snapshot(false).await?;
+        let members = snapshot.find_pod(pod.id.as_str())?.containers;
+        if !members.iter().any(|member| member.state.is_up()) {
+            return Ok((Changed::Already, report(&pod.id, Vec::new())));
+        }
+        let errors = inner.stop_members(&pod.id, timeout_secs).await;
+        let _claim = inner.claim(&pod.id).await;
+        let pod = inner.store.sandbox(&pod.id)?;
+        inner.take_down(&pod).await?;
+        finish(&pod.id, errors).map(|report| (Changed::Now, report))
     }
 
     /// `POST /libpod/pods/{name}/restart`.
@@ -101,42 +95,38 @@ impl Engine {
 
     /// `POST /libpod/pods/{name}/kill`.
     pub async fn kill_pod(&self, name: &str, signal: Signal) -> Result<PodReport, Error> {
-        let inner = Arc::clone(self.inner());
-        let name = name.to_owned();
-        self.to_the_end(async move {
-            let pod = inner.own_pod(&name).await?;
-            let snapshot = inner.snapshot(false).await?;
-            let members = snapshot.find_pod(pod.id.as_str())?.containers;
-            let running: Vec<_> = members
-                .iter()
-                .filter(|member| member.state.is_up())
-                .collect();
-            if running.is_empty() {
-                let message = format!("cannot kill a pod with no running containers: {}", pod.id);
-                return Err(Error::Conflict {
-                    cause: message.clone(),
-                    message,
-                });
-            }
-            let mut errors = Vec::new();
-            let mut infra_only = true;
-            for member in running {
-                if let ContainerBody::Own(record) = &member.body {
-                    infra_only = false;
-                    if let Err(error) = inner.kill(&record.id, signal).await {
-                        errors.push(format!("killing container {}: {error}", record.id));
-                    }
+        let inner = self.inner();
+        let pod = inner.own_pod(name).await?;
+        let snapshot = inner.snapshot(false).await?;
+        let members = snapshot.find_pod(pod.id.as_str())?.containers;
+        let running: Vec<_> = members
+            .iter()
+            .filter(|member| member.state.is_up())
+            .collect();
+        if running.is_empty() {
+            let message = format!("cannot kill a pod with no running containers: {}", pod.id);
+            return Err(Error::Conflict {
+                cause: message.clone(),
+                message,
+            });
+        }
+        let mut errors = Vec::new();
+        let mut infra_only = true;
+        for member in running {
+            if let ContainerBody::Own(record) = &member.body {
+                infra_only = false;
+                if let Err(error) = inner.kill(&record.id, signal).await {
+                    errors.push(format!("killing container {}: {error}", record.id));
                 }
             }
-            let ends = infra_only || signal == Signal::KILL;
-            if ends {
-                let _claim = inner.claim(&pod.id).await;
-                let pod = inner.store.sandbox(&pod.id)?;
-                inner.take_down(&pod).await?;
-            }
-            finish(&pod.id, errors)
-        })
-        .await
+        }
+        let ends = infra_only || signal == Signal::KILL;
+        if ends {
+            let _claim = inner.claim(&pod.id).await;
+            let pod = inner.store.sandbox(&pod.id)?;
+            inner.take_down(&pod).await?;
+        }
+        finish(&pod.id, errors)
     }
 
     /// `DELETE /libpod/pods/{name}`.
@@ -146,13 +136,9 @@ impl Engine {
         force: bool,
         timeout_secs: Option<u32>,
     ) -> Result<PodReport, Error> {
-        let inner = Arc::clone(self.inner());
-        let name = name.to_owned();
-        self.to_the_end(async move {
-            let pod = inner.own_pod(&name).await?;
-            inner.remove_pod(&pod.id, force, timeout_secs).await
-        })
-        .await
+        let inner = self.inner();
+        let pod = inner.own_pod(name).await?;
+        inner.remove_pod(&pod.id, force, timeout_secs).await
     }
 
     /// `GET /libpod/pods/{name}/exists`.
@@ -256,37 +242,43 @@ impl Inner {
     }
 }
 
-/// Podman's refusal of a pod that is not down: one line for each container that runs.
-fn refuse_running(
-    pod: &SandboxRecord,
-    members: &[model::view::ContainerView],
-) -> Result<(), Error> {
-    let running: Vec<String> = members
-        .iter()
-        .filter(|member| member.state.is_up())
-        .map(|member| {
-            format!(
-                "cannot remove container {} as it is {} - running or paused containers cannot be removed without \
-                 force: container state improper",
-                member.id(),
-                member.state.word()
-            )
-        })
-        .collect();
-    let Some(last) = running.last() else {
-        return Ok(());
+/// Podman's refusal of a pod that is not down: one line for each container that runs, the infra
+/// container's last.
+fn refuse_running(pod: &SandboxRecord, members: &[ContainerView]) -> Result<(), Error> {
+    let running = members.iter().filter(|member| member.state.is_up());
+    let (infra, own): (Vec<_>, Vec<_>) = running.partition(|member| member.is_infra());
+    let mut lines: Vec<String> = own.iter().map(|member| running_line(member)).collect();
+    for member in infra {
+        lines.push(match lines.is_empty() {
+            true => running_line(member),
+            false => format!(
+                "a container that depends on container {} could not be stopped: container state improper",
+                member.id()
+            ),
+        });
+    }
+    let count = match lines.len() {
+        0 => return Ok(()),
+        1 => "1 error occurred".to_owned(),
+        several => format!("{several} errors occurred"),
     };
-    let text = match running.len() {
-        1 => format!("1 error occurred:\n\t* {last}\n\n"),
-        several => format!(
-            "{several} errors occurred:\n\t* {}\n\n",
-            running.join("\n\t* ")
+    Err(Error::Failed {
+        message: format!(
+            "not all containers could be removed from pod {}: removing pod containers. {count}:\n\t* {}\n\n",
+            pod.id,
+            lines.join("\n\t* ")
         ),
-    };
-    Err(Error::Plain(format!(
-        "not all containers could be removed from pod {}: removing pod containers. {text}",
-        pod.id
-    )))
+        cause: "removing pod containers".to_owned(),
+    })
+}
+
+fn running_line(member: &ContainerView) -> String {
+    format!(
+        "cannot remove container {} as it is {} - running or paused containers cannot be removed without force: \
+         container state improper",
+        member.id(),
+        member.state.word()
+    )
 }
 
 fn report(id: &Id, errors: Vec<String>) -> PodReport {

@@ -5,9 +5,11 @@ use std::pin::Pin;
 use async_trait::async_trait;
 use futures_util::Stream;
 use model::Error;
+use model::container::ContainerSpec;
 use model::image::{Credentials, ImageDetail, ImageSummary};
 use model::observed::{ContainerStatus, Hint, Listing, RuntimeFacts, SandboxStatus};
 use model::order::{ContainerOrder, SandboxOrder};
+use model::pod::{PodSpec, SandboxRecord};
 
 /// Hints of a runtime, from now on. It ends with an error when the connection does.
 pub type HintStream = Pin<Box<dyn Stream<Item = Result<Hint, Error>> + Send>>;
@@ -23,6 +25,17 @@ pub trait Runtime: Send + Sync {
 
     /// Is it ready: `(runtime, network)` with the runtime's texts where not.
     async fn conditions(&self) -> Result<Vec<(String, bool, String)>, Error>;
+
+    /// Says at create what the runtime could only refuse at start: the first field of a container
+    /// that CRI cannot carry out in that sandbox, or that cannot be meant.
+    fn check_container(
+        &self,
+        spec: &ContainerSpec,
+        sandbox: &SandboxRecord,
+        facts: &RuntimeFacts,
+    ) -> Result<(), Error>;
+    /// The same for a pod.
+    fn check_pod(&self, spec: &PodSpec) -> Result<(), Error>;
 
     /// One `ListPodSandbox` and one `ListContainers`, sent together.
     async fn list(&self) -> Result<Listing, Error>;
@@ -97,6 +110,17 @@ impl Runtime for Probed {
     }
     async fn conditions(&self) -> Result<Vec<(String, bool, String)>, Error> {
         self.0.conditions().await
+    }
+    fn check_container(
+        &self,
+        spec: &ContainerSpec,
+        sandbox: &SandboxRecord,
+        facts: &RuntimeFacts,
+    ) -> Result<(), Error> {
+        self.0.check_container(spec, sandbox, facts)
+    }
+    fn check_pod(&self, spec: &PodSpec) -> Result<(), Error> {
+        self.0.check_pod(spec)
     }
     async fn list(&self) -> Result<Listing, Error> {
         self.0.list().await

@@ -1,6 +1,6 @@
 //! The engine itself: what it is made of, how it starts and ends, and what `info` shows.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
@@ -20,6 +20,8 @@ use crate::store::{Adopt, StateDir, Store};
 
 /// Ends of runs that waiters may lag behind.
 const END_QUEUE: usize = 4096;
+/// Ends kept for those who ask after the container is gone.
+const ENDS_KEPT: usize = 1024;
 /// How long a start waits for the runtime to answer before it gives up.
 const RUNTIME_PATIENCE: Duration = Duration::from_secs(10);
 /// How often it asks meanwhile.
@@ -55,6 +57,8 @@ pub(crate) struct Inner {
     pub(crate) wake: Notify,
     /// Every end of a run, as it is recorded.
     pub(crate) ends: broadcast::Sender<End>,
+    /// The last ends, for those who ask after a container with `--rm` is gone.
+    pub(crate) last_ends: Mutex<VecDeque<End>>,
     pub(crate) tasks: TaskTracker,
     pub(crate) shutdown: CancellationToken,
     pub(crate) memory: LoopMemory,
@@ -102,6 +106,7 @@ impl Engine {
             options,
             wake: Notify::new(),
             ends: broadcast::channel(END_QUEUE).0,
+            last_ends: Mutex::default(),
             tasks: TaskTracker::new(),
             shutdown: CancellationToken::new(),
             memory: LoopMemory::default(),
@@ -204,16 +209,6 @@ impl Engine {
     pub(crate) fn inner(&self) -> &Arc<Inner> {
         &self.0
     }
-
-    /// Carries an operation to its end, also when the client who asked for it goes away: a call to
-    /// the runtime that is dropped half-way is cancelled there.
-    pub(crate) async fn to_the_end<T: Send + 'static>(
-        &self,
-        operation: impl Future<Output = Result<T, Error>> + Send + 'static,
-    ) -> Result<T, Error> {
-        let task = self.0.tasks.spawn(operation);
-        task.await.map_err(Error::internal)?
-    }
 }
 
 /// An object is under an operation: the loop leaves it and its sandbox alone.
@@ -278,6 +273,26 @@ impl Inner {
             inner: Arc::clone(self),
             id: id.clone(),
         }
+    }
+
+    /// Tells an end to whoever waits for one, and keeps it for a while.
+    pub(crate) fn tell_end(&self, end: End) {
+        let mut kept = lock(&self.last_ends);
+        if kept.len() == ENDS_KEPT {
+            kept.pop_front();
+        }
+        kept.push_back(end.clone());
+        drop(kept);
+        // Nobody waiting is no error.
+        self.ends.send(end).ok();
+        self.wake.notify_one();
+    }
+
+    /// The exit code of a container that ended lately, by its whole id.
+    pub(crate) fn kept_end(&self, id: &str) -> Option<i32> {
+        let kept = lock(&self.last_ends);
+        let end = kept.iter().rev().find(|end| end.id.as_str() == id)?;
+        Some(end.exit_code)
     }
 
     pub(crate) fn busy(&self) -> HashSet<Id> {

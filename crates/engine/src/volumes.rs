@@ -110,15 +110,10 @@ impl Engine {
     }
 
     /// `DELETE /volumes/{name}` and `DELETE /libpod/volumes/{name}`.
-    pub async fn remove_volume(&self, name: &str, force: bool) -> Result<(), Error> {
+    pub async fn remove_volume(&self, name: &str) -> Result<(), Error> {
         let inner = self.inner();
         let Some(record) = inner.store.read(|book| book.volumes.get(name).cloned()) else {
-            // Podman: forced removal of a volume that is not there has nothing to do.
-            return if force {
-                Ok(())
-            } else {
-                Err(Error::not_found(Kind::Volume, name))
-            };
+            return Err(Error::not_found(Kind::Volume, name));
         };
         let event = of_volume(&record, Action::Remove);
         let dir = inner.store.dir().volumes().join(name);

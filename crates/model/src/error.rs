@@ -76,6 +76,14 @@ pub enum Error {
     /// Text as Podman gives it, answered as 500.
     #[error("{0}")]
     Plain(String),
+    /// The same with the cause apart, where the message goes on behind it.
+    #[error("{message}")]
+    Failed {
+        /// The whole message.
+        message: String,
+        /// Its cause.
+        cause: String,
+    },
     /// JSON that cannot be read (a body, a query value), answered as 500; on events 400.
     #[error("{context}: {cause}")]
     Malformed {
@@ -211,7 +219,9 @@ impl Error {
             Self::WrongState(_) | Self::WrongStateConflict(_) => {
                 "container state improper".to_owned()
             }
-            Self::Conflict { cause, .. } | Self::Malformed { cause, .. } => cause.clone(),
+            Self::Conflict { cause, .. }
+            | Self::Failed { cause, .. }
+            | Self::Malformed { cause, .. } => cause.clone(),
             Self::InvalidArgument(_) => "invalid argument".to_owned(),
             Self::Unsupported { why, .. } => why.clone(),
             Self::Runtime { message, .. } | Self::RuntimeNotFound { message, .. } => {

@@ -12,6 +12,7 @@ use model::request::{Created, NewContainer};
 use model::{Error, Id};
 
 use crate::events::of_container;
+use crate::runtime::Runtime as _;
 use crate::store::Found;
 use crate::system::{Engine, Inner};
 
@@ -19,7 +20,8 @@ impl Engine {
     /// `POST /containers/create` and `POST /libpod/containers/create`.
     ///
     /// # Errors
-    /// An unknown image, pod or handler, a name in use, a missing bind source, no command.
+    /// An unknown image, pod or handler, a name in use, a missing bind source, a field that CRI cannot
+    /// carry out.
     pub async fn create_container(&self, new: NewContainer) -> Result<Created, Error> {
         let inner = self.inner();
         let NewContainer {
@@ -39,34 +41,37 @@ impl Engine {
         let pod = pod.map(|pod| inner.pod_to_join(&pod)).transpose()?;
         inner.check_handler(&mut spec.handler, pod.as_deref())?;
         spec.image = inner.image_for_create(&spec.image.asked, spec.face).await?;
-        check_command(&spec)?;
+        // A container shows its image's labels under its own, as Podman's do.
+        for (key, value) in &spec.image.config.labels {
+            let own = spec.labels.entry(key.clone());
+            own.or_insert_with(|| value.clone());
+        }
         if let Some(restart) = pod.as_ref().and_then(|pod| pod.spec.restart)
             && spec.restart == model::container::RestartPolicy::No
         {
             spec.restart = restart;
         }
+        let id = Id::generate();
+        let name = name.unwrap_or_else(|| inner.store.read(|book| book.free_name(&id)));
+        let created_at = Timestamp::now();
+        let (sandbox, hidden) = match &pod {
+            Some(pod) => (Arc::clone(pod), None),
+            None => {
+                let hidden = hidden_sandbox(&id, &name, &spec, created_at);
+                (Arc::new(hidden.clone()), Some(hidden))
+            }
+        };
+        inner
+            .runtime
+            .check_container(&spec, &sandbox, &inner.facts())?;
         let checked = spec.clone();
         tokio::task::spawn_blocking(move || check_mounts(&checked))
             .await
             .map_err(Error::internal)??;
-
-        let id = Id::generate();
-        let name = name.unwrap_or_else(|| inner.store.read(|book| book.free_name(&id)));
-        let created_at = Timestamp::now();
-        let hidden = pod
-            .is_none()
-            .then(|| hidden_sandbox(&id, &name, &spec, created_at));
-        let sandbox = match (&pod, &hidden) {
-            (Some(pod), _) => pod.id.clone(),
-            (None, Some(hidden)) => hidden.id.clone(),
-            (None, None) => {
-                return Err(Error::Internal("a container without a sandbox".to_owned()));
-            }
-        };
         let record = ContainerRecord {
             id: id.clone(),
             name,
-            sandbox,
+            sandbox: sandbox.id.clone(),
             created_at,
             spec,
             progress: Progress::default(),
@@ -141,28 +146,6 @@ impl Inner {
             config: image.detail.config.clone(),
         })
     }
-}
-
-/// Podman's check that something is there to run.
-fn check_command(spec: &model::container::ContainerSpec) -> Result<(), Error> {
-    let image = &spec.image.config;
-    let entrypoint = spec.entrypoint.as_ref().unwrap_or(&image.entrypoint);
-    // A new entry point takes the image's CMD away.
-    let command = match (&spec.command, &spec.entrypoint) {
-        (Some(command), _) => command.as_slice(),
-        (None, Some(_)) => &[],
-        (None, None) => image.cmd.as_slice(),
-    };
-    if entrypoint
-        .iter()
-        .chain(command)
-        .any(|word| !word.is_empty())
-    {
-        return Ok(());
-    }
-    Err(Error::InvalidArgument(
-        "no command or entrypoint provided, and no CMD or ENTRYPOINT from image".to_owned(),
-    ))
 }
 
 /// A bind mount's source must exist: the runtimes would make a folder of it in silence. Docker's

@@ -22,24 +22,20 @@ impl Engine {
         name: &str,
         options: RemoveOptions,
     ) -> Result<Vec<Removed>, Error> {
-        let inner = Arc::clone(self.inner());
-        let name = name.to_owned();
-        self.to_the_end(async move {
-            let record = match inner.own_container(&name).await {
-                Ok(record) => record,
-                Err(Error::NotFound { .. }) if options.ignore => return Ok(Vec::new()),
-                Err(Error::NotFound { .. }) => return Err(no_such_to_remove(&name)),
-                Err(error) => return Err(error),
-            };
-            inner
-                .remove(&record.id, options.force, options.timeout_secs)
-                .await?;
-            Ok(vec![Removed {
-                id: record.id.to_string(),
-                error: None,
-            }])
-        })
-        .await
+        let inner = self.inner();
+        let record = match inner.own_container(name).await {
+            Ok(record) => record,
+            Err(Error::NotFound { .. }) if options.ignore => return Ok(Vec::new()),
+            Err(Error::NotFound { .. }) => return Err(no_such_to_remove(name)),
+            Err(error) => return Err(error),
+        };
+        inner
+            .remove(&record.id, options.force, options.timeout_secs)
+            .await?;
+        Ok(vec![Removed {
+            id: record.id.to_string(),
+            error: None,
+        }])
     }
 }
 

@@ -28,24 +28,16 @@ impl Engine {
         name: &str,
         timeout_secs: Option<u32>,
     ) -> Result<Changed, Error> {
-        let inner = Arc::clone(self.inner());
-        let name = name.to_owned();
-        self.to_the_end(async move {
-            let record = inner.own_container(&name).await?;
-            inner.stop(&record.id, timeout_secs).await
-        })
-        .await
+        let inner = self.inner();
+        let record = inner.own_container(name).await?;
+        inner.stop(&record.id, timeout_secs).await
     }
 
     /// `POST /containers/{name}/kill`, both faces.
     pub async fn kill_container(&self, name: &str, signal: Signal) -> Result<(), Error> {
-        let inner = Arc::clone(self.inner());
-        let name = name.to_owned();
-        self.to_the_end(async move {
-            let record = inner.own_container(&name).await?;
-            inner.kill(&record.id, signal).await
-        })
-        .await
+        let inner = self.inner();
+        let record = inner.own_container(name).await?;
+        inner.kill(&record.id, signal).await
     }
 }
 

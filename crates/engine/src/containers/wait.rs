@@ -47,10 +47,21 @@ impl Engine {
         }
         let inner = Arc::clone(self.inner());
         let ends = inner.ends.subscribe();
-        let view = inner.snapshot(true).await?.find(name)?;
-        let own = match &view.body {
-            ContainerBody::Own(record) => Some(record.id.clone()),
-            ContainerBody::Infra { .. } | ContainerBody::Foreign(_) => None,
+        let found = inner.snapshot(true).await?.find(name);
+        let kept = inner.kept_end(name);
+        let (id, own, exited) = match (found, kept) {
+            (Ok(view), _) => {
+                let own = match &view.body {
+                    ContainerBody::Own(record) => Some(record.id.clone()),
+                    ContainerBody::Infra { .. } | ContainerBody::Foreign(_) => None,
+                };
+                (view.id().to_owned(), own, None)
+            }
+            // It has ended and is gone (`--rm`): its exit code is kept for a while.
+            (Err(Error::NotFound { .. }), Some(code)) => {
+                (name.to_owned(), Id::parse(name), Some(code))
+            }
+            (Err(error), _) => return Err(error),
         };
         let conditions = if conditions.is_empty() {
             vec![WaitCondition::NotRunning]
@@ -59,11 +70,11 @@ impl Engine {
         };
         Ok(Waiter {
             inner,
-            id: view.id().to_owned(),
+            id,
             own,
             conditions,
             ends,
-            exited: None,
+            exited,
         })
     }
 }

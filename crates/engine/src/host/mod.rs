@@ -12,3 +12,11 @@ pub mod registries;
 pub mod signal;
 
 pub(crate) use files::{FilesJob, unmount_below};
+
+/// This machine's own host name.
+pub fn hostname() -> String {
+    rustix::system::uname()
+        .nodename()
+        .to_string_lossy()
+        .into_owned()
+}
