@@ -1,0 +1,387 @@
+//! `POST /containers/create`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use model::Error;
+use model::container::{ContainerSpec, Face, ImageRef, Mount, Network};
+use model::request::NewContainer;
+use podman_api::KeySet;
+use podman_api::container::compat::{
+    COMPAT_FIELDS, CreateContainer, HostConfigRequest, LogConfigRequest, NetworkingConfig,
+    RestartPolicyRequest,
+};
+use podman_api::network::EndpointSettings;
+
+use super::common::{check_annotations, dns, environment, handler, hosts, name, restart, some};
+use super::create_libpod::checks_health;
+use super::{Host, limits, mounts};
+use crate::refuse::{Body, invalid};
+
+const BODY: Body = Body::new(COMPAT_FIELDS);
+const HOST_CONFIG: Body = BODY.at("HostConfig");
+const NETWORKING: Body = BODY.at("NetworkingConfig");
+
+/// What a compat create asks for (Docker's `ContainerCreate`); `asked_name` is that of the query.
+///
+/// # Errors
+/// [`Error::Unsupported`] for a field that is not carried out, by its name; else Podman's text.
+pub fn compat_create(
+    body: CreateContainer,
+    asked_name: Option<String>,
+    host: &Host,
+) -> Result<NewContainer, Error> {
+    BODY.refuse_rest(&body.rest)?;
+    let CreateContainer {
+        hostname,
+        user,
+        attach_stdin: _,  // what the client will attach to; asks for nothing
+        attach_stdout: _, // the same
+        attach_stderr: _, // the same
+        exposed_ports: _, // ask for nothing without publishing
+        tty,
+        open_stdin,
+        stdin_once: _, // Podman does not read it
+        env,
+        cmd,
+        healthcheck,
+        image,
+        volumes,
+        working_dir,
+        entrypoint,
+        labels,
+        stop_signal,
+        stop_timeout,
+        host_config,
+        networking_config,
+        rest: _, // refused above, or asks for nothing
+    } = body;
+    BODY.refuse_if(
+        healthcheck.as_ref().is_some_and(checks_health),
+        "Healthcheck",
+    )?;
+    if image.is_empty() {
+        return Err(invalid(
+            "Image",
+            "must set root filesystem source to either image or rootfs",
+        ));
+    }
+    let network = network(&host_config.network_mode, networking_config)?;
+    let from_host = from_host_config(host_config, &labels, *host)?;
+    check_volumes(&volumes, &from_host.mounts)?;
+    if from_host.remove && matches!(from_host.restart.word(), "always" | "unless-stopped") {
+        return Err(Error::Plain(
+            "the --rm option conflicts with --restart, when the restartPolicy is not \"\" and \"no\"".to_owned(),
+        ));
+    }
+    let spec = ContainerSpec {
+        image: ImageRef {
+            asked: image,
+            ..ImageRef::default()
+        },
+        command: cmd.filter(|words| !words.is_empty()),
+        entrypoint,
+        env: environment("Env", env)?,
+        labels,
+        work_dir: some(working_dir),
+        user: some(user),
+        terminal: tty,
+        stdin: open_stdin,
+        hostname: some(hostname),
+        network,
+        stop_signal: some(stop_signal).as_deref().map(signal).transpose()?,
+        stop_timeout: stop_timeout.map(timeout).transpose()?,
+        create_command: Vec::new(), // Docker's clients do not send theirs
+        face: Face::Compat,
+        ..from_host
+    };
+    // Docker's API has no pods
+    Ok(NewContainer {
+        name: name(asked_name.unwrap_or_default())?,
+        pod: None,
+        spec,
+    })
+}
+
+/// What `HostConfig` says of a container.
+#[expect(
+    clippy::too_many_lines,
+    reason = "one line for each field of the wire type"
+)]
+fn from_host_config(
+    config: HostConfigRequest,
+    labels: &BTreeMap<String, String>,
+    host: Host,
+) -> Result<ContainerSpec, Error> {
+    refuse(&config, host)?;
+    let resources = limits::from_compat(&config, host)?;
+    let mounts = all_mounts(&config)?;
+    let HostConfigRequest {
+        binds: _,         // in `mounts`
+        log_config: _,    // refused, or what the runtime does anyway
+        network_mode: _,  // read by the caller
+        port_bindings: _, // refused
+        restart_policy:
+            RestartPolicyRequest {
+                name: policy,
+                maximum_retry_count,
+            },
+        auto_remove,
+        annotations,
+        cap_add,
+        cap_drop,
+        cgroupns_mode: _, // refused, or what the runtime does anyway
+        dns: servers,
+        dns_options,
+        dns_search,
+        extra_hosts,
+        group_add,
+        ipc_mode: _,      // refused, or what the runtime does anyway
+        oom_score_adj: _, // in `resources`
+        pid_mode: _,      // refused, or what the runtime does anyway
+        privileged,
+        publish_all_ports: _, // refused
+        readonly_rootfs,
+        security_opt,
+        tmpfs: _,       // in `mounts`
+        uts_mode: _,    // refused, or what the runtime does anyway
+        userns_mode: _, // refused, or what the runtime does anyway
+        shm_size: _,    // refused
+        sysctls: _,     // refused
+        runtime,
+        cpu_shares: _,         // in `resources`
+        memory: _,             // in `resources`
+        nano_cpus: _,          // in `resources`
+        cgroup_parent: _,      // refused
+        cpu_period: _,         // in `resources`
+        cpu_quota: _,          // in `resources`
+        cpuset_cpus: _,        // in `resources`
+        cpuset_mems: _,        // in `resources`
+        devices: _,            // refused
+        memory_reservation: _, // in `resources`
+        memory_swap: _,        // in `resources`
+        pids_limit: _,         // in `resources`
+        ulimits: _,            // refused
+        mounts: _,             // in `mounts`
+        init: _,               // refused
+        rest: _,               // refused, or asks for nothing
+    } = config;
+    check_annotations("HostConfig.Annotations", &annotations)?;
+    let tries = u64::try_from(maximum_retry_count)
+        .map_err(|_| invalid("HostConfig.RestartPolicy", "MaximumRetryCount is negative"))?;
+    // Docker's clients send a bound with other policies too; Podman reads it with on-failure alone
+    let tries = if policy == "on-failure" { tries } else { 0 };
+    let security = security(&security_opt)?;
+    // "oci" is what Podman's own inspect shows, and clients that make a container anew send back
+    let runtime = if runtime == "oci" {
+        ""
+    } else {
+        runtime.as_str()
+    };
+    Ok(ContainerSpec {
+        handler: handler(runtime, &annotations, labels),
+        annotations,
+        groups: group_add,
+        mounts,
+        dns: dns("HostConfig.Dns", servers, dns_search, dns_options)?,
+        hosts: hosts("HostConfig.ExtraHosts", extra_hosts)?,
+        cap_add: cap_add.unwrap_or_default(),
+        cap_drop: cap_drop.unwrap_or_default(),
+        privileged,
+        read_only: readonly_rootfs,
+        read_write_tmpfs: readonly_rootfs, // Podman's default for this face
+        no_new_privileges: security.no_new_privileges,
+        seccomp_unconfined: security.seccomp_unconfined,
+        resources,
+        remove: auto_remove,
+        restart: restart("HostConfig.RestartPolicy", &policy, tries)?,
+        ..ContainerSpec::default()
+    })
+}
+
+/// Refuses by name what is asked for and not carried out.
+fn refuse(config: &HostConfigRequest, host: Host) -> Result<(), Error> {
+    if config
+        .rest
+        .get("Links")
+        .is_some_and(|links| links.as_array().is_some_and(|list| !list.is_empty()))
+    {
+        return Err(Error::BadRequest(
+            "bad parameter: link is not supported".to_owned(),
+        ));
+    }
+    HOST_CONFIG.refuse_rest(&config.rest)?;
+    HOST_CONFIG.refuse_if(logs_elsewhere(&config.log_config), "LogConfig")?;
+    HOST_CONFIG.refuse("PortBindings", &config.port_bindings)?;
+    HOST_CONFIG.refuse("PublishAllPorts", &config.publish_all_ports)?;
+    HOST_CONFIG.refuse("ShmSize", &config.shm_size)?;
+    HOST_CONFIG.refuse("Sysctls", &config.sysctls)?;
+    HOST_CONFIG.refuse("CgroupParent", &config.cgroup_parent)?;
+    HOST_CONFIG.refuse("Devices", &config.devices)?;
+    HOST_CONFIG.refuse("Ulimits", &config.ulimits)?;
+    HOST_CONFIG.refuse("Init", &config.init)?;
+    mode("PidMode", &config.pid_mode, &["private"])?;
+    mode("IpcMode", &config.ipc_mode, &["private", "shareable"])?;
+    mode("UTSMode", &config.uts_mode, &["private"])?;
+    mode("UsernsMode", &config.userns_mode, &["host"])?;
+    mode(
+        "CgroupnsMode",
+        &config.cgroupns_mode,
+        if host.cgroup_v2 {
+            &["private"]
+        } else {
+            &["host"]
+        },
+    )
+}
+
+fn mode(field: &str, asked: &str, as_is: &[&str]) -> Result<(), Error> {
+    HOST_CONFIG.refuse_if(
+        !asked.is_empty() && asked != "default" && !as_is.contains(&asked),
+        field,
+    )
+}
+
+fn logs_elsewhere(config: &LogConfigRequest) -> bool {
+    let LogConfigRequest { r#type, config } = config;
+    !["", "json-file", "k8s-file"].contains(&r#type.as_str()) || !config.is_empty()
+}
+
+fn all_mounts(config: &HostConfigRequest) -> Result<Vec<Mount>, Error> {
+    let mut all = Vec::new();
+    for bind in &config.binds {
+        all.push(mounts::from_bind(bind)?);
+    }
+    for mount in &config.mounts {
+        all.push(mounts::from_request(mount.clone())?);
+    }
+    for (destination, options) in &config.tmpfs {
+        all.push(mounts::from_tmpfs(destination, options)?);
+    }
+    mounts::check_distinct(&all)?;
+    Ok(all)
+}
+
+/// Anonymous volumes are refused, but those that a mount lies on (compose sends such).
+fn check_volumes(volumes: &KeySet, mounts: &[Mount]) -> Result<(), Error> {
+    let covered: BTreeSet<&str> = mounts
+        .iter()
+        .map(|mount| mount.destination.as_str())
+        .collect();
+    let open = volumes
+        .0
+        .iter()
+        .any(|path| !covered.contains(path.trim_end_matches('/')));
+    BODY.refuse_if(open, "Volumes")
+}
+
+fn network(mode: &str, config: NetworkingConfig) -> Result<Network, Error> {
+    let NetworkingConfig {
+        endpoints_config,
+        rest,
+    } = config;
+    NETWORKING.refuse_rest(&rest)?;
+    let network = match mode {
+        "" | "default" | "bridge" | "private" | super::NETWORK => Network::Default,
+        "host" => Network::Host,
+        _ => return Err(HOST_CONFIG.refusal("NetworkMode")),
+    };
+    for (name, endpoint) in endpoints_config {
+        let known = ["default", "bridge", "host", super::NETWORK].contains(&name.as_str());
+        let plain = endpoint.is_none_or(|endpoint| asks_nothing(&endpoint));
+        NETWORKING.refuse_if(!known || !plain, "EndpointsConfig")?;
+    }
+    Ok(network)
+}
+
+/// Only what a server fills in, or nothing, stands in an endpoint.
+fn asks_nothing(endpoint: &EndpointSettings) -> bool {
+    let EndpointSettings {
+        ipam_config,
+        links,
+        aliases,
+        mac_address,
+        driver_opts,
+        gw_priority,
+        network_id: _,             // filled in by a server
+        endpoint_id: _,            // filled in by a server
+        gateway: _,                // filled in by a server
+        ip_address: _,             // filled in by a server
+        ip_prefix_len: _,          // filled in by a server
+        ipv6_gateway: _,           // filled in by a server
+        global_ipv6_address: _,    // filled in by a server
+        global_ipv6_prefix_len: _, // filled in by a server
+        dns_names: _,              // filled in by a server
+    } = endpoint;
+    let empty = |list: &Option<Vec<String>>| list.as_ref().is_none_or(Vec::is_empty);
+    ipam_config.is_none()
+        && empty(links)
+        && empty(aliases)
+        && mac_address.is_empty()
+        && driver_opts.as_ref().is_none_or(BTreeMap::is_empty)
+        && *gw_priority == 0
+}
+
+#[derive(Default)]
+struct Security {
+    no_new_privileges: bool,
+    seccomp_unconfined: bool,
+}
+
+/// `SecurityOpt`: `KEY=VALUE`, or the old `KEY:VALUE`.
+fn security(options: &[String]) -> Result<Security, Error> {
+    const FIELD: &str = "HostConfig.SecurityOpt";
+    let mut security = Security::default();
+    for option in options {
+        let (key, value) = option
+            .split_once('=')
+            .or_else(|| option.split_once(':'))
+            .map_or((option.as_str(), None), |(key, value)| (key, Some(value)));
+        match (key, value) {
+            ("no-new-privileges", None | Some("true" | "1" | "t" | "T" | "TRUE" | "True")) => {
+                security.no_new_privileges = true;
+            }
+            ("no-new-privileges", Some("false" | "0" | "f" | "F" | "FALSE" | "False")) => {
+                security.no_new_privileges = false;
+            }
+            ("seccomp", Some("unconfined")) => security.seccomp_unconfined = true,
+            (
+                "seccomp" | "apparmor" | "label" | "mask" | "unmask" | "proc-opts" | "systempaths",
+                Some(_),
+            ) => {
+                return Err(HOST_CONFIG.refusal_of(
+                    "SecurityOpt",
+                    option,
+                    "no-new-privileges and seccomp=unconfined are carried out, and no other yet",
+                ));
+            }
+            (_, Some(_)) => {
+                return Err(invalid(
+                    FIELD,
+                    format!("invalid --security-opt 2: {option:?}"),
+                ));
+            }
+            (_, None) => {
+                return Err(invalid(
+                    FIELD,
+                    format!("invalid --security-opt 1: {option:?}"),
+                ));
+            }
+        }
+    }
+    Ok(security)
+}
+
+fn signal(text: &str) -> Result<i32, Error> {
+    crate::signal::parse(text).map_err(|error| invalid("StopSignal", error))
+}
+
+fn timeout(seconds: i64) -> Result<u32, Error> {
+    match seconds {
+        ..0 => Err(invalid("StopTimeout", "is negative")),
+        seconds => Ok(u32::try_from(seconds).unwrap_or(u32::MAX)),
+    }
+}
+
+#[cfg(test)]
+#[path = "create_compat_tests.rs"]
+mod tests;

@@ -1,0 +1,323 @@
+use model::container::RestartPolicy;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::decode::decode_body;
+
+/// What docker 28 sends with every create (recorded).
+const UNASKED: &str = r#"{
+    "Hostname": "", "Domainname": "", "User": "", "AttachStdin": false, "AttachStdout": true,
+    "AttachStderr": true, "Tty": false, "OpenStdin": false, "StdinOnce": false, "Env": null,
+    "Cmd": ["sleep", "1000"], "Image": "busybox", "Volumes": {}, "WorkingDir": "", "Entrypoint": null,
+    "OnBuild": null, "Labels": {},
+    "HostConfig": {
+        "Binds": null, "ContainerIDFile": "", "LogConfig": {"Type": "", "Config": {}},
+        "NetworkMode": "default", "PortBindings": {},
+        "RestartPolicy": {"Name": "no", "MaximumRetryCount": 0}, "AutoRemove": false, "VolumeDriver": "",
+        "VolumesFrom": null, "ConsoleSize": [0, 0], "CapAdd": null, "CapDrop": null, "CgroupnsMode": "",
+        "Dns": [], "DnsOptions": [], "DnsSearch": [], "ExtraHosts": null, "GroupAdd": null, "IpcMode": "",
+        "Cgroup": "", "Links": null, "OomScoreAdj": 0, "PidMode": "", "Privileged": false,
+        "PublishAllPorts": false, "ReadonlyRootfs": false, "SecurityOpt": null, "UTSMode": "",
+        "UsernsMode": "", "ShmSize": 0, "Isolation": "", "CpuShares": 0, "Memory": 0, "NanoCpus": 0,
+        "CgroupParent": "", "BlkioWeight": 0, "BlkioWeightDevice": [], "BlkioDeviceReadBps": [],
+        "BlkioDeviceWriteBps": [], "BlkioDeviceReadIOps": [], "BlkioDeviceWriteIOps": [], "CpuPeriod": 0,
+        "CpuQuota": 0, "CpuRealtimePeriod": 0, "CpuRealtimeRuntime": 0, "CpusetCpus": "",
+        "CpusetMems": "", "Devices": [], "DeviceCgroupRules": null, "DeviceRequests": null,
+        "MemoryReservation": 0, "MemorySwap": 0, "MemorySwappiness": -1, "OomKillDisable": false,
+        "PidsLimit": 0, "Ulimits": [], "CpuCount": 0, "CpuPercent": 0, "IOMaximumIOps": 0,
+        "IOMaximumBandwidth": 0, "MaskedPaths": null, "ReadonlyPaths": null
+    },
+    "NetworkingConfig": {"EndpointsConfig": {"default": {"IPAMConfig": null, "Links": null,
+        "Aliases": null, "MacAddress": "", "DriverOpts": null, "GwPriority": 0, "NetworkID": "",
+        "EndpointID": "", "Gateway": "", "IPAddress": "", "IPPrefixLen": 0, "IPv6Gateway": "",
+        "GlobalIPv6Address": "", "GlobalIPv6PrefixLen": 0, "DNSNames": null}}}
+}"#;
+
+/// That, changed by `change` and, in `HostConfig`, by `host`.
+fn docker(change: Value, host: Value) -> Result<NewContainer, Error> {
+    let mut body: Value = serde_json::from_str(UNASKED).unwrap();
+    let extend = |target: &mut Value, change: Value| {
+        let (Value::Object(all), Value::Object(change)) = (target, change) else {
+            panic!("objects")
+        };
+        all.extend(change);
+    };
+    extend(&mut body["HostConfig"], host);
+    extend(&mut body, change);
+    let body = decode_body(body.to_string().as_bytes(), "decode()").unwrap();
+    compat_create(body, Some("c1".to_owned()), &Host { cgroup_v2: true })
+}
+
+#[test]
+fn what_docker_sends_unasked_asks_for_nothing() {
+    let expected = ContainerSpec {
+        image: ImageRef {
+            asked: "busybox".into(),
+            ..ImageRef::default()
+        },
+        command: Some(vec!["sleep".into(), "1000".into()]),
+        face: Face::Compat,
+        ..ContainerSpec::default()
+    };
+    let made = docker(json!({}), json!({})).unwrap();
+    assert_eq!(
+        made,
+        NewContainer {
+            name: Some("c1".into()),
+            pod: None,
+            spec: expected
+        }
+    );
+}
+
+#[test]
+fn every_flag_of_the_many_is_carried() {
+    let spec = docker(
+        json!({
+            "Hostname": "hh", "User": "1:1", "ExposedPorts": {"80/tcp": {}}, "Tty": true, "OpenStdin": true,
+            "Env": ["A=b", "A=c=d", "BARE"], "WorkingDir": "/tmp", "Entrypoint": "sh", "Labels": {"l": "1"},
+            "StopSignal": "SIGUSR1", "StopTimeout": 3, "Volumes": {"/w": {}}
+        }),
+        json!({
+            "Binds": ["/srv/work:/w:ro"], "Mounts": [{"Type": "tmpfs", "Target": "/m"}],
+            "Tmpfs": {"/t": "size=1m"}, "RestartPolicy": {"Name": "on-failure", "MaximumRetryCount": 3},
+            "AutoRemove": true, "Annotations": {"a": "b"}, "CapAdd": ["NET_ADMIN"], "CapDrop": "ALL",
+            "Dns": ["1.1.1.1"], "ExtraHosts": ["x:1.2.3.4"], "GroupAdd": ["audio"], "Privileged": true,
+            "ReadonlyRootfs": true, "SecurityOpt": ["no-new-privileges", "seccomp=unconfined"],
+            "NetworkMode": "host", "Runtime": "kata", "Memory": 67_108_864, "NanoCpus": 500_000_000,
+            "PidsLimit": 10
+        }),
+    )
+    .unwrap()
+    .spec;
+    assert_eq!(spec.env, [("A".to_owned(), "c=d".to_owned())].into());
+    assert_eq!(spec.entrypoint.as_deref(), Some(&["sh".to_owned()][..]));
+    assert_eq!(spec.mounts.len(), 3);
+    assert_eq!(spec.restart, RestartPolicy::OnFailure { max: 3 });
+    assert_eq!((spec.stop_signal, spec.stop_timeout), (Some(10), Some(3)));
+    assert_eq!(spec.network, Network::Host);
+    assert_eq!(spec.handler.as_deref(), Some("kata"));
+    assert_eq!(spec.resources.cpu_quota_us, Some(50_000));
+    assert_eq!(spec.cap_drop, ["ALL"]);
+    assert!(
+        spec.no_new_privileges
+            && spec.seccomp_unconfined
+            && spec.read_only
+            && spec.read_write_tmpfs
+    );
+    assert!(spec.remove && spec.terminal && spec.stdin && spec.privileged);
+}
+
+#[test]
+fn an_empty_entry_point_is_kept_apart_from_none() {
+    let entrypoint = |value: Value| {
+        docker(json!({"Entrypoint": value}), json!({}))
+            .unwrap()
+            .spec
+            .entrypoint
+    };
+    assert_eq!(entrypoint(Value::Null), None);
+    assert_eq!(entrypoint(json!([])), Some(Vec::new()));
+    assert_eq!(entrypoint(json!([""])), Some(vec![String::new()]));
+}
+
+#[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
+fn what_is_not_carried_out_is_refused_by_name() {
+    let none = || json!({});
+    for (change, host, name) in [
+        (
+            none(),
+            json!({"PortBindings": {"80/tcp": [{"HostPort": "80"}]}}),
+            "HostConfig.PortBindings",
+        ),
+        (
+            none(),
+            json!({"PublishAllPorts": true}),
+            "HostConfig.PublishAllPorts",
+        ),
+        (
+            none(),
+            json!({"Binds": ["vol:/d"]}),
+            "HostConfig.Binds \"vol:/d\"",
+        ),
+        (
+            none(),
+            json!({"Mounts": [{"Type": "volume", "Source": "v", "Target": "/d"}]}),
+            "HostConfig.Mounts \"v\"",
+        ),
+        (
+            none(),
+            json!({"VolumesFrom": ["c"]}),
+            "HostConfig.VolumesFrom",
+        ),
+        (
+            none(),
+            json!({"Ulimits": [{"Name": "nofile", "Hard": 1, "Soft": 1}]}),
+            "HostConfig.Ulimits",
+        ),
+        (none(), json!({"ShmSize": 5}), "HostConfig.ShmSize"),
+        (
+            none(),
+            json!({"Devices": [{"PathOnHost": "/dev/null"}]}),
+            "HostConfig.Devices",
+        ),
+        (
+            none(),
+            json!({"DeviceRequests": [{"Driver": "cdi"}]}),
+            "HostConfig.DeviceRequests",
+        ),
+        (none(), json!({"Init": true}), "HostConfig.Init"),
+        (none(), json!({"Sysctls": {"a": "b"}}), "HostConfig.Sysctls"),
+        (none(), json!({"PidMode": "host"}), "HostConfig.PidMode"),
+        (none(), json!({"IpcMode": "host"}), "HostConfig.IpcMode"),
+        (none(), json!({"UTSMode": "host"}), "HostConfig.UTSMode"),
+        (
+            none(),
+            json!({"UsernsMode": "auto"}),
+            "HostConfig.UsernsMode",
+        ),
+        (
+            none(),
+            json!({"CgroupnsMode": "host"}),
+            "HostConfig.CgroupnsMode",
+        ),
+        (
+            none(),
+            json!({"CgroupParent": "/x"}),
+            "HostConfig.CgroupParent",
+        ),
+        (
+            none(),
+            json!({"NetworkMode": "mynet"}),
+            "HostConfig.NetworkMode",
+        ),
+        (
+            none(),
+            json!({"NetworkMode": "none"}),
+            "HostConfig.NetworkMode",
+        ),
+        (
+            none(),
+            json!({"NetworkMode": "container:x"}),
+            "HostConfig.NetworkMode",
+        ),
+        (
+            none(),
+            json!({"LogConfig": {"Type": "journald"}}),
+            "HostConfig.LogConfig",
+        ),
+        (
+            none(),
+            json!({"LogConfig": {"Config": {"max-size": "1m"}}}),
+            "HostConfig.LogConfig",
+        ),
+        (
+            none(),
+            json!({"MemorySwappiness": 5}),
+            "HostConfig.MemorySwappiness",
+        ),
+        (
+            none(),
+            json!({"OomKillDisable": true}),
+            "HostConfig.OomKillDisable",
+        ),
+        (none(), json!({"BlkioWeight": 5}), "HostConfig.BlkioWeight"),
+        (
+            none(),
+            json!({"StorageOpt": {"size": "1G"}}),
+            "HostConfig.StorageOpt",
+        ),
+        (
+            none(),
+            json!({"SecurityOpt": ["label=disable"]}),
+            "HostConfig.SecurityOpt \"label=disable\"",
+        ),
+        (json!({"Volumes": {"/d": {}}}), none(), "Volumes"),
+        (
+            json!({"Healthcheck": {"Test": ["CMD", "true"]}}),
+            none(),
+            "Healthcheck",
+        ),
+        (
+            json!({"MacAddress": "02:00:00:00:00:01"}),
+            none(),
+            "MacAddress",
+        ),
+        (
+            json!({"NetworkingConfig": {"EndpointsConfig": {"mynet": {}}}}),
+            none(),
+            "NetworkingConfig.EndpointsConfig",
+        ),
+        (
+            json!({"NetworkingConfig": {"EndpointsConfig": {"default": {"Aliases": ["a"]}}}}),
+            none(),
+            "NetworkingConfig.EndpointsConfig",
+        ),
+    ] {
+        match docker(change, host) {
+            Err(Error::Unsupported { what, .. }) => assert_eq!(what, name),
+            other => panic!("{name}: {other:?}"),
+        }
+    }
+}
+
+#[test]
+fn what_cannot_be_meant_names_the_field() {
+    let none = || json!({});
+    for (change, host, text) in [
+        (
+            json!({"StopTimeout": -1}),
+            none(),
+            "StopTimeout: is negative: invalid argument",
+        ),
+        (
+            json!({"StopSignal": "NOSUCH"}),
+            none(),
+            "StopSignal: invalid signal: NOSUCH: invalid argument",
+        ),
+        (
+            json!({"Env": ["=x"]}),
+            none(),
+            "Env: invalid variable: \"=x\": invalid argument",
+        ),
+        (
+            none(),
+            json!({"RestartPolicy": {"Name": "sometimes"}}),
+            "HostConfig.RestartPolicy: \"sometimes\" is not a valid restart policy: invalid argument",
+        ),
+        (
+            none(),
+            json!({"SecurityOpt": ["nosuch"]}),
+            "HostConfig.SecurityOpt: invalid --security-opt 1: \"nosuch\": invalid argument",
+        ),
+        (
+            none(),
+            json!({"AutoRemove": true, "RestartPolicy": {"Name": "always"}}),
+            "the --rm option conflicts with --restart, when the restartPolicy is not \"\" and \"no\"",
+        ),
+        (
+            none(),
+            json!({"Links": ["a:b"]}),
+            "bad parameter: link is not supported",
+        ),
+        (
+            none(),
+            json!({"NanoCpus": 1, "CpuQuota": 1}),
+            "NanoCpus conflicts with CpuPeriod and CpuQuota: invalid argument",
+        ),
+    ] {
+        assert_eq!(docker(change, host).unwrap_err().to_string(), text);
+    }
+}
+
+#[test]
+fn a_name_that_is_podmans_own_word_for_the_runtime_names_no_handler() {
+    assert_eq!(
+        docker(json!({}), json!({"Runtime": "oci"}))
+            .unwrap()
+            .spec
+            .handler,
+        None
+    );
+}

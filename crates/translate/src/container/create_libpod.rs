@@ -1,0 +1,346 @@
+//! `POST /libpod/containers/create`.
+
+use std::collections::BTreeMap;
+
+use model::Error;
+use model::container::{ContainerSpec, Face, ImageRef, Network};
+use model::request::NewContainer;
+use podman_api::container::Signal;
+use podman_api::container::libpod::{LogConfig, Namespace, SPEC_FIELDS, SpecGenerator};
+use podman_api::health::HealthConfig;
+use podman_api::network::PerNetworkOptions;
+
+use super::common::{check_annotations, dns, handler, hosts, name, on_pod, restart, some};
+use super::{Host, limits, mounts};
+use crate::refuse::{Body, invalid};
+
+const BODY: Body = Body::new(SPEC_FIELDS);
+/// podman-remote 4.3 sends it with every create; CRI-O has an annotation of the same name.
+const TTY_ANNOTATION: &str = "io.kubernetes.cri-o.TTY";
+
+/// What a libpod create asks for (Podman's `ContainerCreateLibpod`).
+///
+/// # Errors
+/// [`Error::Unsupported`] for a field that is not carried out, by its name; else Podman's text.
+#[expect(
+    clippy::too_many_lines,
+    reason = "one line for each field of the wire type"
+)]
+pub fn libpod_create(spec: SpecGenerator, host: &Host) -> Result<NewContainer, Error> {
+    refuse(&spec, *host)?;
+    let SpecGenerator {
+        name: asked_name,
+        pod,
+        entrypoint,
+        command,
+        env,
+        envmerge: _,    // refused
+        unsetenv: _,    // refused
+        unsetenvall: _, // refused
+        terminal,
+        stdin,
+        labels,
+        mut annotations,
+        stop_signal,
+        stop_timeout,
+        log_configuration: _, // refused, or what the runtime does anyway
+        restart_policy,
+        restart_tries,
+        oci_runtime,
+        pidns: _, // refused, or what the runtime does anyway
+        utsns: _, // the same
+        hostname,
+        sysctl: _, // refused
+        remove,
+        container_create_command,
+        timezone: _, // refused
+        image,
+        raw_image_name: _, // the name before Podman's auto-update looks at it
+        init: _,           // refused
+        mounts,
+        volumes: _,            // refused
+        devices: _,            // refused
+        ipcns: _,              // refused, or what the runtime does anyway
+        shm_size: _,           // refused
+        create_working_dir: _, // CRI runtimes make it always
+        work_dir,
+        privileged,
+        user,
+        groups,
+        cap_add,
+        cap_drop,
+        seccomp_profile_path,
+        no_new_privileges,
+        userns: _, // refused
+        read_only_filesystem,
+        read_write_tmpfs,
+        umask: _,         // refused, or 0022
+        mask: _,          // refused
+        unmask: _,        // refused
+        cgroupns: _,      // refused, or what the runtime does anyway
+        cgroup_parent: _, // refused
+        netns,
+        port_mappings: _,       // refused
+        publish_image_ports: _, // refused
+        expose: _,              // asks for nothing without publishing
+        networks,
+        dns_server,
+        dns_search,
+        dns_option,
+        host_add,
+        resource_limits,
+        rlimits: _, // refused
+        oom_score_adj,
+        unified: _,       // refused
+        health_config: _, // refused, or NONE
+        rest: _,          // refused, or asks for nothing
+    } = spec;
+    if image.is_empty() {
+        return Err(Error::InvalidArgument(
+            "must set root filesystem source to either image or rootfs".to_owned(),
+        ));
+    }
+    let pod = some(pod);
+    let in_pod = pod.is_some();
+    if in_pod {
+        check_in_pod(
+            &hostname,
+            &host_add,
+            &[&dns_server, &dns_search, &dns_option],
+        )?;
+    }
+    annotations.remove(TTY_ANNOTATION);
+    check_annotations("annotations", &annotations)?;
+    let mounts = mounts
+        .into_iter()
+        .map(mounts::from_libpod)
+        .collect::<Result<Vec<_>, _>>()?;
+    mounts::check_distinct(&mounts)?;
+    let spec = ContainerSpec {
+        handler: handler(&oci_runtime, &annotations, &labels),
+        image: ImageRef {
+            asked: image,
+            ..ImageRef::default()
+        },
+        command,
+        entrypoint,
+        env,
+        labels,
+        annotations,
+        work_dir: some(work_dir),
+        user: some(user),
+        groups: groups_by_name(groups)?,
+        terminal: terminal.unwrap_or(false),
+        stdin: stdin.unwrap_or(false),
+        hostname: some(hostname),
+        mounts,
+        network: network(&netns, networks, in_pod)?,
+        dns: dns("dns_server", dns_server, dns_search, dns_option)?,
+        hosts: hosts("hostadd", host_add)?,
+        cap_add,
+        cap_drop,
+        privileged: privileged.unwrap_or(false),
+        read_only: read_only_filesystem.unwrap_or(false),
+        read_write_tmpfs: read_write_tmpfs.unwrap_or(false),
+        no_new_privileges: no_new_privileges.unwrap_or(false),
+        seccomp_unconfined: unconfined(&seccomp_profile_path)?,
+        resources: limits::from_libpod(resource_limits, oom_score_adj, *host)?,
+        stop_signal: stop_signal.as_ref().map(signal).transpose()?,
+        stop_timeout: stop_timeout.map(|secs| u32::try_from(secs).unwrap_or(u32::MAX)),
+        remove: remove.unwrap_or(false),
+        restart: restart(
+            "restart_policy",
+            &restart_policy,
+            restart_tries.unwrap_or(0),
+        )?,
+        create_command: container_create_command,
+        face: Face::Libpod,
+    };
+    Ok(NewContainer {
+        name: name(asked_name)?,
+        pod,
+        spec,
+    })
+}
+
+/// Refuses by name what is asked for and not carried out.
+fn refuse(spec: &SpecGenerator, host: Host) -> Result<(), Error> {
+    BODY.refuse_rest(&spec.rest)?;
+    BODY.refuse("envmerge", &spec.envmerge)?;
+    BODY.refuse("unsetenv", &spec.unsetenv)?;
+    BODY.refuse("unsetenvall", &spec.unsetenvall)?;
+    BODY.refuse_if(
+        spec.log_configuration.as_ref().is_some_and(logs_elsewhere),
+        "log_configuration",
+    )?;
+    BODY.refuse("sysctl", &spec.sysctl)?;
+    BODY.refuse("timezone", &spec.timezone)?;
+    BODY.refuse("init", &spec.init)?;
+    BODY.refuse("volumes", &spec.volumes)?;
+    BODY.refuse("devices", &spec.devices)?;
+    BODY.refuse("shm_size", &spec.shm_size)?;
+    BODY.refuse("umask", &spec.umask)?;
+    BODY.refuse("mask", &spec.mask)?;
+    BODY.refuse("unmask", &spec.unmask)?;
+    BODY.refuse("cgroup_parent", &spec.cgroup_parent)?;
+    BODY.refuse("portmappings", &spec.port_mappings)?;
+    BODY.refuse("publish_image_ports", &spec.publish_image_ports)?;
+    BODY.refuse("r_limits", &spec.rlimits)?;
+    BODY.refuse("unified", &spec.unified)?;
+    BODY.refuse_if(
+        spec.health_config.as_ref().is_some_and(checks_health),
+        "healthconfig",
+    )?;
+    let in_pod = !spec.pod.is_empty();
+    namespace("pidns", &spec.pidns, &["private"])?;
+    namespace(
+        "ipcns",
+        &spec.ipcns,
+        if in_pod {
+            &["pod"]
+        } else {
+            &["private", "shareable"]
+        },
+    )?;
+    namespace(
+        "utsns",
+        &spec.utsns,
+        if in_pod { &["pod"] } else { &["private"] },
+    )?;
+    namespace("userns", &spec.userns, &["host"])?;
+    namespace(
+        "cgroupns",
+        &spec.cgroupns,
+        if host.cgroup_v2 {
+            &["private"]
+        } else {
+            &["host"]
+        },
+    )
+}
+
+/// A namespace mode that is what happens anyway, else a refusal.
+pub(crate) fn namespace(field: &str, asked: &Namespace, as_is: &[&str]) -> Result<(), Error> {
+    let Namespace { mode, value } = asked;
+    let plain = matches!(mode.as_str(), "" | "default") || as_is.contains(&mode.as_str());
+    BODY.refuse_if(!plain || !value.is_empty(), field)
+}
+
+/// The network of a namespace mode and a list of networks.
+pub(crate) fn network(
+    netns: &Namespace,
+    networks: Option<BTreeMap<String, PerNetworkOptions>>,
+    in_pod: bool,
+) -> Result<Network, Error> {
+    let Namespace { mode, value } = netns;
+    let networks = networks.unwrap_or_default();
+    if in_pod {
+        if !networks.is_empty() {
+            return Err(on_pod("networks must be defined when the pod is created"));
+        }
+        return match mode.as_str() {
+            "" | "default" | "pod" => Ok(Network::Default),
+            other => Err(BODY.refusal_of(
+                "netns",
+                other,
+                "a container in a pod has the pod's network; give the network to the pod",
+            )),
+        };
+    }
+    let asked = match (mode.as_str(), value.as_str()) {
+        ("" | "default" | "private" | "bridge", "") => Network::Default,
+        ("host", "") => Network::Host,
+        _ => return Err(BODY.refusal("netns")),
+    };
+    if asked == Network::Host && !networks.is_empty() {
+        return Err(Error::Plain(
+            "networks and static ip/mac address can only be used with Bridge mode networking"
+                .to_owned(),
+        ));
+    }
+    for (name, options) in networks {
+        let known = ["default", super::NETWORK].contains(&name.as_str());
+        BODY.refuse_if(
+            !known || options != PerNetworkOptions::default(),
+            "Networks",
+        )?;
+    }
+    Ok(asked)
+}
+
+/// What a container in a pod cannot have of its own.
+fn check_in_pod(hostname: &str, hosts: &[String], dns: &[&Vec<String>]) -> Result<(), Error> {
+    if !hostname.is_empty() {
+        return Err(Error::Plain(
+            "cannot set hostname when joining the pod UTS namespace: invalid configuration"
+                .to_owned(),
+        ));
+    }
+    if !hosts.is_empty() {
+        return Err(on_pod("extra host entries must be specified on the pod"));
+    }
+    match dns.iter().all(|list| list.is_empty()) {
+        true => Ok(()),
+        false => Err(on_pod("DNS settings must be specified on the pod")),
+    }
+}
+
+fn groups_by_name(groups: Vec<String>) -> Result<Vec<String>, Error> {
+    match groups.iter().any(|group| group == "keep-groups") {
+        true => Err(BODY.refusal_of(
+            "groups",
+            "keep-groups",
+            "the daemon's groups are not the user's; name them",
+        )),
+        false => Ok(groups),
+    }
+}
+
+/// Another driver than a file, or options that CRI runtimes do not know.
+fn logs_elsewhere(config: &LogConfig) -> bool {
+    let LogConfig {
+        driver,
+        path,
+        size,
+        options,
+    } = config;
+    let file = ["", "k8s-file", "json-file"].contains(&driver.as_str());
+    !file || !path.is_empty() || *size > 0 || options.values().any(|value| !value.is_empty())
+}
+
+/// A check is asked for; `NONE` asks for what happens anyway.
+pub(super) fn checks_health(config: &HealthConfig) -> bool {
+    let HealthConfig {
+        test,
+        interval,
+        timeout,
+        start_period,
+        start_interval,
+        retries,
+    } = config;
+    let none = test
+        .first()
+        .is_some_and(|word| word.eq_ignore_ascii_case("NONE"));
+    let numbers = [interval, timeout, start_period, start_interval, retries];
+    !none && (!test.is_empty() || numbers.into_iter().any(|number| *number != 0))
+}
+
+fn unconfined(profile: &str) -> Result<bool, Error> {
+    match profile {
+        "" => Ok(false),
+        "unconfined" => Ok(true),
+        _ => Err(BODY.refusal("seccomp_profile_path")),
+    }
+}
+
+fn signal(asked: &Signal) -> Result<i32, Error> {
+    let text = match asked {
+        Signal::Number(number) => number.to_string(),
+        Signal::Name(name) => name.clone(),
+    };
+    crate::signal::parse(&text).map_err(|error| invalid("stop_signal", error))
+}
+
+#[cfg(test)]
+#[path = "create_libpod_tests.rs"]
+mod tests;

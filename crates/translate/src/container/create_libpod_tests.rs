@@ -1,0 +1,305 @@
+use model::container::{MountKind, RestartPolicy};
+use serde_json::{Value, json};
+
+use super::*;
+use crate::decode::decode_body;
+
+const V2: Host = Host { cgroup_v2: true };
+
+/// What podman-remote 5.8 sends with every create (recorded), changed by `change`.
+fn remote(change: Value) -> Result<NewContainer, Error> {
+    let mut body = json!({
+        "command": ["sleep", "1000"], "env_host": false, "httpproxy": true, "terminal": false, "stdin": false,
+        "stop_timeout": 10, "log_configuration": {}, "systemd": "true", "sdnotifyMode": "container", "pidns": {},
+        "utsns": {}, "remove": false, "containerCreateCommand": ["podman-remote", "create"],
+        "init_container_type": "", "unsetenvall": false, "manage_password": true, "image": "busybox",
+        "raw_image_name": "busybox", "image_volume_mode": "anonymous", "init": false, "ipcns": {},
+        "volatile": false, "privileged": false, "seccomp_policy": "default", "userns": {},
+        "idmappings": {"HostUIDMapping": true, "HostGIDMapping": true, "UIDMap": null, "GIDMap": null,
+            "AutoUserNs": false, "AutoUserNsOpts": {"Size": 0, "InitialSize": 0, "PasswdFile": "",
+            "GroupFile": "", "AdditionalUIDMappings": null, "AdditionalGIDMappings": null}},
+        "read_only_filesystem": false, "read_write_tmpfs": false, "umask": "0022", "cgroupns": {}, "netns": {},
+        "publish_image_ports": false, "Networks": null, "use_image_resolve_conf": false,
+        "use_image_hostname": false, "use_image_hosts": false, "healthconfig": {},
+        "healthLogDestination": "local", "healthMaxLogCount": 5, "healthMaxLogSize": 500
+    });
+    let (Value::Object(all), Value::Object(change)) = (&mut body, change) else {
+        panic!("objects")
+    };
+    all.extend(change);
+    libpod_create(
+        decode_body(body.to_string().as_bytes(), "decode()").unwrap(),
+        &V2,
+    )
+}
+
+fn spec(change: Value) -> ContainerSpec {
+    remote(change).unwrap().spec
+}
+
+#[test]
+fn what_podman_remote_sends_unasked_asks_for_nothing() {
+    let made = remote(json!({})).unwrap();
+    let expected = ContainerSpec {
+        image: ImageRef {
+            asked: "busybox".into(),
+            ..ImageRef::default()
+        },
+        command: Some(vec!["sleep".into(), "1000".into()]),
+        stop_timeout: Some(10),
+        create_command: vec!["podman-remote".into(), "create".into()],
+        ..ContainerSpec::default()
+    };
+    assert_eq!(
+        made,
+        NewContainer {
+            name: None,
+            pod: None,
+            spec: expected
+        }
+    );
+}
+
+#[test]
+fn podman_remote_43s_annotation_is_its_default() {
+    let made = spec(
+        json!({"annotations": {TTY_ANNOTATION: "false", "a": "b"}, "cgroups_mode": "enabled"}),
+    );
+    assert_eq!(made.annotations, [("a".to_owned(), "b".to_owned())].into());
+}
+
+#[test]
+fn every_flag_of_the_many_is_carried() {
+    let made = remote(json!({
+        "name": "r2", "entrypoint": ["sleep"], "env": {"A": "b"}, "labels": {"l": "1"},
+        "annotations": {"a": "b", "io.podman.annotations.pids-limit": "100"}, "stop_timeout": 1,
+        "restart_policy": "on-failure", "restart_tries": 3, "hostname": "hh", "remove": true,
+        "mounts": [{"destination": "/w", "type": "bind", "source": "/srv/work", "options": ["ro"]},
+                   {"destination": "/t", "type": "tmpfs", "source": "tmpfs"}],
+        "work_dir": "/tmp", "user": "1:1", "groups": ["audio"], "cap_add": ["NET_ADMIN"], "cap_drop": ["ALL"],
+        "no_new_privileges": true, "dns_server": ["1.1.1.1"], "dns_search": ["a.b"], "dns_option": ["ndots:1"],
+        "hostadd": ["x:1.2.3.4"], "terminal": true, "stdin": true, "privileged": true,
+        "read_only_filesystem": true, "read_write_tmpfs": true, "netns": {"nsmode": "host"}, "Networks": {},
+        "seccomp_profile_path": "unconfined", "stop_signal": 9, "oci_runtime": "kata", "oom_score_adj": 5,
+        "resource_limits": {"memory": {"limit": 67_108_864, "swap": 134_217_728},
+            "cpu": {"quota": 50_000, "period": 100_000, "shares": 512, "cpus": "0", "mems": "0"},
+            "pids": {"limit": 100}}
+    }))
+    .unwrap();
+    assert_eq!(made.name.as_deref(), Some("r2"));
+    let spec = made.spec;
+    assert_eq!(spec.entrypoint.as_deref(), Some(&["sleep".to_owned()][..]));
+    assert_eq!(spec.annotations.len(), 2);
+    assert_eq!(spec.restart, RestartPolicy::OnFailure { max: 3 });
+    assert_eq!(
+        spec.mounts
+            .iter()
+            .map(|mount| mount.kind)
+            .collect::<Vec<_>>(),
+        [MountKind::Bind, MountKind::Tmpfs]
+    );
+    assert_eq!((spec.stop_signal, spec.stop_timeout), (Some(9), Some(1)));
+    assert_eq!(spec.network, Network::Host);
+    assert_eq!(spec.handler.as_deref(), Some("kata"));
+    assert_eq!(spec.resources.pids, Some(100));
+    assert_eq!(spec.resources.memory_swap_bytes, Some(134_217_728));
+    assert_eq!(spec.dns.servers, ["1.1.1.1"]);
+    assert_eq!(
+        (spec.user.as_deref(), spec.work_dir.as_deref()),
+        (Some("1:1"), Some("/tmp"))
+    );
+    assert!(spec.remove && spec.terminal && spec.stdin && spec.privileged && spec.read_only);
+    assert!(spec.read_write_tmpfs && spec.no_new_privileges && spec.seccomp_unconfined);
+}
+
+#[test]
+fn podman_desktops_spelling_of_a_mount_is_read() {
+    let made = spec(
+        json!({"mounts": [{"Destination": "/w", "Source": "/srv", "Type": "bind",
+        "Options": ["rw"], "Propagation": "", "RW": true}]}),
+    );
+    assert_eq!(made.mounts[0].source, "/srv");
+    assert_eq!(made.mounts[0].options, ["rw"]);
+}
+
+#[test]
+fn namespaces_that_are_as_asked_anyway_are_no_refusal() {
+    for change in [
+        json!({"netns": {"nsmode": "bridge"}, "Networks": {"podman": {"interface_name": ""}}}),
+        json!({"netns": {"nsmode": "private"}}),
+        json!({"netns": {"nsmode": "default"}, "Networks": {"default": {}}}),
+        json!({"pidns": {"nsmode": "private"}, "ipcns": {"nsmode": "shareable"}, "utsns": {"nsmode": "private"}}),
+        json!({"userns": {"nsmode": "host"}, "cgroupns": {"nsmode": "private"}}),
+        json!({"healthconfig": {"Test": ["NONE"]}}),
+        json!({"log_configuration": {"driver": "k8s-file"}}),
+        json!({"expose": {"80": "tcp"}}),
+    ] {
+        remote(change.clone()).unwrap_or_else(|error| panic!("{change}: {error}"));
+    }
+}
+
+#[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
+fn what_is_not_carried_out_is_refused_by_name() {
+    for (change, name) in [
+        (
+            json!({"portmappings": [{"container_port": 80, "host_port": 8080}]}),
+            "portmappings",
+        ),
+        (json!({"publish_image_ports": true}), "publish_image_ports"),
+        (json!({"volumes": [{"Name": "v", "Dest": "/d"}]}), "volumes"),
+        (
+            json!({"overlay_volumes": [{"destination": "/d"}]}),
+            "overlay_volumes",
+        ),
+        (json!({"image_volumes": [{"Source": "i"}]}), "image_volumes"),
+        (json!({"volumes_from": ["c"]}), "volumes_from"),
+        (
+            json!({"healthconfig": {"Test": ["CMD-SHELL", "true"]}}),
+            "healthconfig",
+        ),
+        (
+            json!({"r_limits": [{"type": "nofile", "hard": 1, "soft": 1}]}),
+            "r_limits",
+        ),
+        (json!({"shm_size": 8_388_608}), "shm_size"),
+        (json!({"devices": [{"path": "/dev/null"}]}), "devices"),
+        (json!({"secrets": [{"Source": "s"}]}), "secrets"),
+        (json!({"secret_env": {"A": "s"}}), "secret_env"),
+        (json!({"init": true}), "init"),
+        (json!({"sysctl": {"a": "b"}}), "sysctl"),
+        (json!({"timezone": "UTC"}), "timezone"),
+        (json!({"umask": "0077"}), "umask"),
+        (json!({"unmask": ["ALL"]}), "unmask"),
+        (json!({"mask": ["/proc/x"]}), "mask"),
+        (json!({"unsetenv": ["A"]}), "unsetenv"),
+        (json!({"unsetenvall": true}), "unsetenvall"),
+        (json!({"envmerge": ["A=b"]}), "envmerge"),
+        (json!({"env_host": true}), "env_host"),
+        (json!({"userns": {"nsmode": "auto"}}), "userns"),
+        (json!({"pidns": {"nsmode": "host"}}), "pidns"),
+        (json!({"ipcns": {"nsmode": "host"}}), "ipcns"),
+        (json!({"utsns": {"nsmode": "host"}}), "utsns"),
+        (json!({"cgroupns": {"nsmode": "host"}}), "cgroupns"),
+        (json!({"cgroup_parent": "/x"}), "cgroup_parent"),
+        (json!({"netns": {"nsmode": "none"}}), "netns"),
+        (
+            json!({"netns": {"nsmode": "container", "value": "x"}}),
+            "netns",
+        ),
+        (
+            json!({"netns": {"nsmode": "bridge"}, "Networks": {"mynet": {}}}),
+            "Networks",
+        ),
+        (
+            json!({"netns": {"nsmode": "bridge"}, "Networks": {"podman": {"aliases": ["a"]}}}),
+            "Networks",
+        ),
+        (
+            json!({"seccomp_profile_path": "/p.json"}),
+            "seccomp_profile_path",
+        ),
+        (json!({"selinux_opts": ["disable"]}), "selinux_opts"),
+        (json!({"apparmor_profile": "x"}), "apparmor_profile"),
+        (
+            json!({"log_configuration": {"driver": "journald"}}),
+            "log_configuration",
+        ),
+        (
+            json!({"log_configuration": {"size": 5}}),
+            "log_configuration",
+        ),
+        (json!({"rootfs": "/r"}), "rootfs"),
+        (
+            json!({"init_container_type": "once"}),
+            "init_container_type",
+        ),
+        (json!({"timeout": 5}), "timeout"),
+        (json!({"systemd": "always"}), "systemd"),
+        (json!({"image_volume_mode": "tmpfs"}), "image_volume_mode"),
+        (json!({"unified": {"memory.high": "1"}}), "unified"),
+        (json!({"use_image_hosts": true}), "use_image_hosts"),
+        (
+            json!({"dependencyContainers": ["a"]}),
+            "dependencyContainers",
+        ),
+    ] {
+        match remote(change) {
+            Err(Error::Unsupported { what, why }) => {
+                assert_eq!(what, name);
+                assert!(!why.is_empty() && !why.ends_with('.'), "{why}");
+            }
+            other => panic!("{name}: {other:?}"),
+        }
+    }
+}
+
+#[test]
+fn what_cannot_be_meant_names_the_field() {
+    for (change, text) in [
+        (
+            json!({"image": ""}),
+            "must set root filesystem source to either image or rootfs: invalid argument",
+        ),
+        (
+            json!({"name": "b@d"}),
+            "names must match [a-zA-Z0-9][a-zA-Z0-9_.-]*: invalid argument",
+        ),
+        (
+            json!({"restart_policy": "sometimes"}),
+            "restart_policy: \"sometimes\" is not a valid restart policy: invalid argument",
+        ),
+        (
+            json!({"stop_signal": 99}),
+            "stop_signal: invalid signal: 99: invalid argument",
+        ),
+        (
+            json!({"dns_server": ["x"]}),
+            "dns_server: invalid IP address: x: invalid argument",
+        ),
+        (
+            json!({"hostadd": ["x"]}),
+            "hostadd: bad format for add-host: \"x\": invalid argument",
+        ),
+        (
+            json!({"annotations": {"io.podman-cri.record": "1:x"}}),
+            "annotations: io.podman-cri.record is this daemon's own: invalid argument",
+        ),
+        (
+            json!({"netns": {"nsmode": "host"}, "Networks": {"podman": {}}}),
+            "networks and static ip/mac address can only be used with Bridge mode networking",
+        ),
+    ] {
+        assert_eq!(remote(change).unwrap_err().to_string(), text);
+    }
+}
+
+#[test]
+fn a_container_in_a_pod_has_what_the_pod_has() {
+    let made = remote(json!({"pod": "p1"})).unwrap();
+    assert_eq!(made.pod.as_deref(), Some("p1"));
+    for (change, text) in [
+        (
+            json!({"hostname": "h"}),
+            "cannot set hostname when joining the pod UTS namespace: invalid configuration",
+        ),
+        (
+            json!({"hostadd": ["x:1.2.3.4"]}),
+            "extra host entries must be specified on the pod: network cannot be configured when it is shared with a pod",
+        ),
+        (
+            json!({"Networks": {"podman": {}}}),
+            "networks must be defined when the pod is created: network cannot be configured when it is shared with a pod",
+        ),
+        (
+            json!({"dns_server": ["1.1.1.1"]}),
+            "DNS settings must be specified on the pod: network cannot be configured when it is shared with a pod",
+        ),
+    ] {
+        let mut change = change;
+        change["pod"] = json!("p1");
+        assert_eq!(remote(change).unwrap_err().to_string(), text);
+    }
+    let host = remote(json!({"pod": "p1", "netns": {"nsmode": "host"}})).unwrap_err();
+    assert!(matches!(host, Error::Unsupported { what, .. } if what == "netns \"host\""));
+}

@@ -1,0 +1,329 @@
+//! Limits of memory, CPU and processes, of both faces.
+
+use model::Error;
+use model::container::Resources;
+use podman_api::container::compat::HostConfigRequest;
+use podman_api::container::libpod::SPEC_FIELDS;
+use podman_api::oci;
+
+use super::Host;
+use crate::refuse::{Body, invalid};
+
+/// Podman's CPU period, in microseconds, which `--cpus` and `NanoCpus` refer to.
+pub(super) const CPU_PERIOD_US: u64 = 100_000;
+/// Billionths of a CPU to one microsecond of quota.
+const NANO_CPUS_PER_US: i64 = 10_000;
+
+const LIMITS: Body = Body::new(SPEC_FIELDS).at("resource_limits");
+
+/// `resource_limits` and `oom_score_adj` of a libpod create.
+pub(super) fn from_libpod(
+    limits: Option<oci::Resources>,
+    oom_score_adj: Option<i64>,
+    host: Host,
+) -> Result<Resources, Error> {
+    let oci::Resources {
+        devices,
+        memory,
+        cpu,
+        pids,
+        block_io,
+        hugepage_limits,
+        network,
+        rdma,
+        unified,
+    } = limits.unwrap_or_default();
+    LIMITS.refuse_if(!devices.is_empty(), "devices")?;
+    LIMITS.refuse_if(
+        block_io.is_some_and(|limits| limits != oci::BlockIo::default()),
+        "blockIO",
+    )?;
+    LIMITS.refuse_if(!hugepage_limits.is_empty(), "hugepageLimits")?;
+    LIMITS.refuse_if(
+        network.is_some_and(|limits| limits != oci::NetworkPriority::default()),
+        "network",
+    )?;
+    LIMITS.refuse_if(!rdma.is_empty(), "rdma")?;
+    LIMITS.refuse_if(!unified.is_empty(), "unified")?;
+    let mut resources = Resources::default();
+    set_memory(&mut resources, &memory.unwrap_or_default())?;
+    set_cpu(&mut resources, cpu.unwrap_or_default())?;
+    resources.pids = pids_limit(
+        "resource_limits.pids.limit",
+        pids.map(|pids| pids.limit),
+        host,
+    )?;
+    resources.oom_score_adj = oom("oom_score_adj", oom_score_adj.unwrap_or(0))?;
+    check_memory(&resources)?;
+    Ok(resources)
+}
+
+fn set_memory(resources: &mut Resources, memory: &oci::Memory) -> Result<(), Error> {
+    let oci::Memory {
+        limit,
+        reservation,
+        swap,
+        kernel,
+        kernel_tcp,
+        swappiness,
+        disable_oom_killer,
+        use_hierarchy: _, // of cgroup v1's old hierarchy; Podman does not look at it
+        check_before_update: _, // of update alone
+    } = memory;
+    let body = LIMITS.at("resource_limits.memory");
+    body.refuse_if(kernel.is_some_and(|bytes| bytes > 0), "kernel")?;
+    body.refuse_if(kernel_tcp.is_some_and(|bytes| bytes > 0), "kernelTCP")?;
+    body.refuse_if(swappiness.is_some(), "swappiness")?;
+    body.refuse_if(*disable_oom_killer == Some(true), "disableOOMKiller")?;
+    resources.memory_bytes = bytes("resource_limits.memory.limit", *limit)?;
+    resources.memory_reservation_bytes = bytes("resource_limits.memory.reservation", *reservation)?;
+    resources.memory_swap_bytes = swap.filter(|bytes| *bytes != 0);
+    Ok(())
+}
+
+fn set_cpu(resources: &mut Resources, cpu: oci::Cpu) -> Result<(), Error> {
+    let oci::Cpu {
+        shares,
+        quota,
+        burst,
+        period,
+        realtime_runtime,
+        realtime_period,
+        cpus,
+        mems,
+        idle,
+    } = cpu;
+    let body = LIMITS.at("resource_limits.cpu");
+    body.refuse_if(burst.is_some_and(|value| value > 0), "burst")?;
+    body.refuse_if(
+        realtime_runtime.is_some_and(|value| value != 0),
+        "realtimeRuntime",
+    )?;
+    body.refuse_if(
+        realtime_period.is_some_and(|value| value > 0),
+        "realtimePeriod",
+    )?;
+    body.refuse_if(idle.is_some_and(|value| value != 0), "idle")?;
+    resources.cpu_shares = shares.filter(|value| *value > 0);
+    resources.cpu_quota_us = quota.filter(|value| *value > 0);
+    resources.cpu_period_us = period.filter(|value| *value > 0);
+    resources.cpuset_cpus = Some(cpus).filter(|set| !set.is_empty());
+    resources.cpuset_mems = Some(mems).filter(|set| !set.is_empty());
+    Ok(())
+}
+
+/// The limits of a compat create's `HostConfig`.
+pub(super) fn from_compat(config: &HostConfigRequest, host: Host) -> Result<Resources, Error> {
+    let mut resources = Resources {
+        cpu_shares: unsigned("HostConfig.CpuShares", config.cpu_shares)?,
+        cpu_quota_us: Some(config.cpu_quota).filter(|value| *value > 0),
+        cpu_period_us: unsigned("HostConfig.CpuPeriod", config.cpu_period)?,
+        cpuset_cpus: Some(config.cpuset_cpus.clone()).filter(|set| !set.is_empty()),
+        cpuset_mems: Some(config.cpuset_mems.clone()).filter(|set| !set.is_empty()),
+        memory_bytes: bytes("HostConfig.Memory", Some(config.memory))?,
+        memory_swap_bytes: Some(config.memory_swap).filter(|bytes| *bytes != 0),
+        memory_reservation_bytes: bytes(
+            "HostConfig.MemoryReservation",
+            Some(config.memory_reservation),
+        )?,
+        pids: pids_limit("HostConfig.PidsLimit", config.pids_limit, host)?,
+        oom_score_adj: oom("HostConfig.OomScoreAdj", config.oom_score_adj)?,
+    };
+    match config.nano_cpus {
+        0 => {}
+        ..0 => return Err(invalid("HostConfig.NanoCpus", "is negative")),
+        _ if config.cpu_period != 0 || config.cpu_quota != 0 => {
+            return Err(Error::InvalidArgument(
+                "NanoCpus conflicts with CpuPeriod and CpuQuota".to_owned(),
+            ));
+        }
+        nano => {
+            resources.cpu_period_us = Some(CPU_PERIOD_US);
+            resources.cpu_quota_us = Some(nano / NANO_CPUS_PER_US);
+        }
+    }
+    check_memory(&resources)?;
+    Ok(resources)
+}
+
+/// Bytes; 0 and -1 are no limit.
+fn bytes(field: &str, value: Option<i64>) -> Result<Option<i64>, Error> {
+    match value {
+        None | Some(-1 | 0) => Ok(None),
+        Some(value @ 1..) => Ok(Some(value)),
+        Some(_) => Err(invalid(field, "is negative")),
+    }
+}
+
+fn unsigned(field: &str, value: i64) -> Result<Option<u64>, Error> {
+    let value = u64::try_from(value).map_err(|_| invalid(field, "is negative"))?;
+    Ok(Some(value).filter(|value| *value > 0))
+}
+
+fn oom(field: &str, value: i64) -> Result<Option<i64>, Error> {
+    match value {
+        0 => Ok(None),
+        -1000..=1000 => Ok(Some(value)),
+        _ => Err(invalid(field, "must be between -1000 and 1000")),
+    }
+}
+
+/// Podman's 2048 is left out where nothing was asked: CRI runtimes have a default of their own.
+fn pids_limit(field: &str, value: Option<i64>, host: Host) -> Result<Option<i64>, Error> {
+    match value {
+        None | Some(..=0) => Ok(None),
+        Some(value) if host.cgroup_v2 => Ok(Some(value)),
+        Some(_) => Err(Error::unsupported(
+            field,
+            "CRI limits processes through cgroup v2 alone, and this host has v1 or hybrid cgroups; \
+             leave it out, or set pids_limit in the runtime's configuration",
+        )),
+    }
+}
+
+/// Podman's checks of the three memory limits against each other.
+fn check_memory(resources: &Resources) -> Result<(), Error> {
+    let swap = resources.memory_swap_bytes.filter(|bytes| *bytes > 0);
+    let text = match (
+        resources.memory_bytes,
+        swap,
+        resources.memory_reservation_bytes,
+    ) {
+        (Some(limit), Some(swap), _) if swap < limit => {
+            "minimum memoryswap limit should be larger than memory limit, see usage"
+        }
+        (None, Some(_), _) => {
+            "you should always set a memory limit when using a memoryswap limit, see usage"
+        }
+        (Some(limit), _, Some(soft)) if limit < soft => {
+            "minimum memory limit cannot be less than memory reservation limit, see usage"
+        }
+        _ => return Ok(()),
+    };
+    Err(Error::InvalidArgument(text.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const V2: Host = Host { cgroup_v2: true };
+    const V1: Host = Host { cgroup_v2: false };
+
+    #[test]
+    fn both_faces_limits_mean_the_same() {
+        let libpod: oci::Resources = serde_json::from_value(serde_json::json!({
+            "memory": {"limit": 67_108_864, "swap": 134_217_728},
+            "cpu": {"quota": 50_000, "period": 100_000}, "pids": {"limit": 100}
+        }))
+        .unwrap();
+        let compat = HostConfigRequest {
+            memory: 67_108_864,
+            memory_swap: 134_217_728,
+            nano_cpus: 500_000_000,
+            pids_limit: Some(100),
+            ..HostConfigRequest::default()
+        };
+        assert_eq!(
+            from_libpod(Some(libpod), None, V2).unwrap(),
+            from_compat(&compat, V2).unwrap()
+        );
+    }
+
+    #[test]
+    fn what_clients_send_unasked_is_no_limit() {
+        let pod: oci::Resources = serde_json::from_str(r#"{"cpu":{}}"#).unwrap();
+        assert_eq!(
+            from_libpod(Some(pod), Some(0), V1).unwrap(),
+            Resources::default()
+        );
+        let config = HostConfigRequest {
+            pids_limit: Some(0),
+            memory_swap: 0,
+            ..HostConfigRequest::default()
+        };
+        assert_eq!(from_compat(&config, V1).unwrap(), Resources::default());
+    }
+
+    #[test]
+    fn a_pids_limit_without_cgroup_v2_is_refused_with_the_reason() {
+        let limits = oci::Resources {
+            pids: Some(oci::Pids { limit: 5 }),
+            ..oci::Resources::default()
+        };
+        let error = from_libpod(Some(limits), None, V1).unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .starts_with("resource_limits.pids.limit is not supported: CRI limits")
+        );
+        let config = HostConfigRequest {
+            pids_limit: Some(5),
+            ..HostConfigRequest::default()
+        };
+        assert!(
+            from_compat(&config, V1)
+                .unwrap_err()
+                .to_string()
+                .starts_with("HostConfig.PidsLimit")
+        );
+        let config = HostConfigRequest {
+            pids_limit: Some(-1),
+            ..HostConfigRequest::default()
+        };
+        assert_eq!(from_compat(&config, V1).unwrap().pids, None);
+    }
+
+    #[test]
+    fn impossible_limits_are_refused_in_podmans_words() {
+        let config = |change: fn(&mut HostConfigRequest)| {
+            let mut config = HostConfigRequest::default();
+            change(&mut config);
+            from_compat(&config, V2).unwrap_err().to_string()
+        };
+        assert!(
+            config(|c| (c.memory, c.memory_swap) = (10, 5)).starts_with("minimum memoryswap limit")
+        );
+        assert!(config(|c| c.memory_swap = 5).starts_with("you should always set a memory limit"));
+        assert!(
+            config(|c| (c.memory, c.memory_reservation) = (5, 10))
+                .starts_with("minimum memory limit")
+        );
+        assert!(config(|c| (c.nano_cpus, c.cpu_quota) = (1, 1)).starts_with("NanoCpus conflicts"));
+        assert!(config(|c| c.memory = -5).starts_with("HostConfig.Memory: is negative"));
+        assert!(config(|c| c.oom_score_adj = 1001).starts_with("HostConfig.OomScoreAdj"));
+    }
+
+    #[test]
+    fn limits_that_cri_has_no_field_for_are_refused_by_name() {
+        for (json, name) in [
+            (
+                serde_json::json!({"blockIO": {"weight": 10}}),
+                "resource_limits.blockIO",
+            ),
+            (
+                serde_json::json!({"memory": {"swappiness": 10}}),
+                "resource_limits.memory.swappiness",
+            ),
+            (
+                serde_json::json!({"memory": {"disableOOMKiller": true}}),
+                "resource_limits.memory.disableOOMKiller",
+            ),
+            (
+                serde_json::json!({"cpu": {"realtimePeriod": 10}}),
+                "resource_limits.cpu.realtimePeriod",
+            ),
+            (
+                serde_json::json!({"unified": {"memory.high": "1"}}),
+                "resource_limits.unified",
+            ),
+        ] {
+            let error =
+                from_libpod(Some(serde_json::from_value(json).unwrap()), None, V2).unwrap_err();
+            assert!(
+                matches!(&error, Error::Unsupported { what, .. } if what == name),
+                "{error}"
+            );
+        }
+    }
+}

@@ -1,0 +1,30 @@
+//! Containers: create, list and inspect, both faces.
+
+pub(crate) mod common;
+mod create_compat;
+mod create_libpod;
+mod inspect_compat;
+mod inspect_libpod;
+mod limits;
+mod list;
+mod mount_options;
+mod mounts;
+mod show;
+mod show_host;
+mod show_network;
+
+pub use create_compat::compat_create;
+pub use create_libpod::libpod_create;
+pub(crate) use create_libpod::{namespace, network};
+pub use inspect_compat::compat_inspect;
+pub use inspect_libpod::{libpod_inspect, libpod_inspect_v4};
+pub use list::{compat_item, libpod_item};
+pub(crate) use show::restarts as shown_restarts;
+pub(crate) use show_network::NETWORK;
+
+/// What a create must know of the host.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Host {
+    /// The unified hierarchy alone; neither v1 nor hybrid.
+    pub cgroup_v2: bool,
+}

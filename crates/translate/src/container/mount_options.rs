@@ -1,0 +1,174 @@
+//! Options of mounts: which there are, and what Podman shows of them.
+
+use model::Error;
+use model::container::{Mount, MountKind};
+
+use crate::refuse::invalid;
+
+/// How mounts below a bind mount travel between host and container.
+pub(super) const PROPAGATIONS: &[&str] = &[
+    "private",
+    "rprivate",
+    "slave",
+    "rslave",
+    "shared",
+    "rshared",
+    "unbindable",
+    "runbindable",
+];
+/// Words of which one can be given, for the message that refuses two.
+const GROUPS: &[(&[&str], &str)] = &[
+    (&["rw", "ro"], "only one of 'rw' and 'ro' can be used"),
+    (
+        &["exec", "noexec"],
+        "only one of 'noexec' and 'exec' can be used",
+    ),
+    (
+        &["suid", "nosuid"],
+        "only one of 'nosuid' and 'suid' can be used",
+    ),
+    (
+        &["dev", "nodev"],
+        "only one of 'nodev' and 'dev' can be used",
+    ),
+    (PROPAGATIONS, "only one root propagation mode can be used"),
+    (
+        &["bind", "rbind"],
+        "only one of 'rbind' and 'bind' can be used",
+    ),
+    (&["z", "Z"], "only one of 'z' and 'Z' can be used"),
+    (
+        &["tmpcopyup", "notmpcopyup"],
+        "the 'tmpcopyup' or 'notmpcopyup' option can only be set once",
+    ),
+    (&["U"], "the 'U' option can only be set once"),
+    (&["size"], "only one tmpfs size can be specified"),
+    (&["mode"], "only one tmpfs mode can be specified"),
+];
+/// Options of tmpfs alone.
+const TMPFS_ONLY: &[&str] = &[
+    "size",
+    "mode",
+    "tmpcopyup",
+    "notmpcopyup",
+    "noswap",
+    "noatime",
+];
+/// Options of bind mounts alone.
+const BIND_ONLY: &[&str] = &["bind", "rbind", "z", "Z"];
+/// Further words that Podman knows; which of them CRI carries is checked where CRI's mounts are made.
+const OTHER: &[&str] = &["O", "copy", "nocopy", "no-dereference", "idmap", "subpath"];
+/// Hints for macOS, which Podman drops too.
+pub(super) const DROPPED: &[&str] = &["consistency", "cached", "delegated", "consistent"];
+
+/// The word before `=`.
+pub(super) fn key(option: &str) -> &str {
+    option.split_once('=').map_or(option, |(key, _)| key)
+}
+
+/// Podman's checks of the options of a mount.
+pub(super) fn check_options(field: &str, kind: MountKind, options: &[String]) -> Result<(), Error> {
+    for option in options {
+        let word = key(option);
+        let grouped = GROUPS.iter().any(|(group, _)| group.contains(&word));
+        if !grouped && !OTHER.contains(&word) && !TMPFS_ONLY.contains(&word) {
+            return Err(invalid(
+                field,
+                format!("unknown mount option {option:?}: invalid mount option"),
+            ));
+        }
+        if kind == MountKind::Bind && TMPFS_ONLY.contains(&word) {
+            let text = format!(
+                "the '{word}' option is only allowed with tmpfs mounts: invalid mount option"
+            );
+            return Err(invalid(field, text));
+        }
+        if kind == MountKind::Tmpfs && BIND_ONLY.contains(&word) {
+            let text = format!(
+                "the '{word}' option is not allowed with tmpfs mounts: invalid mount option"
+            );
+            return Err(invalid(field, text));
+        }
+    }
+    for (group, text) in GROUPS {
+        if options
+            .iter()
+            .filter(|option| group.contains(&key(option)))
+            .count()
+            > 1
+        {
+            return Err(invalid(
+                field,
+                format!("{text}: duplicate mount option passed"),
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// A mount's options with what Podman adds to them, as its inspect shows.
+pub(super) fn shown_options(mount: &Mount) -> Vec<String> {
+    let has = |group: &[&str]| {
+        mount
+            .options
+            .iter()
+            .any(|option| group.contains(&key(option)))
+    };
+    let mut all: Vec<String> = mount
+        .options
+        .iter()
+        .filter(|word| *word != "notmpcopyup")
+        .cloned()
+        .collect();
+    let mut add = |word: &str| all.push(word.to_owned());
+    if !has(PROPAGATIONS) {
+        add(if has(&["bind"]) {
+            "private"
+        } else {
+            "rprivate"
+        });
+    }
+    match mount.kind {
+        MountKind::Bind if !has(&["bind", "rbind"]) => add("rbind"),
+        MountKind::Bind => {}
+        MountKind::Tmpfs => {
+            if !has(&["suid", "nosuid"]) {
+                add("nosuid");
+            }
+            if !has(&["dev", "nodev"]) {
+                add("nodev");
+            }
+            if !has(&["tmpcopyup", "notmpcopyup"]) {
+                add("tmpcopyup");
+            }
+        }
+    }
+    all
+}
+
+/// The options that inspect lists beside read-only, propagation and label.
+pub(super) fn other_options(options: &[String]) -> Vec<String> {
+    let apart = |word: &&String| {
+        !["ro", "rw", "z", "Z"].contains(&word.as_str()) && !PROPAGATIONS.contains(&word.as_str())
+    };
+    options.iter().filter(apart).cloned().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::container::mounts::{from_bind, from_tmpfs};
+
+    #[test]
+    fn shown_options_are_podmans() {
+        // recorded: run-many-flags.jsonl and ctr-inspect-libpod.json
+        let bind = from_bind("/srv/work:/w:ro").unwrap();
+        assert_eq!(shown_options(&bind), ["ro", "rprivate", "rbind"]);
+        assert_eq!(other_options(&shown_options(&bind)), ["rbind"]);
+        let tmpfs = from_tmpfs("/t", "").unwrap();
+        assert_eq!(
+            shown_options(&tmpfs).join(","),
+            "rprivate,nosuid,nodev,tmpcopyup"
+        );
+    }
+}

@@ -1,0 +1,364 @@
+//! Bind and tmpfs mounts, of both faces, as asked and as shown.
+
+use model::Error;
+use model::container::{Mount, MountKind};
+use podman_api::container::compat::{BindOptions, MountRequest, TmpfsOptions};
+use podman_api::oci;
+
+use super::mount_options::{DROPPED, PROPAGATIONS, check_options, key};
+use crate::refuse::invalid;
+
+/// A mount of a libpod create (`mounts[]`): type `bind` or `tmpfs`.
+pub(super) fn from_libpod(mount: oci::Mount) -> Result<Mount, Error> {
+    let oci::Mount {
+        destination,
+        r#type,
+        source,
+        options,
+        uid_mappings,
+        gid_mappings,
+    } = mount;
+    if !uid_mappings.is_empty() || !gid_mappings.is_empty() {
+        return Err(Error::unsupported(
+            "mounts.uidMappings",
+            "id-mapped mounts are not carried out yet; change the owner of the folder instead",
+        ));
+    }
+    let kind = match r#type.as_str() {
+        "bind" | "" => MountKind::Bind,
+        "tmpfs" => MountKind::Tmpfs,
+        other => return Err(unknown_type("mounts", other)),
+    };
+    make("mounts", kind, source, &destination, options)
+}
+
+/// `SOURCE:DESTINATION[:OPTIONS]` of a compat create (`HostConfig.Binds`).
+pub(super) fn from_bind(text: &str) -> Result<Mount, Error> {
+    const FIELD: &str = "HostConfig.Binds";
+    let parts: Vec<&str> = text.split(':').collect();
+    let (source, destination, options) = match parts.as_slice() {
+        [source, destination] => (*source, *destination, ""),
+        [source, destination, options] => (*source, *destination, *options),
+        [_] => return Err(volume(FIELD, text)),
+        _ => {
+            let form = "incorrect volume format, should be [host-dir:]ctr-dir[:option]";
+            return Err(invalid(FIELD, format!("{text}: {form}")));
+        }
+    };
+    if source.is_empty() {
+        return Err(invalid(FIELD, "host directory cannot be empty"));
+    }
+    if !source.starts_with(['/', '.']) {
+        return Err(volume(FIELD, text));
+    }
+    let options = options
+        .split(',')
+        .filter(|word| !word.is_empty())
+        .map(str::to_owned)
+        .collect();
+    make(
+        FIELD,
+        MountKind::Bind,
+        source.to_owned(),
+        destination,
+        options,
+    )
+}
+
+/// One of `HostConfig.Mounts` of a compat create.
+pub(super) fn from_request(mount: MountRequest) -> Result<Mount, Error> {
+    const FIELD: &str = "HostConfig.Mounts";
+    let MountRequest {
+        r#type,
+        source,
+        target,
+        read_only,
+        consistency: _, // a hint for macOS, which Podman drops too
+        bind_options,
+        volume_options: _, // of volumes, which are refused by their type
+        image_options: _,  // of images, which are refused by their type
+        tmpfs_options,
+        cluster_options: _, // of swarm volumes, which are refused by their type
+    } = mount;
+    let mut options = Vec::new();
+    if read_only {
+        options.push("ro".to_owned());
+    }
+    let kind = match r#type.as_str() {
+        "bind" => {
+            options.extend(bind_words(FIELD, bind_options.unwrap_or_default())?);
+            MountKind::Bind
+        }
+        "tmpfs" => {
+            options.extend(tmpfs_words(FIELD, tmpfs_options.unwrap_or_default())?);
+            MountKind::Tmpfs
+        }
+        "volume" => return Err(volume(FIELD, &source)),
+        other => return Err(unknown_type(FIELD, other)),
+    };
+    make(FIELD, kind, source, &target, options)
+}
+
+fn bind_words(field: &str, options: BindOptions) -> Result<Vec<String>, Error> {
+    let BindOptions {
+        propagation,
+        non_recursive,
+        create_mountpoint: _, // Podman makes a missing source whether asked or not
+        read_only_non_recursive: _, // what CRI does of itself: the mounts below stay writable
+        read_only_force_recursive,
+    } = options;
+    if read_only_force_recursive {
+        return Err(Error::unsupported(
+            format!("{field}.BindOptions.ReadOnlyForceRecursive"),
+            "the mounts below a read-only one stay as they are; mount each read-only by itself",
+        ));
+    }
+    let mut words = Vec::new();
+    if !propagation.is_empty() {
+        if !PROPAGATIONS.contains(&propagation.as_str()) {
+            return Err(invalid(
+                field,
+                format!("invalid value \"bind-propagation={propagation}\""),
+            ));
+        }
+        words.push(propagation);
+    }
+    if non_recursive {
+        words.push("bind".to_owned());
+    }
+    Ok(words)
+}
+
+fn tmpfs_words(field: &str, options: TmpfsOptions) -> Result<Vec<String>, Error> {
+    let TmpfsOptions {
+        size_bytes,
+        mode,
+        options,
+    } = options;
+    if size_bytes < 0 {
+        return Err(invalid(field, "TmpfsOptions.SizeBytes is negative"));
+    }
+    let mut words = Vec::new();
+    if size_bytes > 0 {
+        words.push(format!("size={size_bytes}"));
+    }
+    if mode > 0 {
+        words.push(format!("mode={mode:o}"));
+    }
+    words.extend(options.into_iter().map(|pair| pair.join("=")));
+    Ok(words)
+}
+
+/// One of `HostConfig.Tmpfs` of a compat create.
+pub(super) fn from_tmpfs(destination: &str, options: &str) -> Result<Mount, Error> {
+    let options = options
+        .split(',')
+        .filter(|word| !word.is_empty())
+        .map(str::to_owned)
+        .collect();
+    make(
+        "HostConfig.Tmpfs",
+        MountKind::Tmpfs,
+        String::new(),
+        destination,
+        options,
+    )
+}
+
+/// Two mounts at one place are refused in Podman's words.
+pub(super) fn check_distinct(mounts: &[Mount]) -> Result<(), Error> {
+    for (at, mount) in mounts.iter().enumerate() {
+        let earlier = mounts.get(..at).unwrap_or_default();
+        if earlier
+            .iter()
+            .any(|other| other.destination == mount.destination)
+        {
+            return Err(Error::InvalidArgument(format!(
+                "{}: duplicate mount destination",
+                mount.destination
+            )));
+        }
+    }
+    Ok(())
+}
+
+fn make(
+    field: &str,
+    kind: MountKind,
+    source: String,
+    destination: &str,
+    options: Vec<String>,
+) -> Result<Mount, Error> {
+    if !destination.starts_with('/') {
+        let text = format!("invalid container path {destination:?}, must be an absolute path");
+        return Err(invalid(field, text));
+    }
+    let options: Vec<String> = options
+        .into_iter()
+        .filter(|word| !DROPPED.contains(&key(word)))
+        .collect();
+    check_options(field, kind, &options)?;
+    let source = match kind {
+        MountKind::Tmpfs => String::new(), // clients send "tmpfs"
+        MountKind::Bind if source.starts_with('/') => source,
+        MountKind::Bind => {
+            return Err(invalid(
+                field,
+                format!("source {source:?} of {destination} is not an absolute path"),
+            ));
+        }
+    };
+    let has = |word: &str| options.iter().any(|option| option == word);
+    Ok(Mount {
+        kind,
+        source,
+        destination: clean(destination),
+        read_only: has("ro"),
+        propagation: options
+            .iter()
+            .find(|word| PROPAGATIONS.contains(&word.as_str()))
+            .cloned(),
+        relabel: has("z") || has("Z"),
+        options,
+    })
+}
+
+/// Without slashes at the end or doubled, and without `.` parts.
+fn clean(path: &str) -> String {
+    let parts: Vec<&str> = path
+        .split('/')
+        .filter(|part| !part.is_empty() && *part != ".")
+        .collect();
+    format!("/{}", parts.join("/"))
+}
+
+fn volume(field: &str, text: &str) -> Error {
+    Error::unsupported(
+        format!("{field} {text:?}"),
+        "named and anonymous volumes are not carried out yet; give an absolute path of the host as the source",
+    )
+}
+
+fn unknown_type(field: &str, kind: &str) -> Error {
+    match kind {
+        "volume" | "image" | "devpts" | "ramfs" | "glob" | "npipe" | "cluster" | "artifact" => {
+            Error::unsupported(
+                format!("{field} of type {kind:?}"),
+                "only bind and tmpfs mounts are carried out yet",
+            )
+        }
+        other => invalid(field, format!("invalid filesystem type {other:?}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn libpod(kind: &str, options: &[&str]) -> oci::Mount {
+        oci::Mount {
+            destination: "/w".into(),
+            r#type: kind.into(),
+            source: "/srv/work".into(),
+            options: options.iter().map(|&word| word.to_owned()).collect(),
+            ..oci::Mount::default()
+        }
+    }
+
+    #[test]
+    fn the_forms_of_a_bind_mount_mean_the_same() {
+        let one = from_libpod(libpod("bind", &["ro", "rslave", "z"])).unwrap();
+        let two = from_bind("/srv/work:/w/:ro,rslave,z").unwrap();
+        assert_eq!(one, two);
+        assert!(one.read_only && one.relabel);
+        assert_eq!(one.propagation.as_deref(), Some("rslave"));
+        let three = from_request(MountRequest {
+            r#type: "bind".into(),
+            source: "/srv/work".into(),
+            target: "/w".into(),
+            read_only: true,
+            bind_options: Some(BindOptions {
+                propagation: "rslave".into(),
+                ..BindOptions::default()
+            }),
+            ..MountRequest::default()
+        })
+        .unwrap();
+        assert_eq!(
+            (three.read_only, three.propagation),
+            (true, one.propagation)
+        );
+    }
+
+    #[test]
+    fn the_forms_of_a_tmpfs_mean_the_same() {
+        let one = from_tmpfs("/t", "size=64m,mode=700").unwrap();
+        assert_eq!(one.kind, MountKind::Tmpfs);
+        assert_eq!(one.source, "");
+        let two = from_request(MountRequest {
+            r#type: "tmpfs".into(),
+            target: "/t".into(),
+            tmpfs_options: Some(TmpfsOptions {
+                size_bytes: 1024,
+                mode: 0o1777,
+                options: Vec::new(),
+            }),
+            ..MountRequest::default()
+        })
+        .unwrap();
+        assert_eq!(two.options, ["size=1024", "mode=1777"]);
+    }
+
+    #[test]
+    fn what_cannot_be_meant_is_an_invalid_argument_that_names_the_field() {
+        let duplicate = check_distinct(&[from_bind("/a:/w").unwrap(), from_bind("/b:/w").unwrap()]);
+        for (error, text) in [
+            (
+                from_bind("/a:b").unwrap_err(),
+                "HostConfig.Binds: invalid container path \"b\", must be an absolute path",
+            ),
+            (
+                from_bind("/a:/b:ro:x").unwrap_err(),
+                "HostConfig.Binds: /a:/b:ro:x: incorrect volume format, should be [host-dir:]ctr-dir[:option]",
+            ),
+            (
+                from_bind(":/b").unwrap_err(),
+                "HostConfig.Binds: host directory cannot be empty",
+            ),
+            (
+                from_libpod(libpod("bind", &["rslave", "shared"])).unwrap_err(),
+                "mounts: only one root propagation mode can be used: duplicate mount option passed",
+            ),
+            (
+                from_libpod(libpod("bind", &["sideways"])).unwrap_err(),
+                "mounts: unknown mount option \"sideways\": invalid mount option",
+            ),
+            (
+                from_libpod(libpod("bind", &["size=1m"])).unwrap_err(),
+                "mounts: the 'size' option is only allowed with tmpfs mounts: invalid mount option",
+            ),
+            (
+                from_libpod(libpod("nosuch", &[])).unwrap_err(),
+                "mounts: invalid filesystem type \"nosuch\"",
+            ),
+            (duplicate.unwrap_err(), "/w: duplicate mount destination"),
+        ] {
+            assert!(matches!(error, Error::InvalidArgument(_)), "{error}");
+            assert_eq!(error.to_string(), format!("{text}: invalid argument"));
+        }
+    }
+
+    #[test]
+    fn volumes_are_refused_by_name() {
+        for error in [
+            from_bind("/data").unwrap_err(),
+            from_bind("gv2:/data").unwrap_err(),
+        ] {
+            assert!(
+                matches!(&error, Error::Unsupported { what, .. } if what.starts_with("HostConfig.Binds"))
+            );
+        }
+        let image = from_libpod(libpod("image", &[])).unwrap_err();
+        assert!(matches!(image, Error::Unsupported { .. }), "{image}");
+    }
+}

@@ -1,0 +1,400 @@
+//! What is shown of a container, whichever face asks.
+
+use std::collections::BTreeMap;
+
+use model::Id;
+use model::container::{ContainerRecord, ContainerSpec, Mount, Wanted};
+use model::observed::ContainerVerbose;
+use model::pod::{Role, SandboxRecord};
+use model::view::{ContainerBody, ContainerDetail, ContainerView, State};
+
+use super::mount_options::{other_options, shown_options};
+use crate::cri::{
+    DEFAULT_CAPABILITIES, KNOWN_CAPABILITIES, effective_argv, effective_capabilities, environment,
+};
+
+/// The record of one of ours.
+pub(super) fn own(view: &ContainerView) -> Option<&ContainerRecord> {
+    match &view.body {
+        ContainerBody::Own(record) => Some(record),
+        ContainerBody::Infra { .. } | ContainerBody::Foreign(_) => None,
+    }
+}
+
+/// What was asked of one of ours.
+pub(super) fn spec(view: &ContainerView) -> Option<&ContainerSpec> {
+    own(view).map(|record| &record.spec)
+}
+
+/// The image's name; an infra container has none.
+pub(super) fn image_name(view: &ContainerView) -> &str {
+    match &view.body {
+        ContainerBody::Own(record) => &record.spec.image.name,
+        ContainerBody::Infra { .. } => "",
+        ContainerBody::Foreign(foreign) => &foreign.image,
+    }
+}
+
+/// The image's id without `sha256:`.
+pub(super) fn image_id(view: &ContainerView) -> &str {
+    let id = match &view.body {
+        ContainerBody::Own(record) => &record.spec.image.id,
+        ContainerBody::Infra { .. } => "",
+        ContainerBody::Foreign(foreign) => foreign.image_id.as_str(),
+    };
+    id.strip_prefix("sha256:").unwrap_or(id)
+}
+
+/// The labels, with the image's below those asked for.
+pub(super) fn labels(view: &ContainerView) -> BTreeMap<String, String> {
+    let mut all = spec(view)
+        .map(|spec| spec.image.config.labels.clone())
+        .unwrap_or_default();
+    all.extend(
+        view.labels()
+            .iter()
+            .map(|(key, value)| (key.clone(), value.clone())),
+    );
+    all
+}
+
+/// The annotations asked for, and those by which Podman shows what it has no field for.
+pub(super) fn annotations(view: &ContainerView) -> BTreeMap<String, String> {
+    let mut all = match &view.body {
+        ContainerBody::Own(record) => record.spec.annotations.clone(),
+        ContainerBody::Infra { pod, .. } => pod.spec.annotations.clone(),
+        ContainerBody::Foreign(foreign) => foreign.annotations.clone(),
+    };
+    if let Some(spec) = spec(view) {
+        for (name, on) in [("autoremove", spec.remove), ("privileged", spec.privileged)] {
+            if on {
+                all.insert(format!("io.podman.annotations.{name}"), "TRUE".to_owned());
+            }
+        }
+        if spec.seccomp_unconfined {
+            all.insert(
+                "io.podman.annotations.seccomp".to_owned(),
+                "unconfined".to_owned(),
+            );
+        }
+    }
+    all
+}
+
+/// Podman's Cmd: what was asked, else the image's where no entry point was asked for either.
+pub(super) fn cmd(view: &ContainerView) -> Option<Vec<String>> {
+    match &view.body {
+        ContainerBody::Own(record) => {
+            let spec = &record.spec;
+            let image = || {
+                spec.entrypoint
+                    .is_none()
+                    .then(|| spec.image.config.cmd.clone())
+            };
+            spec.command.clone().or_else(image)
+        }
+        ContainerBody::Infra { .. } => None,
+        ContainerBody::Foreign(foreign) => Some(foreign.command.clone()),
+    }
+    .filter(|words| !words.is_empty())
+}
+
+/// Podman's Entrypoint: what was asked, else the image's.
+pub(super) fn entrypoint(view: &ContainerView) -> Option<Vec<String>> {
+    let spec = spec(view)?;
+    let words = spec
+        .entrypoint
+        .as_ref()
+        .unwrap_or(&spec.image.config.entrypoint);
+    Some(words.clone()).filter(|words| !words.is_empty())
+}
+
+/// What is executed: the runtime's word where it has one.
+pub(super) fn argv(detail: &ContainerDetail) -> Vec<String> {
+    let from_runtime = verbose(detail)
+        .map(|verbose| verbose.args.clone())
+        .filter(|args| !args.is_empty());
+    from_runtime.unwrap_or_else(|| match &detail.view.body {
+        ContainerBody::Own(record) => effective_argv(&record.spec).all(),
+        ContainerBody::Infra { .. } => Vec::new(),
+        ContainerBody::Foreign(foreign) => foreign.command.clone(),
+    })
+}
+
+/// The verbose part of the runtime's status.
+pub(super) fn verbose(detail: &ContainerDetail) -> Option<&ContainerVerbose> {
+    detail.status.as_ref().map(|status| &status.verbose)
+}
+
+/// The environment: the runtime's word where it has one, else what it will be, as far as known.
+pub(super) fn env(detail: &ContainerDetail) -> Option<Vec<String>> {
+    let from_runtime = verbose(detail)
+        .map(|verbose| verbose.env.clone())
+        .filter(|env| !env.is_empty());
+    from_runtime.or_else(|| {
+        let spec = spec(&detail.view)?;
+        let all = environment(spec, "").into_iter();
+        // Podman shows HOSTNAME from the first start on, unless it was asked for
+        let shown = all.filter(|(key, _)| key != "HOSTNAME" || spec.env.contains_key(key));
+        Some(shown.map(|(key, value)| format!("{key}={value}")).collect())
+    })
+}
+
+/// The working directory.
+pub(super) fn work_dir(detail: &ContainerDetail) -> String {
+    let from_runtime = verbose(detail)
+        .map(|verbose| verbose.cwd.clone())
+        .unwrap_or_default();
+    let asked = spec(&detail.view).map(|spec| {
+        spec.work_dir
+            .clone()
+            .unwrap_or(spec.image.config.work_dir.clone())
+    });
+    [from_runtime, asked.unwrap_or_default()]
+        .into_iter()
+        .find(|dir| !dir.is_empty())
+        .unwrap_or("/".to_owned())
+}
+
+/// The user asked for, else the image's.
+pub(super) fn user(view: &ContainerView) -> String {
+    spec(view)
+        .map(|spec| spec.user.clone().unwrap_or(spec.image.config.user.clone()))
+        .unwrap_or_default()
+}
+
+/// The host name: the runtime's word where it has one; "" where only the host knows it.
+pub(super) fn hostname(detail: &ContainerDetail) -> String {
+    if let Some(name) = verbose(detail)
+        .map(|verbose| &verbose.hostname)
+        .filter(|name| !name.is_empty())
+    {
+        return name.clone();
+    }
+    if let Some(pod) = pod(detail) {
+        return pod
+            .spec
+            .hostname
+            .clone()
+            .unwrap_or_else(|| pod.name.clone());
+    }
+    let Some(record) = own(&detail.view) else {
+        return String::new();
+    };
+    match (&record.spec.hostname, detail.view.network.host) {
+        (Some(name), _) => name.clone(),
+        (None, false) => record.id.short().to_owned(),
+        (None, true) => String::new(),
+    }
+}
+
+/// The pod's sandbox record, for a container in a pod and for an infra container.
+pub(super) fn pod(detail: &ContainerDetail) -> Option<&SandboxRecord> {
+    match &detail.view.body {
+        ContainerBody::Infra { pod, .. } => Some(pod),
+        ContainerBody::Own(_) => detail
+            .sandbox
+            .as_deref()
+            .filter(|sandbox| sandbox.role != Role::Hidden),
+        ContainerBody::Foreign(_) => None,
+    }
+}
+
+/// The infra container that a container in a pod shares its namespaces with.
+pub(super) fn infra_of(detail: &ContainerDetail) -> Option<&Id> {
+    if detail.view.is_infra() {
+        return None;
+    }
+    match &pod(detail)?.role {
+        Role::Pod { infra } => infra.as_ref(),
+        Role::Hidden => None,
+    }
+}
+
+/// Restarts by policy; a foreign one's attempts.
+pub(crate) fn restarts(view: &ContainerView) -> u32 {
+    match &view.body {
+        ContainerBody::Own(record) => record.progress.restarts,
+        ContainerBody::Infra { .. } => 0,
+        ContainerBody::Foreign(foreign) => foreign.attempt,
+    }
+}
+
+/// Process id; 0 while it does not run.
+pub(super) fn pid(view: &ContainerView) -> i64 {
+    view.pid.filter(|_| view.state.is_up()).map_or(0, i64::from)
+}
+
+/// Exit code of the last run; 0 while it runs.
+pub(super) fn exit_code(view: &ContainerView) -> i32 {
+    if view.state.is_up() {
+        0
+    } else {
+        view.run.exit_code
+    }
+}
+
+/// A user stopped it.
+pub(super) fn stopped_by_user(view: &ContainerView) -> bool {
+    view.state == State::Exited
+        && own(view).is_some_and(|record| record.progress.wanted == Wanted::Stopped)
+}
+
+/// Why the last start failed, else the runtime's text.
+pub(super) fn error(detail: &ContainerDetail) -> String {
+    let stored = own(&detail.view).and_then(|record| record.progress.error.clone());
+    stored
+        .or_else(|| detail.status.as_ref().map(|status| status.message.clone()))
+        .unwrap_or_default()
+}
+
+/// One mount as both faces show it; tmpfs are not among them.
+pub(super) struct ShownMount {
+    pub(super) source: String,
+    pub(super) destination: String,
+    pub(super) mode: String,
+    pub(super) options: Vec<String>,
+    pub(super) rw: bool,
+    pub(super) propagation: String,
+}
+
+/// The bind mounts asked for; a foreign one's as the runtime reports them.
+pub(super) fn mounts(view: &ContainerView, detail: Option<&ContainerDetail>) -> Vec<ShownMount> {
+    if let Some(spec) = spec(view) {
+        return binds(spec).map(shown_mount).collect();
+    }
+    let reported = detail
+        .and_then(|detail| detail.status.as_ref())
+        .map(|status| status.mounts.as_slice());
+    let reported = reported.unwrap_or_default().iter().map(|mount| ShownMount {
+        source: mount.source.clone(),
+        destination: mount.destination.clone(),
+        mode: String::new(),
+        options: Vec::new(),
+        rw: !mount.read_only,
+        propagation: String::new(),
+    });
+    reported.collect()
+}
+
+fn shown_mount(mount: &Mount) -> ShownMount {
+    let options = shown_options(mount);
+    let word = |words: &[&str]| {
+        options
+            .iter()
+            .find(|word| words.contains(&word.as_str()))
+            .cloned()
+    };
+    ShownMount {
+        source: mount.source.clone(),
+        destination: mount.destination.clone(),
+        mode: word(&["z", "Z"]).unwrap_or_default(),
+        options: other_options(&options),
+        rw: !mount.read_only,
+        propagation: mount
+            .propagation
+            .clone()
+            .unwrap_or_else(|| word(&["private", "rprivate"]).unwrap_or_default()),
+    }
+}
+
+/// The bind mounts of a spec.
+pub(super) fn binds(spec: &ContainerSpec) -> impl Iterator<Item = &Mount> {
+    spec.mounts
+        .iter()
+        .filter(|mount| mount.kind == model::container::MountKind::Bind)
+}
+
+/// Bounding and effective capabilities, with `CAP_` and sorted; `None` where nobody says.
+pub(super) struct Caps {
+    pub(super) bounding: Option<Vec<String>>,
+    pub(super) effective: Option<Vec<String>>,
+}
+
+/// The runtime's word where it has one, else what the container will have.
+pub(super) fn caps(detail: &ContainerDetail) -> Caps {
+    if let Some(verbose) = verbose(detail).filter(|verbose| !verbose.oci_version.is_empty()) {
+        let effective = Some(with_prefix(&verbose.effective_caps));
+        return Caps {
+            bounding: Some(with_prefix(&verbose.bounding_caps)),
+            effective,
+        };
+    }
+    let Some(spec) = spec(&detail.view) else {
+        return Caps {
+            bounding: None,
+            effective: None,
+        };
+    };
+    let bounding = effective_capabilities(spec)
+        .ok()
+        .map(|names| with_prefix(&names));
+    let root =
+        ["", "0", "root"].contains(&user(&detail.view).split(':').next().unwrap_or_default());
+    let effective = if root || spec.privileged {
+        bounding.clone()
+    } else {
+        Some(with_prefix(&spec.cap_add))
+    };
+    Caps {
+        bounding,
+        effective,
+    }
+}
+
+/// What was added to Podman's default set and taken from it, as Podman's inspect computes it.
+pub(super) fn cap_changes(
+    bounding: Option<&[String]>,
+    privileged: bool,
+) -> (Vec<String>, Vec<String>) {
+    let Some(bounding) = bounding else {
+        return (Vec::new(), Vec::new());
+    };
+    let base = if privileged {
+        KNOWN_CAPABILITIES
+    } else {
+        DEFAULT_CAPABILITIES
+    };
+    let base: Vec<String> = base.iter().map(|name| format!("CAP_{name}")).collect();
+    let without = |all: &[String], other: &[String]| {
+        all.iter()
+            .filter(|name| !other.contains(name))
+            .cloned()
+            .collect()
+    };
+    (without(bounding, &base), without(&base, bounding))
+}
+
+fn with_prefix(names: &[String]) -> Vec<String> {
+    let full = |name: &String| {
+        let upper = name.to_uppercase();
+        if upper.starts_with("CAP_") {
+            upper
+        } else {
+            format!("CAP_{upper}")
+        }
+    };
+    let mut all: Vec<String> = names.iter().map(full).collect();
+    all.sort_unstable();
+    all.dedup();
+    all
+}
+
+/// Where the layers lie: Podman's four words; `None` where the container has none yet or the
+/// runtime does not say.
+pub(super) fn layers(detail: &ContainerDetail) -> Option<BTreeMap<String, String>> {
+    let layer = verbose(detail)?.layer.as_ref()?;
+    let text = |path: &std::path::Path| path.display().to_string();
+    let mut data = BTreeMap::from([("UpperDir".to_owned(), text(&layer.upper))]);
+    if let Some(work) = &layer.work {
+        data.insert("WorkDir".to_owned(), text(work));
+    }
+    if let Some(merged) = layer.merged.as_ref().filter(|_| detail.view.state.is_up()) {
+        data.insert("MergedDir".to_owned(), text(merged));
+    }
+    if !layer.lower.is_empty() {
+        let lower: Vec<String> = layer.lower.iter().map(|path| text(path)).collect();
+        data.insert("LowerDir".to_owned(), lower.join(":"));
+    }
+    Some(data)
+}

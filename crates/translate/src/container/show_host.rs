@@ -1,0 +1,201 @@
+//! `HostConfig` of libpod's inspect; the compat face's is made from it.
+
+use std::collections::BTreeMap;
+
+use model::container::{ContainerSpec, Mount, MountKind, Network, Resources, RestartPolicy};
+use model::view::{ContainerBody, ContainerDetail};
+use podman_api::container::libpod::{InspectHostConfig, InspectLogConfig, InspectRestartPolicy};
+
+use super::limits::CPU_PERIOD_US;
+use super::mount_options::shown_options;
+use super::show::{self, Caps};
+use super::show_network::{BRIDGE, HOST};
+
+/// Bytes of /dev/shm, which the runtimes make (measured: CRI-O and containerd).
+const SHM_BYTES: i64 = 64 << 20;
+/// Podman's word for a log without a limit.
+const LOG_UNLIMITED: &str = "-1B";
+/// Podman's driver whose format is that of CRI's log files.
+pub(super) const LOG_DRIVER: &str = "k8s-file";
+
+/// `HostConfig` of libpod's inspect (`generateInspectContainerHostConfig`).
+pub(super) fn host_config(detail: &ContainerDetail, caps: &Caps) -> InspectHostConfig {
+    let none = ContainerSpec::default();
+    let spec = show::spec(&detail.view).unwrap_or(&none);
+    let (cap_add, cap_drop) = show::cap_changes(caps.bounding.as_deref(), spec.privileged);
+    let annotations = show::annotations(&detail.view);
+    let (dns, hosts) = match &detail.view.body {
+        ContainerBody::Own(_) | ContainerBody::Foreign(_) => (&spec.dns, &spec.hosts),
+        ContainerBody::Infra { pod, .. } => (&pod.spec.dns, &pod.spec.hosts),
+    };
+    let modes = modes(detail);
+    let base = InspectHostConfig {
+        binds: binds(spec),
+        cgroup_manager: detail.cgroup_manager.clone(),
+        log_config: InspectLogConfig {
+            r#type: LOG_DRIVER.to_owned(),
+            config: None,
+            path: log_path(detail),
+            tag: String::new(),
+            size: LOG_UNLIMITED.to_owned(),
+        },
+        network_mode: modes.network,
+        restart_policy: restart_policy(spec.restart),
+        auto_remove: spec.remove,
+        annotations: Some(annotations).filter(|all| !all.is_empty()),
+        cap_add,
+        cap_drop,
+        dns: dns.servers.clone(),
+        dns_options: dns.options.clone(),
+        dns_search: dns.searches.clone(),
+        extra_hosts: hosts.clone(),
+        group_add: spec.groups.clone(),
+        ipc_mode: modes.ipc,
+        cgroups: "default".to_owned(),
+        pid_mode: "private".to_owned(),
+        privileged: spec.privileged,
+        readonly_rootfs: spec.read_only,
+        security_opt: security_opt(spec),
+        tmpfs: tmpfs(spec),
+        uts_mode: modes.uts,
+        shm_size: SHM_BYTES,
+        runtime: "oci".to_owned(), // Podman's constant; the handler is OCIRuntime
+        ..InspectHostConfig::default()
+    };
+    with_limits(base, &spec.resources)
+}
+
+fn with_limits(base: InspectHostConfig, resources: &Resources) -> InspectHostConfig {
+    let Resources {
+        cpu_quota_us,
+        cpu_period_us,
+        cpu_shares,
+        cpuset_cpus,
+        cpuset_mems,
+        memory_bytes,
+        memory_swap_bytes,
+        memory_reservation_bytes,
+        pids,
+        oom_score_adj,
+    } = resources;
+    let memory = memory_bytes.unwrap_or(0);
+    let quota = cpu_quota_us.unwrap_or(0);
+    let limited = memory > 0 || memory_reservation_bytes.is_some() || memory_swap_bytes.is_some();
+    InspectHostConfig {
+        oom_score_adj: oom_score_adj.unwrap_or(0),
+        cpu_shares: cpu_shares.unwrap_or(0),
+        memory,
+        nano_cpus: if *cpu_period_us == Some(CPU_PERIOD_US) {
+            quota.saturating_mul(10_000)
+        } else {
+            0
+        },
+        cpu_period: cpu_period_us.unwrap_or(0),
+        cpu_quota: quota,
+        cpuset_cpus: cpuset_cpus.clone().unwrap_or_default(),
+        cpuset_mems: cpuset_mems.clone().unwrap_or_default(),
+        memory_reservation: memory_reservation_bytes.unwrap_or(0),
+        // Podman's rule, with which the runtime is called too: twice the memory where none was asked
+        memory_swap: memory_swap_bytes.unwrap_or(memory.saturating_mul(2)),
+        memory_swappiness: if limited { -1 } else { 0 },
+        pids_limit: pids.unwrap_or(0),
+        ..base
+    }
+}
+
+fn binds(spec: &ContainerSpec) -> Vec<String> {
+    let text = |mount: &Mount| {
+        format!(
+            "{}:{}:{}",
+            mount.source,
+            mount.destination,
+            shown_options(mount).join(",")
+        )
+    };
+    show::binds(spec).map(text).collect()
+}
+
+fn tmpfs(spec: &ContainerSpec) -> BTreeMap<String, String> {
+    let mounts = spec
+        .mounts
+        .iter()
+        .filter(|mount| mount.kind == MountKind::Tmpfs);
+    mounts
+        .map(|mount| (mount.destination.clone(), shown_options(mount).join(",")))
+        .collect()
+}
+
+/// The words by which Podman shows what a container is not like others in.
+fn security_opt(spec: &ContainerSpec) -> Vec<String> {
+    let words = [
+        (spec.no_new_privileges, "no-new-privileges"),
+        (spec.seccomp_unconfined, "seccomp=unconfined"),
+        (spec.privileged, "unmask=all"),
+    ];
+    words
+        .into_iter()
+        .filter(|(on, _)| *on)
+        .map(|(_, word)| word.to_owned())
+        .collect()
+}
+
+fn restart_policy(policy: RestartPolicy) -> InspectRestartPolicy {
+    let maximum_retry_count = match policy {
+        RestartPolicy::OnFailure { max } => u64::from(max),
+        RestartPolicy::No | RestartPolicy::Always | RestartPolicy::UnlessStopped => 0,
+    };
+    InspectRestartPolicy {
+        name: policy.word().to_owned(),
+        maximum_retry_count,
+    }
+}
+
+/// The log's host path: the runtime's word where it has one.
+pub(super) fn log_path(detail: &ContainerDetail) -> String {
+    let reported = detail
+        .status
+        .as_ref()
+        .map(|status| status.log_path.clone())
+        .unwrap_or_default();
+    if reported.is_empty() {
+        detail.files.log.clone()
+    } else {
+        reported
+    }
+}
+
+struct Modes {
+    network: String,
+    ipc: String,
+    uts: String,
+}
+
+/// A container in a pod shares what the pod says with its infra container.
+fn modes(detail: &ContainerDetail) -> Modes {
+    let host = match (&detail.view.body, detail.sandbox.as_deref()) {
+        (ContainerBody::Foreign(_), _) | (_, None) => detail.view.network.host,
+        (_, Some(sandbox)) => sandbox.spec.network == Network::Host,
+    };
+    let own = Modes {
+        network: if host { HOST } else { BRIDGE }.to_owned(),
+        ipc: "shareable".to_owned(),
+        uts: "private".to_owned(),
+    };
+    let (Some(infra), Some(pod)) = (show::infra_of(detail), show::pod(detail)) else {
+        return own;
+    };
+    let shared = |kind: &str, own: String| match pod
+        .spec
+        .shared_namespaces
+        .iter()
+        .any(|name| name == kind)
+    {
+        true => format!("container:{infra}"),
+        false => own,
+    };
+    Modes {
+        network: shared("net", own.network),
+        ipc: shared("ipc", own.ipc),
+        uts: shared("uts", own.uts),
+    }
+}

@@ -1,0 +1,182 @@
+//! What a runtime would be asked for at start, checked at create.
+
+use model::Error;
+use model::container::{ContainerSpec, Network};
+use model::pod::{PodSpec, SandboxRecord};
+
+use super::mounts::check_mount;
+use super::resources::cri_resources;
+use super::security::container_security;
+use super::signal::cri_signal;
+
+/// Says what CRI cannot carry out of a container, or what cannot be meant. `unified_cgroups`: the host
+/// has cgroup v2.
+///
+/// # Errors
+/// The first such field, in Podman's words where Podman has some.
+pub fn check_container(
+    spec: &ContainerSpec,
+    sandbox: &SandboxRecord,
+    unified_cgroups: bool,
+) -> Result<(), Error> {
+    container_security(spec, sandbox)?;
+    cri_resources(&spec.resources, unified_cgroups)?;
+    cri_signal(spec.stop_signal.unwrap_or(0))?;
+    spec.mounts.iter().try_for_each(check_mount)?;
+    check_annotations(spec.annotations.keys())?;
+    match (sandbox.spec.network, spec.hostname.as_deref()) {
+        (Network::Host, Some(name)) if !name.is_empty() => Err(no_name_on_host_network(name)),
+        _ => Ok(()),
+    }
+}
+
+/// Says what CRI cannot carry out of a pod.
+///
+/// # Errors
+/// The first such field.
+pub fn check_pod(spec: &PodSpec) -> Result<(), Error> {
+    check_annotations(spec.annotations.keys())?;
+    if let (Network::Host, Some(name)) = (spec.network, spec.hostname.as_deref()) {
+        return Err(no_name_on_host_network(name));
+    }
+    let shared: Vec<&str> = spec.shared_namespaces.iter().map(String::as_str).collect();
+    if matches!(shared.as_slice(), [] | ["" | "none"]) {
+        return Ok(()); // a pod without infra; what CRI shares all the same is the engine's to tell
+    }
+    let unknown = shared
+        .iter()
+        .find(|name| !["ipc", "net", "uts", "pid"].contains(name));
+    let missing = ["ipc", "net", "uts"]
+        .into_iter()
+        .find(|name| !shared.contains(name));
+    match unknown.copied().or(missing) {
+        Some(name) => Err(Error::unsupported(
+            format!("this choice of shared namespaces ({name})"),
+            "the containers of a CRI sandbox share ipc, net and uts always, pid where asked, and nothing else",
+        )),
+        None => Ok(()),
+    }
+}
+
+fn no_name_on_host_network(name: &str) -> Error {
+    Error::unsupported(
+        format!("hostname {name:?} on the host's network"),
+        "CRI takes the host name from the host together with its network",
+    )
+}
+
+fn check_annotations<'a>(mut keys: impl Iterator<Item = &'a String>) -> Result<(), Error> {
+    match keys.any(String::is_empty) {
+        // containerd fails on it at create (measured)
+        true => Err(Error::InvalidArgument(
+            "annotation with an empty name".to_owned(),
+        )),
+        false => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cri::tests_support::sandbox;
+    use model::container::{Mount, Resources};
+    use model::pod::Role;
+
+    #[test]
+    fn a_container_that_asks_for_nothing_special_passes() {
+        for unified in [true, false] {
+            check_container(&ContainerSpec::default(), &sandbox(Role::Hidden), unified).unwrap();
+        }
+    }
+
+    #[test]
+    fn each_field_that_would_fail_at_start_fails_at_create() {
+        let bad: [(&str, ContainerSpec); 6] = [
+            (
+                "CAP_X",
+                ContainerSpec {
+                    cap_add: vec!["x".into()],
+                    ..ContainerSpec::default()
+                },
+            ),
+            (
+                "group",
+                ContainerSpec {
+                    groups: vec!["audio".into()],
+                    ..ContainerSpec::default()
+                },
+            ),
+            (
+                "signal",
+                ContainerSpec {
+                    stop_signal: Some(99),
+                    ..ContainerSpec::default()
+                },
+            ),
+            (
+                "absolute",
+                ContainerSpec {
+                    mounts: vec![Mount::default()],
+                    ..ContainerSpec::default()
+                },
+            ),
+            (
+                "annotation",
+                ContainerSpec {
+                    annotations: [(String::new(), String::new())].into(),
+                    ..ContainerSpec::default()
+                },
+            ),
+            (
+                "memory reservation",
+                ContainerSpec {
+                    resources: Resources {
+                        memory_reservation_bytes: Some(1),
+                        ..Resources::default()
+                    },
+                    ..ContainerSpec::default()
+                },
+            ),
+        ];
+        for (word, spec) in bad {
+            let text = check_container(&spec, &sandbox(Role::Hidden), false)
+                .unwrap_err()
+                .to_string();
+            assert!(text.contains(word), "{word}: {text}");
+        }
+    }
+
+    #[test]
+    fn a_host_name_beside_the_hosts_network_is_refused() {
+        let mut sandbox = sandbox(Role::Hidden);
+        let spec = ContainerSpec {
+            hostname: Some("web".into()),
+            ..ContainerSpec::default()
+        };
+        check_container(&spec, &sandbox, true).unwrap();
+        sandbox.spec.network = Network::Host;
+        assert!(check_container(&spec, &sandbox, true).is_err());
+        sandbox.spec.hostname = spec.hostname;
+        assert!(check_pod(&sandbox.spec).is_err());
+    }
+
+    #[test]
+    fn a_pod_shares_what_a_sandbox_shares() {
+        let table: [(&[&str], bool); 7] = [
+            (&[], true),
+            (&["none"], true),
+            (&["ipc", "net", "uts"], true),
+            (&["uts", "pid", "net", "ipc"], true),
+            (&["net"], false),
+            (&["ipc", "net", "uts", "user"], false),
+            (&["ipc", "net", "uts", "nonsense"], false),
+        ];
+        for (shared, good) in table {
+            let spec = PodSpec {
+                shared_namespaces: shared.iter().map(|&name| name.to_owned()).collect(),
+                ..PodSpec::default()
+            };
+            assert_eq!(check_pod(&spec).is_ok(), good, "{shared:?}");
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! The arguments and the environment of a container, by Podman's rules.
+
+use cri_api::v1::KeyValue;
+use model::container::ContainerSpec;
+
+/// Podman's PATH where the image has none (recorded).
+pub const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// What a container executes: entry point and arguments after it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Argv {
+    /// The entry point in effect; empty where there is none.
+    pub entrypoint: Vec<String>,
+    /// The arguments in effect.
+    pub cmd: Vec<String>,
+}
+
+impl Argv {
+    /// Both together.
+    pub fn all(&self) -> Vec<String> {
+        self.entrypoint.iter().chain(&self.cmd).cloned().collect()
+    }
+
+    /// CRI's `command` and `args`. `command` is never empty: else the image's entry point would come back.
+    pub(super) fn command_and_args(self) -> (Vec<String>, Vec<String>) {
+        match self.entrypoint.is_empty() {
+            true => (self.cmd, Vec::new()),
+            false => (self.entrypoint, self.cmd),
+        }
+    }
+}
+
+/// Podman's rule (each case recorded): a given entry point drops the image's CMD, an empty one drops
+/// the image's entry point alone, `[""]` both. With nothing left Podman executes `""`, which no PATH has.
+pub fn effective_argv(spec: &ContainerSpec) -> Argv {
+    let image = &spec.image.config;
+    let asked = spec.command.as_deref().unwrap_or_default();
+    let (entrypoint, keeps_image_cmd) = match spec.entrypoint.as_deref() {
+        None => (image.entrypoint.as_slice(), true),
+        Some([]) => (&[] as &[String], true),
+        Some([only]) if only.is_empty() => (&[] as &[String], false),
+        Some(given) => (given, false),
+    };
+    let cmd = match asked {
+        [] if keeps_image_cmd => image.cmd.as_slice(),
+        asked => asked,
+    };
+    match entrypoint.is_empty() && cmd.is_empty() {
+        true => Argv {
+            entrypoint: Vec::new(),
+            cmd: vec![String::new()],
+        },
+        false => Argv {
+            entrypoint: entrypoint.to_vec(),
+            cmd: cmd.to_vec(),
+        },
+    }
+}
+
+/// The environment: Podman's defaults, under the image's, under what was asked for (recorded).
+///
+/// Not HOME: the OCI runtime sets it from the container's own /etc/passwd where it is missing, which
+/// is what Podman does beforehand; a value from here would be a guess.
+pub fn environment(spec: &ContainerSpec, hostname: &str) -> Vec<(String, String)> {
+    let mut all: Vec<(String, String)> = Vec::new();
+    let mut set = |key: &str, value: &str| match all.iter_mut().find(|(known, _)| known == key) {
+        Some((_, old)) => value.clone_into(old),
+        None => all.push((key.to_owned(), value.to_owned())),
+    };
+    set("PATH", DEFAULT_PATH);
+    set("container", "podman");
+    if spec.terminal {
+        set("TERM", "xterm");
+    }
+    set("HOSTNAME", hostname);
+    for entry in &spec.image.config.env {
+        let (key, value) = entry.split_once('=').unwrap_or((entry, ""));
+        set(key, value);
+    }
+    for (key, value) in &spec.env {
+        set(key, value);
+    }
+    all
+}
+
+/// The same as CRI has it.
+pub(super) fn cri_environment(spec: &ContainerSpec, hostname: &str) -> Vec<KeyValue> {
+    environment(spec, hostname)
+        .into_iter()
+        .map(|(key, value)| KeyValue {
+            key,
+            value: value.into_bytes(),
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(text: &str) -> Vec<String> {
+        text.split_whitespace()
+            .map(|word| word.replace("''", ""))
+            .collect()
+    }
+
+    /// Each row was asked of Podman 5.8.6: image entry point, image cmd, asked entry point, asked command.
+    #[test]
+    fn entry_point_and_command_follow_podmans_recorded_table() {
+        let table = [
+            ("echo EP", "c1", None, None, "echo EP c1"),
+            ("echo EP", "c1", Some(""), None, "c1"),
+            ("echo EP", "c1", Some(""), Some("a"), "a"),
+            ("echo EP", "c1", Some("''"), None, "''"),
+            ("echo EP", "c1", Some("''"), Some("a"), "a"),
+            ("echo EP", "c1", None, Some("a"), "echo EP a"),
+            ("echo EP", "c1", None, Some(""), "echo EP c1"),
+            ("echo EP", "c1", Some("e"), None, "e"),
+            ("echo EP", "c1", None, Some("''"), "echo EP ''"),
+            ("echo EP", "c1", Some("'' ''"), None, "'' ''"),
+            ("echo EP", "", Some(""), None, "''"),
+            ("", "", None, None, "''"),
+            ("", "", None, Some("a"), "a"),
+            ("", "", Some("e"), Some("a b"), "e a b"),
+            ("", "sh", None, None, "sh"),
+        ];
+        for (image_entrypoint, image_cmd, entrypoint, command, wanted) in table {
+            let mut spec = ContainerSpec {
+                entrypoint: entrypoint.map(words),
+                command: command.map(words),
+                ..ContainerSpec::default()
+            };
+            spec.image.config.entrypoint = words(image_entrypoint);
+            spec.image.config.cmd = words(image_cmd);
+            let effective = effective_argv(&spec);
+            let row = format!("{image_entrypoint} | {image_cmd} | {entrypoint:?} | {command:?}");
+            assert_eq!(effective.all(), words(wanted), "{row}");
+            let (command, args) = effective.command_and_args();
+            assert!(!command.is_empty(), "{row}");
+            assert_eq!([command, args].concat(), words(wanted), "{row}");
+        }
+    }
+
+    fn value<'a>(all: &'a [(String, String)], key: &str) -> Option<&'a str> {
+        all.iter()
+            .find(|(known, _)| known == key)
+            .map(|(_, value)| value.as_str())
+    }
+
+    #[test]
+    fn podmans_variables_are_there_and_give_way_to_the_image_and_the_user() {
+        let mut spec = ContainerSpec::default();
+        let all = environment(&spec, "abc");
+        assert_eq!(value(&all, "PATH"), Some(DEFAULT_PATH));
+        assert_eq!(value(&all, "container"), Some("podman"));
+        assert_eq!(value(&all, "HOSTNAME"), Some("abc"));
+        assert_eq!(value(&all, "TERM"), None);
+        assert_eq!(value(&all, "HOME"), None);
+
+        spec.terminal = true;
+        spec.image.config.env = vec![
+            "PATH=/bin".into(),
+            "A=image".into(),
+            "BARE".into(),
+            "E=x=y".into(),
+        ];
+        spec.env = [("A", "user"), ("HOSTNAME", "bar"), ("container", "z")]
+            .map(|(key, value)| (key.to_owned(), value.to_owned()))
+            .into();
+        let all = environment(&spec, "abc");
+        let table = [
+            ("PATH", "/bin"),
+            ("A", "user"),
+            ("BARE", ""),
+            ("E", "x=y"),
+            ("TERM", "xterm"),
+            ("HOSTNAME", "bar"),
+            ("container", "z"),
+        ];
+        for (key, wanted) in table {
+            assert_eq!(value(&all, key), Some(wanted), "{key}");
+        }
+        assert_eq!(all.len(), table.len());
+    }
+}

@@ -1,0 +1,248 @@
+//! A container order as CRI's `ContainerConfig`.
+
+use std::collections::BTreeMap;
+
+use cri_api::v1;
+use model::Error;
+use model::container::{ContainerRecord, ContainerSpec};
+use model::order::ContainerOrder;
+use model::record;
+
+use super::command::{cri_environment, effective_argv};
+use super::image::image_spec;
+use super::mounts::cri_mounts;
+use super::resources::cri_resources;
+use super::sandbox::pod_labels;
+use super::security::container_security;
+use super::signal::cri_signal;
+
+/// Label: the container's name, as a kubelet sets it.
+const CONTAINER_NAME: &str = "io.kubernetes.container.name";
+
+/// The configuration of a container's attempt.
+///
+/// # Errors
+/// What [`super::check_container`] says, and [`Error::InvalidArgument`] for a host path that is not UTF-8.
+pub fn container_config(order: &ContainerOrder<'_>) -> Result<v1::ContainerConfig, Error> {
+    let ContainerOrder {
+        owner,
+        record,
+        sandbox: _,        // its labels in `labels`, its namespaces in `asked`
+        sandbox_order: _,  // `asked`
+        sandbox_cri_id: _, // CreateContainerRequest's own field
+        attempt,
+        files: _, // `asked`
+        log_path,
+        hostname: _, // `asked`
+    } = order;
+    let ContainerRecord {
+        id: _,         // in the marks
+        name: _,       // in `cri_name`
+        sandbox: _,    // `order.sandbox` is its record
+        created_at: _, // in the encoded record
+        spec,
+        progress: _, // `attempt` is what counts of it
+    } = *record;
+    Ok(v1::ContainerConfig {
+        metadata: Some(v1::ContainerMetadata {
+            name: cri_name(record),
+            attempt: *attempt,
+        }),
+        labels: labels(order),
+        annotations: marked(&spec.annotations, owner, record),
+        log_path: log_path.clone(),
+        ..asked(order, spec)?
+    })
+}
+
+/// What the request asked for; the rest is left empty.
+fn asked(order: &ContainerOrder<'_>, spec: &ContainerSpec) -> Result<v1::ContainerConfig, Error> {
+    let ContainerSpec {
+        image,
+        command: _,     // `effective_argv`
+        entrypoint: _,  // `effective_argv`
+        env: _,         // `cri_environment`
+        labels: _,      // in the encoded record: CRI's own labels end at 4,096 bytes
+        annotations: _, // `marked`
+        work_dir,
+        user: _,   // `container_security`
+        groups: _, // `container_security`
+        terminal,
+        stdin,
+        hostname: _, // `order.hostname` is the one in effect, and the sandbox's
+        mounts,
+        network: _,            // the sandbox's
+        dns: _,                // the sandbox's, and /etc/resolv.conf among `files`
+        hosts: _,              // /etc/hosts among `files`
+        cap_add: _,            // `container_security`
+        cap_drop: _,           // `container_security`
+        privileged: _,         // `container_security`, and the sandbox's
+        read_only: _,          // `container_security`
+        read_write_tmpfs: _,   // the host side's folders among `files`
+        no_new_privileges: _,  // `container_security`
+        seccomp_unconfined: _, // `container_security`
+        resources,
+        stop_signal,
+        stop_timeout: _,   // the engine gives it with each stop
+        remove: _,         // the engine's loop carries it out
+        restart: _,        // the engine's loop carries it out
+        handler: _,        // the sandbox's
+        create_command: _, // shown by inspect only
+        face: _,           // shown by inspect only
+    } = spec;
+    let unified = order.sandbox_order.runtime.unified_cgroups;
+    let (command, args) = effective_argv(spec).command_and_args();
+    Ok(v1::ContainerConfig {
+        image: Some(image_spec(image)),
+        command,
+        args,
+        working_dir: working_dir(work_dir.as_deref(), &image.config.work_dir),
+        envs: cri_environment(spec, &order.hostname),
+        mounts: cri_mounts(mounts, &order.files)?,
+        stdin: *stdin,
+        // closed by the engine, not by the first client that goes (CRI; measured)
+        stdin_once: false,
+        tty: *terminal,
+        linux: Some(v1::LinuxContainerConfig {
+            resources: Some(cri_resources(resources, unified)?),
+            security_context: Some(container_security(spec, order.sandbox)?),
+        }),
+        stop_signal: cri_signal(stop_signal.unwrap_or(0))?.into(),
+        ..Default::default()
+    })
+}
+
+/// Unique for life, also where a container of the same name was just removed from the same pod: CRI-O
+/// answers the old id for a name and attempt that it still knows (measured).
+fn cri_name(record: &ContainerRecord) -> String {
+    format!("{}-{}", record.name, record.id.short())
+}
+
+fn working_dir(asked: Option<&str>, image: &str) -> String {
+    let asked = asked.filter(|path| !path.is_empty());
+    let image = Some(image).filter(|path| !path.is_empty());
+    asked.or(image).unwrap_or("/").to_owned()
+}
+
+/// The labels of its sandbox, among them the uid without which CRI-O's events are empty (measured).
+fn labels(order: &ContainerOrder<'_>) -> BTreeMap<String, String> {
+    let mut all = pod_labels(order.sandbox);
+    all.insert(CONTAINER_NAME.to_owned(), cri_name(order.record));
+    all
+}
+
+/// The user's annotations as they are, and our marks above them.
+fn marked(
+    annotations: &BTreeMap<String, String>,
+    owner: &str,
+    record: &ContainerRecord,
+) -> BTreeMap<String, String> {
+    let mut all = annotations.clone();
+    all.insert(record::OWNER.to_owned(), owner.to_owned());
+    all.insert(record::ID.to_owned(), record.id.to_string());
+    all.insert(record::RECORD.to_owned(), record::encode_container(record));
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cri::tests_support::{container, facts, sandbox, sandbox_order};
+    use model::order::FileMount;
+    use model::pod::Role;
+
+    fn config(change: impl FnOnce(&mut ContainerRecord)) -> Result<v1::ContainerConfig, Error> {
+        let (sandbox, facts) = (sandbox(Role::Hidden), facts());
+        let sandbox_order = sandbox_order(&sandbox, &facts);
+        let mut record = container(&sandbox);
+        change(&mut record);
+        container_config(&ContainerOrder {
+            owner: "owner-uuid",
+            record: &record,
+            sandbox: &sandbox,
+            sandbox_order: &sandbox_order,
+            sandbox_cri_id: "abc",
+            attempt: 7,
+            files: vec![FileMount {
+                source: "/state/hosts".into(),
+                destination: "/etc/hosts".into(),
+                read_only: false,
+            }],
+            log_path: "ctr.log".to_owned(),
+            hostname: "host".to_owned(),
+        })
+    }
+
+    #[test]
+    fn a_container_carries_its_attempt_its_marks_and_the_labels_of_its_sandbox() {
+        let mut id = String::new();
+        let made = config(|record| id = record.id.to_string()).unwrap();
+        let metadata = made.metadata.unwrap();
+        assert_eq!(metadata.attempt, 7);
+        assert_eq!(metadata.name, format!("web-{}", &id[..12]));
+        assert_eq!(made.labels[CONTAINER_NAME], metadata.name);
+        assert_eq!(made.labels["io.kubernetes.pod.uid"].len(), 64);
+        assert_eq!(made.annotations[record::OWNER], "owner-uuid");
+        assert_eq!(made.annotations[record::ID], id);
+        assert!(record::decode(&made.annotations[record::RECORD]).is_ok());
+        assert_eq!(made.log_path, "ctr.log");
+    }
+
+    #[test]
+    fn environment_values_never_stand_in_an_annotation() {
+        let made = config(|record| {
+            record.spec.env.insert("TOKEN".into(), "hunter2".into());
+        })
+        .unwrap();
+        let sent = made.envs.iter().find(|env| env.key == "TOKEN").unwrap();
+        assert_eq!(sent.value, b"hunter2");
+        let encoded = &made.annotations[record::RECORD];
+        assert!(!format!("{:?}", record::decode(encoded).unwrap()).contains("hunter2"));
+    }
+
+    #[test]
+    fn a_users_annotation_cannot_take_the_place_of_a_mark() {
+        let made = config(|record| {
+            record
+                .spec
+                .annotations
+                .insert(record::OWNER.into(), "forged".into());
+            record.spec.annotations.insert("a".into(), "b".into());
+        })
+        .unwrap();
+        assert_eq!(made.annotations[record::OWNER], "owner-uuid");
+        assert_eq!(made.annotations["a"], "b");
+    }
+
+    #[test]
+    fn the_working_directory_is_the_asked_one_else_the_images_else_the_root() {
+        let table = [
+            (None, "", "/"),
+            (None, "/img", "/img"),
+            (Some("/ask"), "/img", "/ask"),
+            (Some(""), "/img", "/img"),
+        ];
+        for (asked, image, wanted) in table {
+            assert_eq!(working_dir(asked, image), wanted);
+        }
+    }
+
+    #[test]
+    fn terminal_and_input_are_passed_and_input_never_closes_with_a_client() {
+        let made = config(|record| {
+            record.spec.terminal = true;
+            record.spec.stdin = true;
+            record.spec.stop_signal = Some(10);
+        })
+        .unwrap();
+        assert!(made.tty && made.stdin && !made.stdin_once);
+        assert_eq!(made.stop_signal(), v1::Signal::Sigusr1);
+    }
+
+    #[test]
+    fn what_cannot_be_carried_out_is_an_error_and_not_left_out() {
+        assert!(config(|record| record.spec.cap_add = vec!["nonsense".into()]).is_err());
+        assert!(config(|record| record.spec.groups = vec!["audio".into()]).is_err());
+        assert!(config(|record| record.spec.stop_signal = Some(99)).is_err());
+    }
+}

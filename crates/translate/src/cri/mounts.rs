@@ -1,0 +1,238 @@
+//! Mounts: what was asked for, and the files made here.
+
+use cri_api::v1::{self, MountPropagation};
+use model::Error;
+use model::container::{Mount, MountKind};
+use model::order::FileMount;
+
+use super::path_text;
+
+/// Options of a bind mount that CRI carries in fields of its own or that are its only way.
+const CARRIED: &[&str] = &["rbind", "ro", "rw", "z", "Z", "exec", "suid", "dev", ""];
+
+/// All mounts of a container. A file made here gives way to a mount that was asked for at its place.
+pub(super) fn cri_mounts(asked: &[Mount], files: &[FileMount]) -> Result<Vec<v1::Mount>, Error> {
+    let mut all = Vec::with_capacity(asked.len() + files.len());
+    for mount in asked {
+        check_mount(mount)?;
+        match mount.kind {
+            MountKind::Bind => all.push(bind(mount)),
+            // CRI has no tmpfs: the host side mounts one and hands it over as a folder
+            MountKind::Tmpfs
+                if files
+                    .iter()
+                    .any(|file| same(&file.destination, &mount.destination)) => {}
+            MountKind::Tmpfs => {
+                return Err(Error::internal(format!(
+                    "no tmpfs was made for {} before the container",
+                    mount.destination
+                )));
+            }
+        }
+    }
+    for file in files {
+        let FileMount {
+            source,
+            destination,
+            read_only,
+        } = file;
+        if all
+            .iter()
+            .any(|mount| same(&mount.container_path, destination))
+        {
+            continue;
+        }
+        all.push(v1::Mount {
+            container_path: destination.clone(),
+            host_path: path_text(source)?,
+            readonly: *read_only,
+            selinux_relabel: true, // made here, for this container alone
+            propagation: MountPropagation::PropagationPrivate.into(),
+            ..Default::default()
+        });
+    }
+    Ok(all)
+}
+
+/// What CRI cannot express of a mount, told at create.
+pub(super) fn check_mount(mount: &Mount) -> Result<(), Error> {
+    let Mount {
+        kind,
+        source,
+        destination,
+        read_only: _,
+        propagation,
+        relabel: _,
+        options,
+    } = mount;
+    if !destination.starts_with('/') {
+        return Err(Error::Plain(format!(
+            "invalid container path \"{destination}\", must be an absolute path"
+        )));
+    }
+    match kind {
+        MountKind::Tmpfs => return Ok(()), // its options are the host side's
+        MountKind::Bind if !source.starts_with('/') => {
+            return Err(Error::InvalidArgument(format!(
+                "mount source \"{source}\" of {destination} is not an absolute path"
+            )));
+        }
+        MountKind::Bind => {}
+    }
+    cri_propagation(propagation.as_deref())?;
+    let cannot = |option: &&String| {
+        !CARRIED.contains(&option.as_str()) && cri_propagation(Some(option)).is_err()
+    };
+    match options.iter().find(cannot) {
+        None => Ok(()),
+        Some(option) => Err(Error::unsupported(
+            format!("mount option {option:?} of {destination}"),
+            "CRI mounts recursively, read-only or not, with a propagation and a label, and knows no other option",
+        )),
+    }
+}
+
+fn bind(mount: &Mount) -> v1::Mount {
+    let Mount {
+        kind: _, // only binds come here
+        source,
+        destination,
+        read_only,
+        propagation,
+        relabel,
+        options: _, // shown by inspect; those that matter stand in the other fields
+    } = mount;
+    v1::Mount {
+        container_path: destination.clone(),
+        host_path: source.clone(),
+        readonly: *read_only,
+        selinux_relabel: *relabel,
+        propagation: cri_propagation(propagation.as_deref())
+            .unwrap_or(MountPropagation::PropagationPrivate)
+            .into(),
+        ..Default::default()
+    }
+}
+
+/// CRI's three words are all recursive; a non-recursive one is the same on a single mount.
+fn cri_propagation(word: Option<&str>) -> Result<MountPropagation, Error> {
+    match word {
+        None | Some("private" | "rprivate") => Ok(MountPropagation::PropagationPrivate),
+        Some("slave" | "rslave") => Ok(MountPropagation::PropagationHostToContainer),
+        Some("shared" | "rshared") => Ok(MountPropagation::PropagationBidirectional),
+        Some(other) => Err(Error::unsupported(
+            format!("mount propagation {other:?}"),
+            "CRI knows private, slave and shared",
+        )),
+    }
+}
+
+/// The same place, apart from a slash at the end.
+fn same(one: &str, other: &str) -> bool {
+    one.trim_end_matches('/') == other.trim_end_matches('/')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mount(destination: &str) -> Mount {
+        Mount {
+            source: "/srv".into(),
+            destination: destination.into(),
+            ..Mount::default()
+        }
+    }
+
+    fn file(destination: &str) -> FileMount {
+        FileMount {
+            source: "/state/f".into(),
+            destination: destination.into(),
+            read_only: false,
+        }
+    }
+
+    #[test]
+    fn propagation_words_become_cris_three() {
+        let table = [
+            (None, MountPropagation::PropagationPrivate),
+            (Some("private"), MountPropagation::PropagationPrivate),
+            (Some("rprivate"), MountPropagation::PropagationPrivate),
+            (Some("slave"), MountPropagation::PropagationHostToContainer),
+            (Some("rslave"), MountPropagation::PropagationHostToContainer),
+            (Some("shared"), MountPropagation::PropagationBidirectional),
+            (Some("rshared"), MountPropagation::PropagationBidirectional),
+        ];
+        for (word, wanted) in table {
+            let asked = Mount {
+                propagation: word.map(str::to_owned),
+                ..mount("/d")
+            };
+            let made = cri_mounts(&[asked], &[]).unwrap();
+            assert_eq!(made[0].propagation(), wanted, "{word:?}");
+        }
+    }
+
+    #[test]
+    fn a_mount_that_was_asked_for_wins_over_a_file_made_here() {
+        let made = cri_mounts(
+            &[mount("/etc/hosts/")],
+            &[file("/etc/hosts"), file("/etc/hostname")],
+        )
+        .unwrap();
+        assert_eq!(made.len(), 2);
+        assert_eq!(made[0].host_path, "/srv");
+        assert!(!made[0].selinux_relabel);
+        assert_eq!(made[1].container_path, "/etc/hostname");
+        assert!(made[1].selinux_relabel);
+    }
+
+    #[test]
+    fn a_tmpfs_comes_as_a_folder_made_here_and_is_never_left_out() {
+        let tmpfs = Mount {
+            kind: MountKind::Tmpfs,
+            source: String::new(),
+            ..mount("/t")
+        };
+        let made = cri_mounts(std::slice::from_ref(&tmpfs), &[file("/t")]).unwrap();
+        assert_eq!(made.len(), 1);
+        assert_eq!(made[0].host_path, "/state/f");
+        assert!(cri_mounts(&[tmpfs], &[]).is_err());
+    }
+
+    #[test]
+    fn options_that_cri_cannot_carry_are_refused_by_name() {
+        for good in ["rbind", "ro", "rw", "z", "Z", "rslave", "private"] {
+            let asked = Mount {
+                options: vec![good.into()],
+                ..mount("/d")
+            };
+            check_mount(&asked).unwrap();
+        }
+        for bad in [
+            "noexec",
+            "nosuid",
+            "nodev",
+            "U",
+            "O",
+            "bind",
+            "idmap",
+            "unbindable",
+        ] {
+            let asked = Mount {
+                options: vec![bad.into()],
+                ..mount("/d")
+            };
+            let text = check_mount(&asked).unwrap_err().to_string();
+            assert!(text.contains(&format!("\"{bad}\"")), "{text}");
+        }
+        assert!(check_mount(&mount("d")).is_err());
+        assert!(
+            check_mount(&Mount {
+                source: "srv".into(),
+                ..mount("/d")
+            })
+            .is_err()
+        );
+    }
+}

@@ -1,0 +1,340 @@
+//! What a container may do: user, capabilities, seccomp, hidden paths, namespaces.
+//!
+//! CRI runtimes are open where a field is missing (no seccomp filter, their own capabilities), so
+//! every field that Podman sets by itself is set here.
+
+use cri_api::v1;
+use model::Error;
+use model::container::{ContainerSpec, Network};
+use model::pod::SandboxRecord;
+
+use super::capabilities::cri_capabilities;
+use super::sandbox::shares_pid;
+
+/// Paths that Podman 5.8 hides (recorded from its OCI configuration).
+pub const MASKED_PATHS: &[&str] = &[
+    "/proc/acpi",
+    "/proc/kcore",
+    "/proc/keys",
+    "/proc/latency_stats",
+    "/proc/sched_debug",
+    "/proc/scsi",
+    "/proc/timer_list",
+    "/proc/timer_stats",
+    "/sys/devices/virtual/powercap",
+    "/sys/firmware",
+    "/sys/fs/selinux",
+    "/proc/interrupts",
+];
+
+/// Paths that Podman 5.8 makes read-only (recorded from its OCI configuration).
+pub const READONLY_PATHS: &[&str] = &[
+    "/proc/asound",
+    "/proc/bus",
+    "/proc/fs",
+    "/proc/irq",
+    "/proc/sys",
+    "/proc/sysrq-trigger",
+];
+
+/// The security context of a sandbox: that of its pause process, and what its containers may ask for.
+pub(super) fn sandbox_security(
+    record: &SandboxRecord,
+    privileged: bool,
+) -> v1::LinuxSandboxSecurityContext {
+    v1::LinuxSandboxSecurityContext {
+        namespace_options: Some(namespace_options(record)),
+        privileged,
+        seccomp: Some(profile(v1::security_profile::ProfileType::RuntimeDefault)),
+        // the rest is about the pause process, which is the runtime's own
+        ..Default::default()
+    }
+}
+
+/// The security context of a container.
+pub(super) fn container_security(
+    spec: &ContainerSpec,
+    sandbox: &SandboxRecord,
+) -> Result<v1::LinuxContainerSecurityContext, Error> {
+    let user = cri_user(spec)?;
+    let open = spec.privileged;
+    Ok(v1::LinuxContainerSecurityContext {
+        capabilities: Some(cri_capabilities(spec, runs_as_root(spec))?),
+        privileged: open,
+        namespace_options: Some(namespace_options(sandbox)),
+        selinux_options: None, // the runtime's own label, as with Podman's default
+        run_as_user: user.uid,
+        run_as_group: user.gid,
+        run_as_username: user.name,
+        readonly_rootfs: spec.read_only,
+        supplemental_groups: group_ids(spec)?,
+        supplemental_groups_policy: v1::SupplementalGroupsPolicy::Merge.into(),
+        no_new_privs: spec.no_new_privileges,
+        masked_paths: paths(MASKED_PATHS, open),
+        readonly_paths: paths(READONLY_PATHS, open),
+        seccomp: Some(profile(match open || spec.seccomp_unconfined {
+            true => v1::security_profile::ProfileType::Unconfined,
+            false => v1::security_profile::ProfileType::RuntimeDefault,
+        })),
+        apparmor: None, // the runtime's default where AppArmor is on, as with Podman
+        apparmor_profile: String::new(),
+        seccomp_profile_path: String::new(), // before CRI 1.22; the tried runtimes read `seccomp`
+    })
+}
+
+/// Namespaces of a sandbox and of each container in it: CRI-O refuses a container that asks for
+/// another pid mode than its sandbox (measured).
+fn namespace_options(sandbox: &SandboxRecord) -> v1::NamespaceOption {
+    let network = match sandbox.spec.network {
+        Network::Default => v1::NamespaceMode::Pod,
+        Network::Host => v1::NamespaceMode::Node,
+    };
+    let pid = match shares_pid(sandbox) {
+        true => v1::NamespaceMode::Pod,
+        false => v1::NamespaceMode::Container,
+    };
+    v1::NamespaceOption {
+        network: network.into(),
+        pid: pid.into(),
+        ipc: v1::NamespaceMode::Pod.into(),
+        target_id: String::new(),
+        userns_options: None,
+    }
+}
+
+fn profile(kind: v1::security_profile::ProfileType) -> v1::SecurityProfile {
+    v1::SecurityProfile {
+        profile_type: kind.into(),
+        localhost_ref: String::new(),
+    }
+}
+
+fn paths(list: &[&str], none: bool) -> Vec<String> {
+    match none {
+        true => Vec::new(),
+        false => list.iter().map(|&path| path.to_owned()).collect(),
+    }
+}
+
+/// CRI's three fields for a user.
+#[derive(Debug, Default, PartialEq)]
+struct CriUser {
+    uid: Option<v1::Int64Value>,
+    gid: Option<v1::Int64Value>,
+    name: String,
+}
+
+/// `user[:group]`; nothing where nothing was asked for: then the runtime takes the image's USER.
+///
+/// CRI has no group name, but the runtimes hand the user name to the same parser of `user:group` that
+/// takes an image's USER, so that a group name travels in it.
+fn cri_user(spec: &ContainerSpec) -> Result<CriUser, Error> {
+    let asked = spec.user.as_deref().unwrap_or_default();
+    if asked.is_empty() {
+        return Ok(CriUser::default());
+    }
+    let (user, group) = asked.split_once(':').unwrap_or((asked, ""));
+    if group.contains(':') {
+        return Err(Error::InvalidArgument(format!(
+            "user {asked:?} has more than a user and a group"
+        )));
+    }
+    let gid = match group {
+        "" => None,
+        group => match number(group)? {
+            Some(gid) => Some(gid),
+            // an empty user is uid 0 to that parser, as to Podman's
+            None => {
+                return Ok(CriUser {
+                    name: asked.to_owned(),
+                    ..CriUser::default()
+                });
+            }
+        },
+    };
+    Ok(match user {
+        "" => CriUser {
+            uid: value(Some(0)),
+            gid: value(gid),
+            ..CriUser::default()
+        },
+        user => match number(user)? {
+            Some(uid) => CriUser {
+                uid: value(Some(uid)),
+                gid: value(gid),
+                ..CriUser::default()
+            },
+            None => CriUser {
+                uid: None,
+                gid: value(gid),
+                name: user.to_owned(),
+            },
+        },
+    })
+}
+
+fn value(number: Option<i64>) -> Option<v1::Int64Value> {
+    number.map(|value| v1::Int64Value { value })
+}
+
+/// A uid or gid where the text is a number, within the range that a kernel takes.
+fn number(text: &str) -> Result<Option<i64>, Error> {
+    let Ok(number) = text.parse::<i64>() else {
+        return Ok(None);
+    };
+    match (0..=i64::from(i32::MAX)).contains(&number) {
+        true => Ok(Some(number)),
+        false => Err(Error::Plain(
+            "uids and gids must be in range 0-2147483647".to_owned(),
+        )),
+    }
+}
+
+fn group_ids(spec: &ContainerSpec) -> Result<Vec<i64>, Error> {
+    spec.groups
+        .iter()
+        .map(|group| {
+            number(group)?.ok_or_else(|| {
+                Error::unsupported(
+                    format!("supplementary group {group:?} by name"),
+                    "CRI takes group numbers only, and /etc/group of the image is not read before it runs",
+                )
+            })
+        })
+        .collect()
+}
+
+/// Whether the user in effect is root, so far as its text says: a name other than root counts as not.
+fn runs_as_root(spec: &ContainerSpec) -> bool {
+    let text = match spec.user.as_deref() {
+        None | Some("") => spec.image.config.user.as_str(),
+        Some(asked) => asked,
+    };
+    let user = text.split(':').next().unwrap_or_default();
+    matches!(user, "" | "root") || user.parse() == Ok(0u32)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cri::tests_support::sandbox;
+    use model::pod::Role;
+    use v1::security_profile::ProfileType;
+
+    fn user(text: &str) -> CriUser {
+        let spec = ContainerSpec {
+            user: Some(text.to_owned()),
+            ..ContainerSpec::default()
+        };
+        cri_user(&spec).unwrap()
+    }
+
+    #[test]
+    fn users_and_groups_go_into_cris_three_fields() {
+        let table = [
+            ("", None, None, ""),
+            ("1000", Some(1000), None, ""),
+            ("1000:7", Some(1000), Some(7), ""),
+            ("web", None, None, "web"),
+            ("web:7", None, Some(7), "web"),
+            ("web:staff", None, None, "web:staff"),
+            ("1000:staff", None, None, "1000:staff"),
+            (":7", Some(0), Some(7), ""),
+            ("0:0", Some(0), Some(0), ""),
+        ];
+        for (text, uid, gid, name) in table {
+            let wanted = CriUser {
+                uid: value(uid),
+                gid: value(gid),
+                name: name.to_owned(),
+            };
+            assert_eq!(user(text), wanted, "{text}");
+        }
+    }
+
+    #[test]
+    fn users_that_cannot_be_are_refused() {
+        for text in ["1:2:3", "4294967296", "-1", "0:2147483648"] {
+            let spec = ContainerSpec {
+                user: Some(text.to_owned()),
+                ..ContainerSpec::default()
+            };
+            assert!(cri_user(&spec).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_supplementary_group_by_name_is_refused_by_name() {
+        let mut spec = ContainerSpec {
+            groups: vec!["5".into(), "7".into()],
+            ..ContainerSpec::default()
+        };
+        assert_eq!(group_ids(&spec).unwrap(), [5, 7]);
+        spec.groups.push("audio".into());
+        assert!(
+            group_ids(&spec)
+                .unwrap_err()
+                .to_string()
+                .contains("\"audio\"")
+        );
+    }
+
+    #[test]
+    fn the_image_says_who_runs_where_the_request_does_not() {
+        let table = [
+            (None, "", true),
+            (None, "0:5", true),
+            (None, "node", false),
+            (Some("root:staff"), "node", true),
+            (Some("1000"), "", false),
+            (Some(""), "1000", false),
+            (Some(":5"), "1000", true),
+        ];
+        for (asked, image, root) in table {
+            let mut spec = ContainerSpec {
+                user: asked.map(str::to_owned),
+                ..ContainerSpec::default()
+            };
+            spec.image.config.user = image.to_owned();
+            assert_eq!(runs_as_root(&spec), root, "{asked:?} {image}");
+        }
+    }
+
+    #[test]
+    fn seccomp_and_hidden_paths_are_there_unless_privileged_or_asked_off() {
+        let sandbox = sandbox(Role::Hidden);
+        let table = [
+            (false, false, ProfileType::RuntimeDefault, 12, 6),
+            (false, true, ProfileType::Unconfined, 12, 6),
+            (true, false, ProfileType::Unconfined, 0, 0),
+        ];
+        for (privileged, unconfined, wanted, masked, readonly) in table {
+            let spec = ContainerSpec {
+                privileged,
+                seccomp_unconfined: unconfined,
+                no_new_privileges: unconfined,
+                ..ContainerSpec::default()
+            };
+            let made = container_security(&spec, &sandbox).unwrap();
+            assert_eq!(made.seccomp.unwrap().profile_type(), wanted);
+            assert_eq!(made.masked_paths.len(), masked);
+            assert_eq!(made.readonly_paths.len(), readonly);
+            assert_eq!(made.privileged, privileged);
+            assert_eq!(made.no_new_privs, unconfined);
+        }
+    }
+
+    #[test]
+    fn a_container_asks_for_the_namespaces_of_its_sandbox() {
+        for role in [Role::Hidden, Role::Pod { infra: None }] {
+            let mut sandbox = sandbox(role);
+            sandbox.spec.shared_namespaces = vec!["pid".into()];
+            sandbox.spec.network = Network::Host;
+            let container = container_security(&ContainerSpec::default(), &sandbox).unwrap();
+            assert_eq!(
+                container.namespace_options,
+                sandbox_security(&sandbox, false).namespace_options
+            );
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! Times and durations as Podman words them.
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+/// What Go shows for a time that is not set.
+pub const ZERO_TIME: &str = "0001-01-01T00:00:00Z";
+/// The same as Unix seconds.
+pub const ZERO_UNIX: i64 = -62_135_596_800;
+
+const MINUTE: i64 = 60;
+const HOUR: i64 = 3600;
+
+/// `go-units.HumanDuration`: "Less than a second", "About a minute", "3 weeks". A negative duration
+/// (a clock that was set back) is less than a second.
+pub fn duration(seconds: i64) -> String {
+    let hours = (seconds + HOUR / 2) / HOUR;
+    match seconds {
+        ..1 => "Less than a second".to_owned(),
+        1 => "1 second".to_owned(),
+        2..MINUTE => format!("{seconds} seconds"),
+        _ if seconds / MINUTE == 1 => "About a minute".to_owned(),
+        MINUTE..HOUR => format!("{} minutes", seconds / MINUTE),
+        _ => match hours {
+            ..=1 => "About an hour".to_owned(),
+            2..48 => format!("{hours} hours"),
+            48..336 => format!("{} days", hours / 24),
+            336..1440 => format!("{} weeks", hours / 24 / 7),
+            1440..17_520 => format!("{} months", hours / 24 / 30),
+            _ => format!("{} years", seconds / HOUR / 24 / 365),
+        },
+    }
+}
+
+/// The human duration from `then` to `now`.
+pub fn since(then: Timestamp, now: Timestamp) -> String {
+    duration(
+        now.as_second()
+            - then.as_second()
+            - i64::from(now.subsec_nanosecond() < then.subsec_nanosecond()),
+    )
+}
+
+/// RFC 3339 with as many digits of the second as are not zero, as Go writes times in UTC.
+pub fn rfc3339(time: Timestamp) -> String {
+    time.to_string()
+}
+
+/// The same for a time that may not be set.
+pub fn rfc3339_or_zero(time: Option<Timestamp>) -> String {
+    time.map_or_else(|| ZERO_TIME.to_owned(), rfc3339)
+}
+
+/// RFC 3339 to the second, as the compat face shows volumes.
+pub fn rfc3339_seconds(time: Timestamp) -> String {
+    Timestamp::from_second(time.as_second()).map_or_else(|_| rfc3339(time), rfc3339)
+}
+
+/// Unix seconds of a time that may not be set.
+pub fn unix_or_zero(time: Option<Timestamp>) -> i64 {
+    time.map_or(ZERO_UNIX, Timestamp::as_second)
+}
+
+/// `Mon Oct 12 00:19:24 2026`, Go's `time.ANSIC`.
+pub fn ansic(time: Timestamp) -> String {
+    time.to_zoned(TimeZone::UTC)
+        .strftime("%a %b %e %H:%M:%S %Y")
+        .to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_read_as_in_go_units() {
+        for (seconds, text) in [
+            (-5, "Less than a second"),
+            (0, "Less than a second"),
+            (1, "1 second"),
+            (59, "59 seconds"),
+            (60, "About a minute"),
+            (119, "About a minute"),
+            (120, "2 minutes"),
+            (3599, "59 minutes"),
+            (3600, "About an hour"),
+            (5399, "About an hour"),
+            (5400, "2 hours"),
+            (47 * 3600, "47 hours"),
+            (48 * 3600, "2 days"),
+            (14 * 86_400, "2 weeks"),
+            (60 * 86_400, "2 months"),
+            (730 * 86_400, "2 years"),
+        ] {
+            assert_eq!(duration(seconds), text, "{seconds}");
+        }
+    }
+
+    #[test]
+    fn times_are_written_as_go_writes_them() {
+        let time: Timestamp = "2026-11-23T16:51:50.638629430Z".parse().unwrap();
+        assert_eq!(rfc3339(time), "2026-11-23T16:51:50.63862943Z");
+        assert_eq!(rfc3339_seconds(time), "2026-11-23T16:51:50Z");
+        assert_eq!(rfc3339_or_zero(None), "0001-01-01T00:00:00Z");
+        let built: Timestamp = "2026-10-02T00:19:24Z".parse().unwrap();
+        assert_eq!(ansic(built), "Fri Oct  2 00:19:24 2026");
+    }
+
+    #[test]
+    fn a_second_counts_when_it_is_full() {
+        let then: Timestamp = "2026-11-23T16:51:50.9Z".parse().unwrap();
+        let now: Timestamp = "2026-11-23T16:51:51.1Z".parse().unwrap();
+        assert_eq!(since(then, now), "Less than a second");
+    }
+}

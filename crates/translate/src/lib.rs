@@ -1,0 +1,20 @@
+//! Translation between Podman's, the engine's and CRI's words: plain functions without IO.
+//!
+//! One file per noun, both directions and both faces side by side. Every field is destructured: it
+//! is carried, or left out with a reason beside it, or refused by name.
+
+pub mod cri;
+pub mod decode;
+pub mod filters;
+pub mod go_json;
+pub mod human;
+pub mod signal;
+pub use model::reference;
+pub mod container;
+pub mod event;
+mod go_value;
+pub mod image;
+pub mod pod;
+mod refuse;
+pub mod system;
+pub mod volume;

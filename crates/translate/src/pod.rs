@@ -1,0 +1,389 @@
+//! Pods: create, list, inspect and the reports of what is done with them. libpod only.
+
+use std::collections::BTreeMap;
+
+use model::Error;
+use model::container::Network;
+use model::pod::{ExitPolicy, PodSpec, Role, SandboxRecord};
+use model::request::{NewPod, PodReport};
+use model::view::{PodBody, PodView};
+use podman_api::oci;
+use podman_api::pod::{
+    InspectPod, InspectPodContainer, InspectPodInfra, ListPod, ListPodContainer, POD_FIELDS,
+    PodActionReport, PodRmReport, PodSpecGenerator, PodStartReport, PodStopReport,
+};
+
+use crate::container::NETWORK;
+use crate::container::common::{dns, handler, hosts, name, restart, some};
+use crate::container::{namespace, network, shown_restarts};
+use crate::human;
+use crate::refuse::{Body, invalid};
+
+const BODY: Body = Body::new(POD_FIELDS);
+/// What the containers of a CRI sandbox share in any case, and Podman's default.
+const SHARED: [&str; 3] = ["ipc", "net", "uts"];
+
+/// What a pod create asks for (Podman's `PodCreateLibpod`).
+///
+/// # Errors
+/// [`Error::Unsupported`] for a field that is not carried out, by its name; else Podman's text.
+#[expect(
+    clippy::too_many_lines,
+    reason = "one line for each field of the wire type"
+)]
+pub fn pod_create(spec: PodSpecGenerator) -> Result<NewPod, Error> {
+    refuse(&spec)?;
+    check_without_infra(&spec)?;
+    let PodSpecGenerator {
+        name: asked_name,
+        hostname,
+        exit_policy,
+        labels,
+        no_infra,
+        infra_command: _, // refused
+        infra_image: _,   // refused
+        infra_name: _,    // refused
+        ipcns: _,         // refused, or what happens anyway
+        shared_namespaces,
+        restart_policy,
+        restart_tries,
+        share_parent: _, // refused, or true
+        pod_create_command,
+        pidns: _,  // refused, or what happens anyway
+        userns: _, // refused, or what happens anyway
+        utsns: _,  // refused, or what happens anyway
+        sysctl: _, // refused
+        netns,
+        port_mappings: _, // refused
+        networks,
+        no_manage_resolv_conf: _, // refused
+        dns_server,
+        dns_search,
+        dns_option,
+        no_manage_hostname: _, // refused
+        no_manage_hosts: _,    // refused
+        host_add,
+        cgroup_parent: _,   // refused
+        resource_limits: _, // refused
+        mounts: _,          // refused
+        volumes: _,         // refused
+        shm_size: _,        // refused
+        security_opt: _,    // refused
+        rest: _,            // refused, or asks for nothing
+    } = spec;
+    let tries = restart_tries.unwrap_or(0);
+    let policy = some(restart_policy)
+        .map(|word| restart("restart_policy", &word, tries))
+        .transpose()?;
+    let spec = PodSpec {
+        handler: handler("", &BTreeMap::new(), &labels), // a pod's body has neither runtime nor annotations
+        labels,
+        annotations: BTreeMap::new(), // the same
+        hostname: some(hostname),
+        network: network(&netns, networks, false)?,
+        dns: dns("dns_server", dns_server, dns_search, dns_option)?,
+        hosts: hosts("hostadd", host_add)?,
+        exit_policy: match exit_policy.as_str() {
+            "" | "continue" => ExitPolicy::Continue,
+            "stop" => ExitPolicy::Stop,
+            other => {
+                return Err(invalid(
+                    "exit_policy",
+                    format!("invalid pod exit policy: {other:?}"),
+                ));
+            }
+        },
+        privileged: false, // known from the containers that come
+        shared_namespaces: shared(shared_namespaces, no_infra)?,
+        restart: policy,
+        create_command: pod_create_command,
+    };
+    Ok(NewPod {
+        name: name(asked_name)?,
+        no_infra,
+        spec,
+    })
+}
+
+/// Refuses by name what is asked for and not carried out.
+fn refuse(spec: &PodSpecGenerator) -> Result<(), Error> {
+    BODY.refuse_rest(&spec.rest)?;
+    BODY.refuse("infra_command", &spec.infra_command)?;
+    BODY.refuse("infra_image", &spec.infra_image)?;
+    BODY.refuse("infra_name", &spec.infra_name)?;
+    BODY.refuse("share_parent", &spec.share_parent)?;
+    BODY.refuse("sysctl", &spec.sysctl)?;
+    BODY.refuse("portmappings", &spec.port_mappings)?;
+    BODY.refuse("no_manage_resolv_conf", &spec.no_manage_resolv_conf)?;
+    BODY.refuse("no_manage_hostname", &spec.no_manage_hostname)?;
+    BODY.refuse("no_manage_hosts", &spec.no_manage_hosts)?;
+    BODY.refuse("cgroup_parent", &spec.cgroup_parent)?;
+    BODY.refuse("mounts", &spec.mounts)?;
+    BODY.refuse("volumes", &spec.volumes)?;
+    BODY.refuse("shm_size", &spec.shm_size)?;
+    BODY.refuse("security_opt", &spec.security_opt)?;
+    if spec.resource_limits.as_ref().is_some_and(limits_something) {
+        return Err(Error::unsupported(
+            "resource_limits",
+            "limits of a whole pod are not carried out yet; give each container its own",
+        ));
+    }
+    namespace("ipcns", &spec.ipcns, &["private", "shareable"])?;
+    namespace("pidns", &spec.pidns, &["private"])?;
+    namespace("userns", &spec.userns, &["host"])?;
+    namespace("utsns", &spec.utsns, &["private"])
+}
+
+fn limits_something(limits: &oci::Resources) -> bool {
+    let mut plain = limits.clone();
+    plain.cpu = plain.cpu.filter(|cpu| *cpu != oci::Cpu::default());
+    plain.memory = plain
+        .memory
+        .filter(|memory| *memory != oci::Memory::default());
+    plain.pids = plain.pids.filter(|pids| pids.limit > 0);
+    plain != oci::Resources::default()
+}
+
+/// Podman's checks of a pod without infra container.
+fn check_without_infra(spec: &PodSpecGenerator) -> Result<(), Error> {
+    if !spec.no_infra {
+        return Ok(());
+    }
+    let exclusive = [
+        (
+            spec.shared_namespaces
+                .as_ref()
+                .is_some_and(|list| !list.is_empty()),
+            "SharedNamespaces",
+        ),
+        (!spec.dns_option.is_empty(), "DNSOption"),
+        (!spec.dns_search.is_empty(), "DNSSearch"),
+        (!spec.dns_server.is_empty(), "DNSServer"),
+        (!spec.host_add.is_empty(), "HostAdd"),
+    ];
+    if let Some((_, other)) = exclusive.into_iter().find(|(set, _)| *set) {
+        return Err(Error::Plain(format!(
+            "NoInfra and {other} are mutually exclusive pod options: invalid pod spec"
+        )));
+    }
+    if !matches!(spec.netns.mode.as_str(), "" | "default") {
+        return Err(Error::Plain(
+            "NoInfra and network modes cannot be used together".to_owned(),
+        ));
+    }
+    match spec
+        .networks
+        .as_ref()
+        .is_some_and(|networks| !networks.is_empty())
+    {
+        true => Err(Error::Plain(
+            "cannot set networks options without infra container".to_owned(),
+        )),
+        false => Ok(()),
+    }
+}
+
+/// The namespaces the pod's containers share: with CRI always the first three, and pid where asked.
+fn shared(asked: Option<Vec<String>>, no_infra: bool) -> Result<Vec<String>, Error> {
+    const FIELD: &str = "shared_namespaces";
+    let Some(asked) = asked.filter(|list| !list.is_empty()) else {
+        let default: &[&str] = if no_infra { &[] } else { &SHARED };
+        return Ok(default.iter().map(|&word| word.to_owned()).collect());
+    };
+    for word in &asked {
+        match word.as_str() {
+            "ipc" | "net" | "uts" | "pid" | "none" => {}
+            "cgroup" | "user" | "mnt" => {
+                let why =
+                    "CRI shares ipc, net, uts and pid among the containers of a pod, and no other";
+                return Err(BODY.refusal_of(FIELD, word, why));
+            }
+            other => {
+                return Err(invalid(
+                    FIELD,
+                    format!("invalid kernel namespace to share: {other}"),
+                ));
+            }
+        }
+    }
+    if let Some(missing) = SHARED
+        .iter()
+        .find(|word| !asked.iter().any(|asked| asked == *word))
+    {
+        let why = format!(
+            "the containers of a CRI pod always share {missing}; leave the field out, or add it"
+        );
+        return Err(BODY.refusal_of(FIELD, &asked.join(","), &why));
+    }
+    Ok(asked)
+}
+
+/// The record of one of ours.
+fn own(view: &PodView) -> Option<&SandboxRecord> {
+    match &view.body {
+        PodBody::Own(record) => Some(record),
+        PodBody::Foreign(_) => None,
+    }
+}
+
+/// The id of the infra container, where there is one.
+fn infra(view: &PodView) -> Option<String> {
+    match own(view).map(|record| &record.role) {
+        Some(Role::Pod { infra }) => infra.as_ref().map(ToString::to_string),
+        Some(Role::Hidden) => None,
+        None => view
+            .containers
+            .iter()
+            .find(|container| container.is_infra())
+            .map(|found| found.id().to_owned()),
+    }
+}
+
+fn created(view: &PodView) -> String {
+    let created = match &view.body {
+        PodBody::Own(record) => Some(record.created_at),
+        PodBody::Foreign(foreign) => foreign.created_at,
+    };
+    human::rfc3339_or_zero(created)
+}
+
+fn on_host(view: &PodView) -> bool {
+    match &view.body {
+        PodBody::Own(record) => record.spec.network == Network::Host,
+        PodBody::Foreign(foreign) => foreign.host_network,
+    }
+}
+
+fn networks(view: &PodView) -> Vec<String> {
+    match infra(view).is_some() && !on_host(view) {
+        true => vec![NETWORK.to_owned()],
+        false => Vec::new(),
+    }
+}
+
+/// One element of `GET /libpod/pods/json` (`ListPodsReport`).
+pub fn pod_item(view: &PodView) -> ListPod {
+    let containers = view.containers.iter().map(|container| ListPodContainer {
+        id: container.id().to_owned(),
+        names: container.name(),
+        status: container.state.word().to_owned(),
+        restart_count: u64::from(shown_restarts(container)),
+    });
+    ListPod {
+        cgroup: view.cgroup.clone(),
+        containers: Some(containers.collect()),
+        created: created(view),
+        id: view.id().to_owned(),
+        infra_id: infra(view).unwrap_or_default(),
+        name: view.name().to_owned(),
+        namespace: String::new(), // libpod namespaces are no more
+        networks: Some(networks(view)),
+        status: view.state.word().to_owned(),
+        labels: Some(view.labels().clone()),
+    }
+}
+
+/// `GET /libpod/pods/{name}/json` (`InspectPodData`).
+pub fn pod_inspect(view: &PodView) -> InspectPod {
+    let mut containers: Vec<InspectPodContainer> = view
+        .containers
+        .iter()
+        .map(|container| InspectPodContainer {
+            id: container.id().to_owned(),
+            name: container.name(),
+            state: container.state.word().to_owned(),
+        })
+        .collect();
+    containers.sort_by(|one, other| one.id.cmp(&other.id));
+    let infra = infra(view);
+    let none = PodSpec::default();
+    let spec = own(view).map_or(&none, |record| &record.spec);
+    let mut shared_namespaces = spec.shared_namespaces.clone();
+    shared_namespaces.sort();
+    InspectPod {
+        id: view.id().to_owned(),
+        name: view.name().to_owned(),
+        created: created(view),
+        create_command: spec.create_command.clone(),
+        exit_policy: spec.exit_policy.word().to_owned(),
+        state: view.state.word().to_owned(),
+        hostname: spec.hostname.clone().unwrap_or_default(),
+        labels: view.labels().clone(),
+        create_cgroup: true,          // the runtime makes one for every sandbox
+        cgroup_parent: String::new(), // the runtime's own
+        cgroup_path: view.cgroup.clone(),
+        create_infra: infra.is_some(),
+        infra_config: infra.is_some().then(|| infra_config(view, spec)),
+        infra_container_id: infra.unwrap_or_default(),
+        shared_namespaces,
+        num_containers: containers.len() as u64,
+        containers,
+        restart_policy: spec
+            .restart
+            .map(|policy| policy.word().to_owned())
+            .unwrap_or_default(),
+        lock_number: 0,          // there are no locks of this kind
+        ..InspectPod::default()  // limits, mounts and devices of a whole pod, which are refused
+    }
+}
+
+fn infra_config(view: &PodView, spec: &PodSpec) -> InspectPodInfra {
+    let list = |list: &[String]| Some(list.to_vec()).filter(|list| !list.is_empty());
+    InspectPodInfra {
+        port_bindings: Some(BTreeMap::new()), // none are published
+        host_network: on_host(view),
+        dns_server: list(&spec.dns.servers),
+        dns_search: list(&spec.dns.searches),
+        dns_option: list(&spec.dns.options),
+        host_add: list(&spec.hosts),
+        networks: list(&networks(view)),
+        pid_ns: "private".to_owned(),
+        userns: "host".to_owned(),
+        uts_ns: "private".to_owned(),
+        ..InspectPodInfra::default() // fixed addresses, files of the image, limits: refused
+    }
+}
+
+/// Texts, or null where there are none: podman-remote cannot read an empty list there.
+fn errs(report: &PodReport) -> Option<Vec<String>> {
+    Some(report.errors.clone()).filter(|errors| !errors.is_empty())
+}
+
+/// The answer to `POST /libpod/pods/{name}/start`; `asked` is the name as the request had it.
+pub fn pod_start_report(report: &PodReport, asked: &str) -> PodStartReport {
+    PodStartReport {
+        errs: errs(report),
+        id: report.id.to_string(),
+        raw_input: asked.to_owned(),
+    }
+}
+
+/// The answer to `POST /libpod/pods/{name}/stop`.
+pub fn pod_stop_report(report: &PodReport, asked: &str) -> PodStopReport {
+    PodStopReport {
+        errs: errs(report),
+        id: report.id.to_string(),
+        raw_input: asked.to_owned(),
+    }
+}
+
+/// The answer to `POST /libpod/pods/{name}/restart` and `kill`.
+pub fn pod_action_report(report: &PodReport) -> PodActionReport {
+    PodActionReport {
+        errs: errs(report),
+        id: report.id.to_string(),
+    }
+}
+
+/// The answer to `DELETE /libpod/pods/{name}`.
+pub fn pod_rm_report(report: &PodReport) -> PodRmReport {
+    PodRmReport {
+        removed_ctrs: report.removed.clone(),
+        err: None,
+        id: report.id.to_string(),
+    }
+}
+
+#[cfg(test)]
+#[path = "pod_tests.rs"]
+mod tests;

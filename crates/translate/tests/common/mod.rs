@@ -1,0 +1,5 @@
+//! What the tests share.
+
+pub mod build;
+pub mod reference;
+pub mod shape;

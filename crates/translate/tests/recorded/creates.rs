@@ -1,0 +1,96 @@
+//! Recorded create requests.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use model::Error;
+use model::container::ContainerRecord;
+use model::request::NewContainer;
+use translate::container::{Host, compat_create, libpod_create};
+use translate::decode::decode_body;
+use translate::pod;
+
+use crate::common::build;
+use crate::common::reference::{self, Exchange};
+
+const V2: Host = Host { cgroup_v2: true };
+
+fn create(exchange: &Exchange) -> Result<NewContainer, Error> {
+    let body = exchange.request.to_string();
+    if exchange.call.contains("/libpod/") {
+        libpod_create(decode_body(body.as_bytes(), "decode()")?, &V2)
+    } else {
+        compat_create(decode_body(body.as_bytes(), "decode()")?, None, &V2)
+    }
+}
+
+/// Fields that recorded scenarios use on purpose and that are refused for now.
+const REFUSED: &[&str] = &[
+    "portmappings",
+    "volumes",
+    "Networks",
+    "secrets",
+    "secret_env",
+    "healthconfig",
+    "init",
+    "HostConfig.Binds",
+    "HostConfig.PortBindings",
+    "HostConfig.NetworkMode",
+    "Healthcheck",
+    "HostConfig.Init",
+    "netns",
+];
+
+#[test]
+fn every_recorded_create_is_carried_out_or_refused_by_name() {
+    let Some(dir) = reference::dir() else { return };
+    let (mut carried, mut refused) = (0, BTreeSet::new());
+    for exchange in reference::traces(&dir) {
+        if !exchange.call.starts_with("POST") || exchange.request.is_null() {
+            continue;
+        }
+        let outcome = if exchange.call.ends_with("/containers/create") {
+            create(&exchange).map(|_| ())
+        } else if exchange.call.ends_with("/pods/create") {
+            let body = exchange.request.to_string();
+            decode_body(body.as_bytes(), "")
+                .and_then(pod::pod_create)
+                .map(|_| ())
+        } else {
+            continue;
+        };
+        match outcome {
+            Ok(()) => carried += 1,
+            Err(Error::Unsupported { what, .. }) => {
+                let field = what.split(' ').next().unwrap_or_default().to_owned();
+                assert!(
+                    REFUSED.contains(&field.as_str()),
+                    "{}: {what} is refused",
+                    exchange.source
+                );
+                refused.insert(format!("{}: {what}", exchange.source));
+            }
+            Err(error) => panic!("{} {}: {error}", exchange.source, exchange.status),
+        }
+    }
+    assert!(carried > 30, "{carried}");
+    eprintln!(
+        "{carried} recorded creates are carried out; refused:\n{}",
+        refused.into_iter().collect::<Vec<_>>().join("\n")
+    );
+}
+
+/// The first recorded exchange of a trace whose call ends so and succeeded.
+pub fn recorded(dir: &Path, name: &str, end: &str) -> Exchange {
+    let found = reference::trace(dir, name).into_iter();
+    found
+        .filter(|exchange| exchange.status < 300)
+        .find(|exchange| exchange.call.ends_with(end))
+        .expect("an exchange")
+}
+
+/// The container that a recorded create asks for.
+pub fn asked(dir: &Path, trace: &str) -> ContainerRecord {
+    let made = create(&recorded(dir, trace, "/containers/create")).unwrap();
+    build::record(made.name.as_deref().unwrap_or("r1"), made.spec)
+}
