@@ -1,0 +1,339 @@
+//! Flags and environment, as written ([`Args`]) and as meant ([`Config`]).
+//!
+//! Scripts rely on the command line: flags are added, never changed, and one appears when it works.
+//! Every flag has an environment twin; an empty one counts as unset.
+
+mod listen;
+
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use cri_client::Endpoint;
+use engine::Adopt;
+
+pub use listen::Listen;
+
+/// Where the API is served unless told otherwise.
+pub const DEFAULT_SOCKET: &str = "/run/podman-cri/podman.sock";
+/// Where the store lies unless told otherwise.
+pub const DEFAULT_STATE_DIR: &str = "/var/lib/podman-cri";
+
+/// The command line as written.
+#[derive(Debug, Parser)]
+#[command(
+    name = "podman-cri",
+    version,
+    about = "The Podman API in front of CRI-O, containerd or any CRI runtime"
+)]
+#[command(disable_help_subcommand = true)]
+pub struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve the Podman API on a unix socket
+    Serve(ServeArgs),
+    /// Start a private runtime, network and image store under one folder, then serve
+    Dev(DevArgs),
+}
+
+#[derive(Debug, ClapArgs)]
+struct ServeArgs {
+    /// Socket to serve, repeatable
+    #[arg(long, env = "PODMAN_CRI_ENDPOINT", value_name = "unix:///PATH[,mode=0660,uid=N,gid=N,handler=NAME]", action = clap::ArgAction::Append)]
+    listen: Vec<String>,
+    /// Socket that serves only what reads, repeatable
+    #[arg(long, env = "PODMAN_CRI_LISTEN_READONLY", value_name = "unix:///PATH", action = clap::ArgAction::Append)]
+    listen_readonly: Vec<String>,
+    /// CRI runtime socket; without it the first known one that answers
+    #[arg(long, env = "CONTAINER_RUNTIME_ENDPOINT", value_name = "unix:///PATH")]
+    runtime_endpoint: Option<String>,
+    /// CRI image socket; without it the runtime's
+    #[arg(long, env = "CONTAINER_IMAGE_ENDPOINT", value_name = "unix:///PATH")]
+    image_endpoint: Option<String>,
+    /// Folder of the store
+    #[arg(long, env = "PODMAN_CRI_STATE_DIR", value_name = "DIR", default_value = DEFAULT_STATE_DIR)]
+    state_dir: String,
+    /// Take over what the owner UUID made at the runtime; without UUID the only one whose daemon is gone
+    #[arg(long, env = "PODMAN_CRI_ADOPT", num_args = 0..=1, require_equals = true, default_missing_value = "",
+          value_name = "UUID")]
+    adopt: Option<String>,
+    /// Change containers and pods that others made (a kubelet, crictl)
+    #[arg(long, env = "PODMAN_CRI_MANAGE_FOREIGN")]
+    manage_foreign: bool,
+    #[command(flatten)]
+    log: LogArgs,
+}
+
+#[derive(Debug, ClapArgs)]
+struct DevArgs {
+    /// Folder of everything
+    #[arg(long, env = "PODMAN_CRI_DEV_DIR")]
+    dir: Option<String>,
+    /// Runtime to start; without it CRI-O where it is installed, else containerd
+    #[arg(long, env = "PODMAN_CRI_DEV_RUNTIME", value_enum)]
+    runtime: Option<DevRuntime>,
+    #[command(flatten)]
+    log: LogArgs,
+}
+
+#[derive(Debug, ClapArgs)]
+struct LogArgs {
+    /// How the log is written to standard error
+    #[arg(
+        long,
+        env = "PODMAN_CRI_LOG_FORMAT",
+        value_enum,
+        default_value = "text"
+    )]
+    log_format: LogFormat,
+}
+
+/// How the log is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// An object to a line.
+    Json,
+}
+
+/// A runtime that `dev` can start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum DevRuntime {
+    /// CRI-O.
+    Crio,
+    /// containerd.
+    Containerd,
+}
+
+/// What is to be done.
+#[derive(Debug)]
+pub enum Config {
+    /// Serve a runtime that is there.
+    Serve(Serve),
+    /// Start one and serve it.
+    Dev(Dev),
+}
+
+/// `podman-cri serve`.
+#[derive(Clone, Debug)]
+pub struct Serve {
+    /// Sockets to make; empty where none was named.
+    pub listen: Vec<Listen>,
+    /// The runtime; `None` looks for one.
+    pub runtime: Option<Endpoint>,
+    /// The image service; `None` is the runtime's.
+    pub images: Option<Endpoint>,
+    /// Folder of the store.
+    pub state_dir: PathBuf,
+    /// Which owner a new store takes over.
+    pub adopt: Adopt,
+    /// Foreign objects may be changed.
+    pub manage_foreign: bool,
+    /// Form of the log.
+    pub log: LogFormat,
+}
+
+/// `podman-cri dev`.
+#[derive(Clone, Debug)]
+pub struct Dev {
+    /// Folder of everything; `None` is the default.
+    pub dir: Option<PathBuf>,
+    /// The runtime; `None` is what is installed.
+    pub runtime: Option<DevRuntime>,
+    /// Form of the log.
+    pub log: LogFormat,
+}
+
+/// A value that cannot be meant, and where it stands.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{flag}: {why}")]
+pub struct ConfigError {
+    flag: &'static str,
+    why: String,
+}
+
+impl ConfigError {
+    fn new(flag: &'static str, why: impl std::fmt::Display) -> Self {
+        Self {
+            flag,
+            why: why.to_string(),
+        }
+    }
+}
+
+impl Args {
+    /// What the arguments mean.
+    ///
+    /// # Errors
+    /// A value that cannot be meant.
+    pub fn into_config(self) -> Result<Config, ConfigError> {
+        match self.command {
+            Command::Serve(args) => args.into_config().map(Config::Serve),
+            Command::Dev(DevArgs { dir, runtime, log }) => Ok(Config::Dev(Dev {
+                dir: dir.and_then(given).map(PathBuf::from),
+                runtime,
+                log: log.log_format,
+            })),
+        }
+    }
+}
+
+impl ServeArgs {
+    fn into_config(self) -> Result<Serve, ConfigError> {
+        let Self {
+            listen,
+            listen_readonly,
+            runtime_endpoint,
+            image_endpoint,
+            state_dir,
+            adopt,
+            manage_foreign,
+            log,
+        } = self;
+        let mut sockets = sockets("--listen", &listen, false)?;
+        sockets.extend(self::sockets("--listen-readonly", &listen_readonly, true)?);
+        listen::all_differ(&sockets).map_err(|why| ConfigError::new("--listen", why))?;
+        Ok(Serve {
+            listen: sockets,
+            runtime: endpoint("--runtime-endpoint", runtime_endpoint)?,
+            images: endpoint("--image-endpoint", image_endpoint)?,
+            state_dir: absolute(
+                "--state-dir",
+                given(state_dir).unwrap_or_else(|| DEFAULT_STATE_DIR.to_owned()),
+            )?,
+            adopt: self::adopt(adopt)?,
+            manage_foreign,
+            log: log.log_format,
+        })
+    }
+}
+
+fn given(text: String) -> Option<String> {
+    Some(text).filter(|text| !text.is_empty())
+}
+
+/// Several sockets stand in one value too, separated by spaces: the environment has but one.
+fn sockets(
+    flag: &'static str,
+    values: &[String],
+    read_only: bool,
+) -> Result<Vec<Listen>, ConfigError> {
+    let words = values.iter().flat_map(|value| value.split_whitespace());
+    words
+        .map(|word| Listen::parse(word, read_only).map_err(|why| ConfigError::new(flag, why)))
+        .collect()
+}
+
+fn endpoint(flag: &'static str, value: Option<String>) -> Result<Option<Endpoint>, ConfigError> {
+    let parsed = value.and_then(given).map(|value| value.parse());
+    parsed
+        .transpose()
+        .map_err(|error| ConfigError::new(flag, error))
+}
+
+fn absolute(flag: &'static str, path: String) -> Result<PathBuf, ConfigError> {
+    let path = PathBuf::from(path);
+    if path.is_absolute() {
+        Ok(path)
+    } else {
+        Err(ConfigError::new(flag, "the path must be absolute"))
+    }
+}
+
+fn adopt(value: Option<String>) -> Result<Adopt, ConfigError> {
+    let Some(owner) = value.and_then(given) else {
+        return Ok(Adopt::default());
+    };
+    let plain = |c: char| c.is_ascii_hexdigit() || c == '-';
+    if owner.chars().all(plain) {
+        Ok(Adopt::Owner(owner.to_ascii_lowercase()))
+    } else {
+        Err(ConfigError::new(
+            "--adopt",
+            format!("{owner:?} is not a UUID"),
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn serve(words: &[&str]) -> Result<Serve, String> {
+        let words = ["podman-cri", "serve"].iter().chain(words);
+        let args = Args::try_parse_from(words).map_err(|error| error.to_string())?;
+        match args.into_config().map_err(|error| error.to_string())? {
+            Config::Serve(serve) => Ok(serve),
+            Config::Dev(_) => Err("dev".to_owned()),
+        }
+    }
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        use clap::CommandFactory;
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn sockets_come_one_by_one_or_in_one_value() {
+        let config = serve(&[
+            "--listen",
+            "unix:///a.sock unix:///b.sock,mode=0660",
+            "--listen=unix:///c.sock",
+        ])
+        .unwrap();
+        let paths: Vec<_> = config
+            .listen
+            .iter()
+            .map(|listen| listen.path.to_str().unwrap())
+            .collect();
+        assert_eq!(paths, ["/a.sock", "/b.sock", "/c.sock"]);
+        assert_eq!(serve(&[]).unwrap().listen, []);
+        assert!(
+            serve(&[
+                "--listen",
+                "unix:///a.sock",
+                "--listen-readonly",
+                "unix:///a.sock"
+            ])
+            .is_err()
+        );
+    }
+
+    #[test]
+    fn adopt_takes_an_owner_or_none() {
+        assert_eq!(serve(&["--adopt"]).unwrap().adopt, Adopt::Only);
+        let owner = "f5dd6a3c-b79c-45d3-b7c3-aa7e498f9a47";
+        assert_eq!(
+            serve(&[&format!("--adopt={owner}")]).unwrap().adopt,
+            Adopt::Owner(owner.to_owned())
+        );
+        assert!(serve(&["--adopt=../x"]).is_err());
+    }
+
+    #[test]
+    fn what_cannot_be_meant_names_its_flag() {
+        for (words, flag) in [
+            (&["--listen", "tcp://127.0.0.1:80"][..], "--listen"),
+            (&["--runtime-endpoint", "crio.sock"], "--runtime-endpoint"),
+            (&["--state-dir", "relative"], "--state-dir"),
+            (&["--log-format", "xml"], "--log-format"),
+            (&["--podman", "unix:///x"], "--podman"),
+        ] {
+            let error = serve(words).unwrap_err();
+            assert!(error.contains(flag), "{error}");
+        }
+        for words in [
+            &["podman-cri"][..],
+            &["podman-cri", "doctor"],
+            &["podman-cri", "setup"],
+        ] {
+            assert!(Args::try_parse_from(words).is_err());
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! Bodies: JSON as Podman writes it, text, nothing, and streams.
+
+use std::convert::Infallible;
+
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt};
+use http::header::{CONTENT_TYPE, HeaderValue};
+use http::{Response, StatusCode};
+use http_body::Frame;
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt, Empty, Full, StreamBody};
+use serde::Serialize;
+
+use super::error::Failure;
+
+/// The body of an answer.
+pub(crate) type Body = UnsyncBoxBody<Bytes, Infallible>;
+
+/// An answer.
+pub(crate) type Reply = Response<Body>;
+
+/// What a handler ends in.
+pub(crate) type Answer = Result<Reply, Failure>;
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+/// An answer of any kind.
+pub(crate) fn reply(status: StatusCode, content_type: Option<HeaderValue>, body: Body) -> Reply {
+    let mut reply = Response::new(body);
+    *reply.status_mut() = status;
+    if let Some(content_type) = content_type {
+        reply.headers_mut().insert(CONTENT_TYPE, content_type);
+    }
+    reply
+}
+
+/// Bytes that are all there.
+pub(crate) fn full(bytes: impl Into<Bytes>) -> Body {
+    Full::new(bytes.into()).boxed_unsync()
+}
+
+/// Status and nothing else: 204, 304.
+pub(crate) fn empty(status: StatusCode) -> Reply {
+    reply(status, None, Empty::new().boxed_unsync())
+}
+
+/// One line of JSON, its newline included, as Go's encoder writes it.
+pub(crate) fn line<T: Serialize>(value: &T) -> Result<Bytes, Failure> {
+    let mut line = serde_json::to_vec(value)
+        .map_err(|error| Failure::internal(format!("the answer: {error}")))?;
+    line.push(b'\n');
+    Ok(line.into())
+}
+
+/// A JSON answer.
+pub(crate) fn json<T: Serialize>(status: StatusCode, value: &T) -> Answer {
+    Ok(reply(status, Some(JSON), full(line(value)?)))
+}
+
+/// A JSON answer with status 200.
+pub(crate) fn ok<T: Serialize>(value: &T) -> Answer {
+    json(StatusCode::OK, value)
+}
+
+/// Text as Podman's `WriteResponse` writes it.
+pub(crate) fn text(status: StatusCode, text: &str) -> Reply {
+    let kind = HeaderValue::from_static("text/plain; charset=us-ascii");
+    reply(status, Some(kind), full(format!("{text}\n")))
+}
+
+/// A stream of JSON lines, each sent as it comes in a chunk of its own; the header goes at once.
+pub(crate) fn lines(
+    status: StatusCode,
+    lines: impl Stream<Item = Bytes> + Send + 'static,
+) -> Reply {
+    let frames = lines.map(|line| Ok(Frame::data(line)));
+    reply(status, Some(JSON), StreamBody::new(frames).boxed_unsync())
+}

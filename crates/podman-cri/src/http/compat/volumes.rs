@@ -1,0 +1,53 @@
+//! Volumes, Docker's form.
+
+use http::StatusCode;
+use model::Error;
+
+use crate::http::body::{Answer, json, ok};
+use crate::http::cx::Cx;
+use crate::http::error::Failure;
+use crate::http::shared::{self, volumes};
+
+/// Source: `VolumeCreate`. A volume of that name is the answer.
+pub(crate) async fn create(mut cx: Cx) -> Answer {
+    let body = cx.json(volumes::DECODE).await?;
+    let spec = translate::volume::compat_volume_create(body)
+        .map_err(|error| Failure::of_create(&error))?;
+    let created = cx
+        .engine()
+        .create_volume(spec)
+        .await
+        .map_err(|error| Failure::of_create(&error))?;
+    json(
+        StatusCode::CREATED,
+        &translate::volume::compat_volume_created(&created),
+    )
+}
+
+/// Source: `VolumeList`.
+pub(crate) async fn list(cx: Cx) -> Answer {
+    let filters = volumes::filters(&cx)?;
+    if filters.contains_key("opts") {
+        let message = "unsupported libpod filters passed to docker endpoint";
+        return Err(Failure::new(StatusCode::INTERNAL_SERVER_ERROR, message));
+    }
+    ok(&translate::volume::compat_volumes(
+        &cx.engine().list_volumes(filters).await?,
+    ))
+}
+
+/// Source: `VolumeInspect`.
+pub(crate) async fn inspect(cx: Cx) -> Answer {
+    ok(&translate::volume::compat_volume(
+        &volumes::inspect(&cx).await?,
+    ))
+}
+
+/// Source: `VolumeDelete`. Docker's `force` means: a missing one is no error.
+pub(crate) async fn remove(cx: Cx) -> Answer {
+    let force = cx.query().faults_are_500().flag("force")?;
+    match cx.engine().remove_volume(cx.name()).await {
+        Err(Error::NotFound { .. }) if force => Ok(shared::done()),
+        other => other.map(|()| shared::done()).map_err(Failure::from),
+    }
+}

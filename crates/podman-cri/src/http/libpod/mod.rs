@@ -1,0 +1,7 @@
+//! `/libpod/…`: Podman's own API.
+
+pub(crate) mod containers;
+pub(crate) mod images;
+pub(crate) mod pods;
+pub(crate) mod system;
+pub(crate) mod volumes;

@@ -1,0 +1,48 @@
+//! Podman's REST API: two faces, one router. Status codes live only here.
+//!
+//! [`routes`] lists every route; a handler extracts, checks, calls one engine function and replies.
+//! What both faces do alike is in [`shared`].
+
+mod absent;
+mod auth;
+mod body;
+mod compat;
+mod cx;
+mod dispatch;
+mod error;
+mod libpod;
+mod limits;
+mod path;
+mod query;
+mod router;
+mod routes;
+mod server;
+mod shared;
+
+use engine::Engine;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+pub use server::{Server, serve};
+
+/// What all requests share.
+pub struct App {
+    engine: Engine,
+    router: router::Router,
+    /// Cancelled when the daemon is to end.
+    draining: CancellationToken,
+    /// Operations under way: they go on when their client goes away.
+    operations: TaskTracker,
+}
+
+impl App {
+    /// Podman's API on an engine; `draining` ends streams and the accepting of connections.
+    pub fn new(engine: Engine, draining: CancellationToken) -> Self {
+        Self {
+            engine,
+            router: router::Router::new(routes::all()),
+            draining,
+            operations: TaskTracker::new(),
+        }
+    }
+}

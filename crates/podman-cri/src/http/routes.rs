@@ -1,0 +1,217 @@
+//! Every route that is served, as a list.
+
+use super::router::{Route, delete, get, head, post};
+use super::{absent, compat, libpod, shared};
+
+/// All routes: those served, then what Podman has beside them.
+pub(crate) fn all() -> Vec<Route> {
+    let mut routes = served();
+    routes.extend(absent::kinds_without_objects());
+    let missing = absent::not_there_yet(&routes);
+    routes.extend(missing);
+    routes.extend(absent::dockers());
+    routes
+}
+
+fn served() -> Vec<Route> {
+    let lists = [
+        system(),
+        libpod_containers(),
+        libpod_pods(),
+        libpod_others(),
+        compat_routes(),
+    ];
+    lists.into_iter().flatten().collect()
+}
+
+fn system() -> Vec<Route> {
+    use shared::{events, system};
+    vec![
+        get("/_ping", system::ping),
+        head("/_ping", system::ping),
+        get("/libpod/_ping", system::ping),
+        head("/libpod/_ping", system::ping),
+        get("/version", system::version),
+        get("/libpod/version", system::version),
+        get("/info", compat::system::info),
+        get("/libpod/info", libpod::system::info),
+        get("/events", events::events),
+        get("/libpod/events", events::events),
+    ]
+}
+
+fn libpod_containers() -> Vec<Route> {
+    use libpod::containers;
+    use shared::containers as both;
+    vec![
+        post("/libpod/containers/create", containers::create),
+        get("/libpod/containers/json", containers::list),
+        get("/libpod/containers/{name}/json", containers::inspect),
+        get("/libpod/containers/{name}/exists", containers::exists),
+        post("/libpod/containers/{name}/start", both::start),
+        post("/libpod/containers/{name}/stop", both::stop),
+        post("/libpod/containers/{name}/kill", both::kill),
+        post("/libpod/containers/{name}/restart", both::restart),
+        post("/libpod/containers/{name}/wait", containers::wait).ends_with_client(),
+        delete("/libpod/containers/{name}", containers::remove),
+    ]
+}
+
+fn libpod_pods() -> Vec<Route> {
+    use libpod::pods;
+    vec![
+        post("/libpod/pods/create", pods::create),
+        get("/libpod/pods/json", pods::list),
+        get("/libpod/pods/{name}/json", pods::inspect),
+        get("/libpod/pods/{name}/exists", pods::exists),
+        post("/libpod/pods/{name}/start", pods::start),
+        post("/libpod/pods/{name}/stop", pods::stop),
+        post("/libpod/pods/{name}/restart", pods::restart),
+        post("/libpod/pods/{name}/kill", pods::kill),
+        delete("/libpod/pods/{name}", pods::remove),
+    ]
+}
+
+fn libpod_others() -> Vec<Route> {
+    use libpod::{images, volumes};
+    vec![
+        get("/libpod/images/json", images::list),
+        post("/libpod/images/pull", images::pull).ends_with_client(),
+        get("/libpod/images/{name...}/json", images::inspect),
+        get("/libpod/images/{name...}/exists", images::exists),
+        post("/libpod/volumes/create", volumes::create),
+        get("/libpod/volumes/json", volumes::list),
+        get("/libpod/volumes/{name}/json", volumes::inspect),
+        get("/libpod/volumes/{name}/exists", volumes::exists),
+        delete("/libpod/volumes/{name}", volumes::remove),
+    ]
+}
+
+fn compat_routes() -> Vec<Route> {
+    use compat::{containers, images, volumes};
+    use shared::containers as both;
+    vec![
+        post("/containers/create", containers::create),
+        get("/containers/json", containers::list),
+        get("/containers/{name}/json", containers::inspect),
+        post("/containers/{name}/start", both::start),
+        post("/containers/{name}/stop", both::stop),
+        post("/containers/{name}/kill", both::kill),
+        post("/containers/{name}/restart", both::restart),
+        post("/containers/{name}/wait", containers::wait).ends_with_client(),
+        delete("/containers/{name}", containers::remove),
+        get("/images/json", images::list),
+        post("/images/create", images::create).ends_with_client(),
+        get("/images/{name...}/json", images::inspect),
+        post("/volumes/create", volumes::create),
+        get("/volumes", volumes::list),
+        get("/volumes/{name}", volumes::inspect),
+        delete("/volumes/{name}", volumes::remove),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use http::Method;
+
+    use super::super::path::Path;
+    use super::super::router::{Found, Router};
+    use super::*;
+
+    fn led(router: &Router, method: &str, path: &str) -> String {
+        let Some(path) = Path::parse(&path.parse().unwrap()) else {
+            return "404".to_owned();
+        };
+        let method: Method = method.parse().unwrap();
+        match router.find(&method, &path) {
+            Found::Route(route, params) => {
+                let values: Vec<_> = params.into_iter().map(|(_, value)| value).collect();
+                format!("{} {}", route.name(), values.join(","))
+                    .trim_end()
+                    .to_owned()
+            }
+            Found::WrongMethod => "405".to_owned(),
+            Found::Nothing => "404".to_owned(),
+        }
+    }
+
+    #[test]
+    fn what_is_served_is_in_podmans_table() {
+        let podman: Vec<_> = absent::podman_routes()
+            .map(|(method, pattern, _)| (method, pattern))
+            .collect();
+        for route in [served(), absent::kinds_without_objects()]
+            .into_iter()
+            .flatten()
+        {
+            let known = podman
+                .iter()
+                .any(|(method, pattern)| route.takes(method) && *pattern == route.name());
+            assert!(known, "{} is not Podman's", route.name());
+        }
+    }
+
+    #[test]
+    fn every_route_of_podmans_leads_somewhere() {
+        let router = Router::new(all());
+        for (method, pattern, _) in absent::podman_routes() {
+            let path = pattern
+                .replace("{name...}", "a/b")
+                .replace("{destination...}", "c")
+                .replace(['{', '}'], "");
+            let found = led(&router, method.as_str(), &format!("/v5.8.0{path}"));
+            assert!(found.starts_with(pattern), "{method} {pattern}: {found}");
+        }
+    }
+
+    #[test]
+    fn recorded_paths_lead_where_podman_leads_them() {
+        let router = Router::new(all());
+        for (method, path, expected) in [
+            ("GET", "/_ping", "/_ping"),
+            ("HEAD", "/v1.44/_ping", "/_ping"),
+            ("GET", "/v5.8.0/libpod/nosuchpath", "404"),
+            ("GET", "/nosuch", "404"),
+            ("GET", "/vX/info", "404"),
+            ("GET", "/v1.44/swarm", "404"),
+            ("GET", "/v1.44/services", "404"),
+            ("POST", "/v1.44/swarm/init", "/swarm/{rest...} init"),
+            ("GET", "/v1.44/plugins", "/plugins"),
+            ("GET", "/v1.44/plugins/nosuch/json", "404"),
+            ("GET", "/swagger", "404"),
+            ("PUT", "/v5.8.0/libpod/containers/json", "405"),
+            ("GET", "/v9.99.0/libpod/info", "/libpod/info"),
+            ("GET", "/v1.0.0/info", "/info"),
+            (
+                "GET",
+                "/v1.44/distribution/docker.io/library/busybox:latest/json",
+                "404",
+            ),
+            ("GET", "/v1.44/images/json", "/images/json"),
+            (
+                "GET",
+                "/v1.44/images/a/b:c/json",
+                "/images/{name...}/json a/b:c",
+            ),
+            (
+                "DELETE",
+                "/v5.8.0/libpod/images/remove",
+                "/libpod/images/remove",
+            ),
+            (
+                "DELETE",
+                "/v5.8.0/libpod/images/x/remove",
+                "/libpod/images/{name...} x/remove",
+            ),
+            ("POST", "/v1.44/containers/create", "/containers/create"),
+            ("DELETE", "/v1.44/containers/c", "/containers/{name} c"),
+            (
+                "POST",
+                "/v1.44/containers/c/attach",
+                "/containers/{name}/attach c",
+            ),
+        ] {
+            assert_eq!(led(&router, method, path), expected, "{method} {path}");
+        }
+    }
+}

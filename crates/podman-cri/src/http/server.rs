@@ -1,0 +1,122 @@
+//! Connections of one socket.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::task::TaskTracker;
+
+use super::App;
+use super::dispatch::{Door, dispatch};
+use super::limits;
+use crate::sockets::Socket;
+
+/// All connections of all sockets.
+#[derive(Clone)]
+pub struct Server {
+    app: Arc<App>,
+    tasks: TaskTracker,
+    permits: Arc<Semaphore>,
+}
+
+impl Server {
+    /// A server of this API.
+    pub fn new(app: App) -> Self {
+        let permits = Arc::new(Semaphore::new(limits::CONNECTIONS));
+        Self {
+            app: Arc::new(app),
+            tasks: TaskTracker::new(),
+            permits,
+        }
+    }
+
+    /// Waits until all requests are answered and their connections closed, or gives up on those that
+    /// take too long.
+    pub async fn drain(&self) {
+        let operations = &self.app.operations;
+        self.tasks.close();
+        operations.close();
+        let all = async { tokio::join!(self.tasks.wait(), operations.wait()) };
+        if tokio::time::timeout(limits::DRAIN, all).await.is_err() {
+            let (connections, operations) = (self.tasks.len(), operations.len());
+            tracing::warn!(
+                connections,
+                operations,
+                after_secs = limits::DRAIN.as_secs(),
+                "connections are cut"
+            );
+        }
+    }
+}
+
+/// Serves a socket until the daemon drains.
+pub async fn serve(server: Server, socket: Socket) {
+    let draining = server.app.draining.clone();
+    loop {
+        let next = async {
+            let permit = server.permits.clone().acquire_owned().await;
+            (permit, accept(socket.listener()).await)
+        };
+        tokio::select! {
+            () = draining.cancelled() => return,
+            (permit, stream) = next => {
+                // the semaphore is never closed
+                let Ok(permit) = permit else { return };
+                let door = Door {
+                    connection: connection_name(),
+                    handler: socket.handler().map(str::to_owned),
+                    read_only: socket.is_read_only(),
+                };
+                server.tasks.spawn(connection(server.app.clone(), door, stream, permit));
+            }
+        }
+    }
+}
+
+/// The next connection. A failed accept is logged and tried again: the daemon goes on.
+async fn accept(listener: &UnixListener) -> UnixStream {
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => return stream,
+            Err(error) => {
+                tracing::warn!(%error, "accepting a connection failed");
+                tokio::time::sleep(limits::ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+async fn connection(app: Arc<App>, door: Door, stream: UnixStream, _permit: OwnedSemaphorePermit) {
+    let draining = app.draining.clone();
+    let service = service_fn(move |request| dispatch(app.clone(), door.clone(), request));
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits::HEAD_WAIT)
+        .max_buf_size(limits::HEAD_BYTES)
+        .title_case_headers(true)
+        .serve_connection(TokioIo::new(stream), service);
+    let mut connection = std::pin::pin!(connection);
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = draining.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        // a client that went away, or one that does not speak HTTP
+        tracing::debug!(%error, "connection ended");
+    }
+}
+
+/// A name like Podman's, which shows its connection's address in memory.
+fn connection_name() -> Arc<str> {
+    static CONNECTIONS: AtomicU64 = AtomicU64::new(1);
+    let number = CONNECTIONS.fetch_add(1, Ordering::Relaxed);
+    let process = u64::from(std::process::id());
+    format!("0x{:x}", (process << 24) + number).into()
+}

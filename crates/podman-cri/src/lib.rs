@@ -1,0 +1,12 @@
+//! The program: Podman's REST API in front of a CRI runtime.
+//!
+//! [`config`] reads flags and environment, [`sockets`] makes what is served, [`serve`] puts runtime,
+//! engine and [`http`] together and takes them down again; [`dev`] does so with a runtime of its own.
+
+pub mod config;
+pub mod dev;
+pub mod http;
+pub mod runtime;
+pub mod serve;
+pub mod sockets;
+pub mod telemetry;

@@ -1,0 +1,81 @@
+//! `podman-cri`: flags, log, then [`podman_cri::serve`] or [`podman_cri::dev`].
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use clap::error::ErrorKind;
+use podman_cri::config::{Args, Config, LogFormat};
+use podman_cri::{dev, serve, telemetry};
+
+/// The command line or the environment is wrong (`EX_USAGE`).
+const USAGE: u8 = 64;
+
+/// Where the process is to die, for the tests of rule 12: see `engine::crash`.
+const CRASH_AT: &str = "PODMAN_CRI_CRASH_AT";
+
+fn main() -> ExitCode {
+    let config = match configuration() {
+        Ok(config) => config,
+        Err(code) => return code,
+    };
+    telemetry::init(log_format(&config));
+    match run(config) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Reads flags and environment before anything is touched; what is wrong is said here.
+fn configuration() -> Result<Config, ExitCode> {
+    let args = Args::try_parse().map_err(|error| {
+        let asked_for = matches!(
+            error.kind(),
+            ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
+        );
+        match error.print() {
+            Ok(()) if asked_for => ExitCode::SUCCESS,
+            Ok(()) | Err(_) => ExitCode::from(USAGE),
+        }
+    })?;
+    let config = args.into_config().map_err(|error| usage(&error))?;
+    if let Ok(text) = std::env::var(CRASH_AT) {
+        let arm = engine::crash::Arm::parse(&text)
+            .ok_or_else(|| usage(&format!("{CRASH_AT}: {text:?} names no point")))?;
+        engine::crash::arm(arm);
+    }
+    Ok(config)
+}
+
+#[allow(
+    clippy::print_stderr,
+    reason = "there is no log yet, and the user typed the line"
+)]
+fn usage(error: &dyn std::fmt::Display) -> ExitCode {
+    eprintln!("podman-cri: {error}");
+    ExitCode::from(USAGE)
+}
+
+fn log_format(config: &Config) -> LogFormat {
+    match config {
+        Config::Serve(serve) => serve.log,
+        Config::Dev(dev) => dev.log,
+    }
+}
+
+fn run(config: Config) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    let ended = runtime.block_on(async {
+        match config {
+            Config::Serve(config) => serve::run(config).await,
+            Config::Dev(config) => dev::run(config).await,
+        }
+    });
+    // what is still under way has been given its time
+    runtime.shutdown_background();
+    ended
+}

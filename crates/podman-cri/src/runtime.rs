@@ -1,0 +1,236 @@
+//! The engine's [`Runtime`], carried out by a CRI runtime.
+//!
+//! Translation is the `translate` crate's, wire and error texts are `cri-client`'s; here they are put
+//! together, call by call, with what lies beside CRI: containerd's snapshots, CRI-O's HTTP.
+
+mod errors;
+mod facts;
+mod hints;
+mod images;
+mod layer;
+mod verbose;
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use cri_client::Client;
+use engine::{HintStream, Runtime};
+use model::Error;
+use model::container::ContainerSpec;
+use model::image::{Credentials, ImageDetail, ImageSummary};
+use model::observed::{ContainerStatus, Listing, RuntimeFacts, SandboxStatus};
+use model::order::{ContainerOrder, SandboxOrder};
+use model::pod::{PodSpec, SandboxRecord};
+use translate::cri;
+
+use errors::{gone_is_done, image_error, runtime_error};
+
+/// A CRI runtime and its image service, as the engine knows them.
+#[derive(Clone, Debug)]
+pub struct CriRuntime {
+    client: Client,
+}
+
+impl CriRuntime {
+    /// The runtime behind `client`. Crash points stand in the client's observer
+    /// ([`Client::with_observer`]), round every changing call.
+    pub fn new(client: Client) -> Self {
+        Self { client }
+    }
+
+    /// The client, for what the engine's trait does not have (streams, statistics).
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    fn failed(&self, error: cri_client::Error) -> Error {
+        runtime_error(self.client.runtime_endpoint(), error)
+    }
+
+    fn image_failed(&self, error: cri_client::Error) -> Error {
+        image_error(self.client.image_endpoint(), error)
+    }
+
+    /// The error of a sandbox that could not be run: an unknown handler is told with those that exist.
+    async fn sandbox_failed(&self, error: cri_client::Error) -> Error {
+        match error {
+            cri_client::Error::NoSuchHandler { handler, .. } => {
+                let status = self.client.status(true).await;
+                let known = status.and_then(|status| cri_client::verbose::handlers(&status));
+                errors::no_such_handler(&handler, &known.unwrap_or_default().names)
+            }
+            other => self.failed(other),
+        }
+    }
+}
+
+#[async_trait]
+impl Runtime for CriRuntime {
+    async fn facts(&self) -> Result<RuntimeFacts, Error> {
+        facts::read(&self.client)
+            .await
+            .map_err(|error| self.failed(error))
+    }
+
+    async fn conditions(&self) -> Result<Vec<(String, bool, String)>, Error> {
+        let status = self
+            .client
+            .status(false)
+            .await
+            .map_err(|error| self.failed(error))?;
+        Ok(facts::conditions(status))
+    }
+
+    fn check_container(
+        &self,
+        spec: &ContainerSpec,
+        sandbox: &SandboxRecord,
+        facts: &RuntimeFacts,
+    ) -> Result<(), Error> {
+        cri::check_container(spec, sandbox, facts.unified_cgroups)
+    }
+
+    fn check_pod(&self, spec: &PodSpec) -> Result<(), Error> {
+        cri::check_pod(spec)
+    }
+
+    async fn list(&self) -> Result<Listing, Error> {
+        let (sandboxes, containers) = tokio::try_join!(
+            self.client.list_pod_sandbox(None),
+            self.client.list_containers(None)
+        )
+        .map_err(|error| self.failed(error))?;
+        Ok(Listing {
+            sandboxes: sandboxes.into_iter().map(cri::sandbox_listed).collect(),
+            containers: containers.into_iter().map(cri::container_listed).collect(),
+        })
+    }
+
+    async fn run_sandbox(&self, order: &SandboxOrder<'_>) -> Result<String, Error> {
+        let cri::SandboxConfig { config, handler } = cri::sandbox_config(order)?;
+        match self.client.run_pod_sandbox(config, &handler).await {
+            Ok(id) => Ok(id),
+            Err(error) => Err(self.sandbox_failed(error).await),
+        }
+    }
+
+    async fn stop_sandbox(&self, cri_id: &str) -> Result<(), Error> {
+        let done = self.client.stop_pod_sandbox(cri_id).await;
+        gone_is_done(done).map_err(|error| self.failed(error))
+    }
+
+    async fn remove_sandbox(&self, cri_id: &str) -> Result<(), Error> {
+        let done = self.client.remove_pod_sandbox(cri_id).await;
+        gone_is_done(done).map_err(|error| self.failed(error))
+    }
+
+    async fn sandbox_status(&self, cri_id: &str) -> Result<SandboxStatus, Error> {
+        let (status, info) = self
+            .client
+            .pod_sandbox_status_verbose(cri_id)
+            .await
+            .map_err(|error| self.failed(error))?;
+        Ok(verbose::with_sandbox_info(
+            cri::sandbox_status(status),
+            info,
+        ))
+    }
+
+    async fn create_container(&self, order: &ContainerOrder<'_>) -> Result<String, Error> {
+        let config = cri::container_config(order)?;
+        let sandbox = cri::sandbox_config(order.sandbox_order)?.config;
+        let made = self
+            .client
+            .create_container(order.sandbox_cri_id, config, sandbox)
+            .await;
+        made.map_err(|error| {
+            let user = order.record.spec.user.as_deref().unwrap_or_default();
+            errors::unknown_user(&error, user).unwrap_or_else(|| self.failed(error))
+        })
+    }
+
+    async fn start_container(&self, cri_id: &str) -> Result<(), Error> {
+        let done = self.client.start_container(cri_id).await;
+        done.map_err(|error| self.failed(error))
+    }
+
+    async fn stop_container(&self, cri_id: &str, timeout_secs: u32) -> Result<(), Error> {
+        let timeout = Duration::from_secs(timeout_secs.into());
+        let done = self.client.stop_container(cri_id, timeout).await;
+        gone_is_done(done).map_err(|error| self.failed(error))
+    }
+
+    async fn remove_container(&self, cri_id: &str) -> Result<(), Error> {
+        let done = self.client.remove_container(cri_id).await;
+        gone_is_done(done).map_err(|error| self.failed(error))
+    }
+
+    async fn container_status(
+        &self,
+        cri_id: &str,
+        verbose: bool,
+    ) -> Result<ContainerStatus, Error> {
+        if !verbose {
+            let status = self.client.container_status(cri_id).await;
+            return status
+                .map(cri::container_status)
+                .map_err(|error| self.failed(error));
+        }
+        let (status, info) = self
+            .client
+            .container_status_verbose(cri_id)
+            .await
+            .map_err(|error| self.failed(error))?;
+        let layer = layer::of_container(&self.client, &info)
+            .await
+            .map_err(|error| self.failed(error))?;
+        Ok(verbose::with_container_info(
+            cri::container_status(status),
+            info,
+            layer,
+        ))
+    }
+
+    async fn writable_bytes(&self, cri_id: &str) -> Result<Option<u64>, Error> {
+        let writable = layer::writable_bytes(&self.client, cri_id).await;
+        writable.map_err(|error| self.failed(error))
+    }
+
+    async fn hints(&self) -> Result<HintStream, Error> {
+        hints::subscribe(&self.client).await
+    }
+
+    async fn images(&self) -> Result<Vec<ImageSummary>, Error> {
+        let images = self
+            .client
+            .list_images(None)
+            .await
+            .map_err(|error| self.image_failed(error))?;
+        Ok(images.into_iter().map(cri::image_summary).collect())
+    }
+
+    async fn image(&self, name: &str) -> Result<Option<ImageDetail>, Error> {
+        images::detail(&self.client, name)
+            .await
+            .map_err(|error| self.image_failed(error))
+    }
+
+    async fn pull_image(
+        &self,
+        name: &str,
+        credentials: Option<&Credentials>,
+    ) -> Result<String, Error> {
+        images::pull(&self.client, name, credentials)
+            .await
+            .map_err(|error| self.image_failed(error))
+    }
+
+    async fn image_bytes(&self) -> Result<Option<u64>, Error> {
+        let info = self
+            .client
+            .image_fs_info()
+            .await
+            .map_err(|error| self.image_failed(error))?;
+        Ok(images::bytes(&info))
+    }
+}

@@ -1,0 +1,211 @@
+//! Where a container's writable layer lies, which CRI does not say.
+
+use std::collections::HashSet;
+use std::io;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use cri_api::containerd::Mount;
+use cri_client::verbose::ContainerInfo;
+use cri_client::{Client, Error};
+use model::observed::Layer;
+
+/// The layer of a container; `None` where neither way is there (a VM's, another runtime's, one that is
+/// just being removed).
+pub(super) async fn of_container(
+    client: &Client,
+    info: &ContainerInfo,
+) -> Result<Option<Layer>, Error> {
+    if !info.snapshot_key.is_empty() {
+        return of_snapshot(client, &info.snapshotter, &info.snapshot_key).await;
+    }
+    match info.runtime_spec.host_root() {
+        Some(merged) => Ok(of_merged(merged).await),
+        None => Ok(None),
+    }
+}
+
+/// Bytes in a container's writable layer, counted here where the layer can be reached: containerd's statistics
+/// are up to 10 s old and end with the container, CRI-O's end with it too (measured).
+pub(super) async fn writable_bytes(client: &Client, cri_id: &str) -> Result<Option<u64>, Error> {
+    let (_, info) = client.container_status_verbose(cri_id).await?;
+    if let Some(layer) = of_container(client, &info).await? {
+        let counted = tokio::task::spawn_blocking(move || file_bytes(&layer.upper)).await;
+        if let Ok(Ok(bytes)) = counted {
+            return Ok(Some(bytes));
+        }
+    }
+    match client.container_stats(cri_id).await {
+        Ok(stats) => {
+            let used = stats.writable_layer.and_then(|layer| layer.used_bytes);
+            Ok(used.map(|bytes| bytes.value))
+        }
+        // of a container that does not run: containerd says "unexpected metrics response: []", CRI-O answers
+        // without statistics once it has exited (measured)
+        Err(Error::Other(_) | Error::BadAnswer { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// As Podman counts a layer: lengths of files and links, each inode once, folders not.
+fn file_bytes(folder: &Path) -> io::Result<u64> {
+    let mut seen = HashSet::new();
+    let mut bytes = 0u64;
+    let mut folders = vec![folder.to_path_buf()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder)? {
+            let entry = entry?;
+            match entry.metadata() {
+                Ok(found) if found.is_dir() => folders.push(entry.path()),
+                Ok(found) if seen.insert((found.dev(), found.ino())) => {
+                    bytes = bytes.saturating_add(found.len());
+                }
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {} // just removed
+                Err(error) => return Err(error),
+            }
+        }
+    }
+    Ok(bytes)
+}
+
+/// containerd: the mounts of the snapshot, there until the container is removed.
+async fn of_snapshot(
+    client: &Client,
+    snapshotter: &str,
+    key: &str,
+) -> Result<Option<Layer>, Error> {
+    match client.containerd().snapshot_mounts(snapshotter, key).await {
+        Ok(mounts) => Ok(from_mounts(snapshotter, &mounts)),
+        Err(Error::NotFound(_) | Error::Unimplemented(_)) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn from_mounts(snapshotter: &str, mounts: &[Mount]) -> Option<Layer> {
+    let mount = mounts.iter().find(|mount| mount.r#type == "overlay")?;
+    let option = |name: &str| {
+        mount
+            .options
+            .iter()
+            .find_map(|option| option.strip_prefix(name))
+    };
+    Some(Layer {
+        driver: snapshotter.to_owned(),
+        upper: PathBuf::from(option("upperdir=")?),
+        work: option("workdir=").map(PathBuf::from),
+        lower: option("lowerdir=")
+            .map_or_else(Vec::new, |all| all.split(':').map(PathBuf::from).collect()),
+        merged: None, // mounted only while it runs, in the shim's own place
+    })
+}
+
+/// CRI-O: containers-storage's overlay keeps `diff`, `work` and the list of lower layers beside `merged`.
+async fn of_merged(merged: &Path) -> Option<Layer> {
+    if merged.file_name()? != "merged" {
+        return None; // another driver of containers-storage: not a layer but a whole tree
+    }
+    let layer = merged.parent()?;
+    let storage = layer.parent()?;
+    Some(Layer {
+        driver: storage.file_name()?.to_string_lossy().into_owned(),
+        upper: layer.join("diff"),
+        work: Some(layer.join("work")),
+        lower: lower_folders(storage, layer).await,
+        merged: Some(merged.to_path_buf()),
+    })
+}
+
+/// The lower layers, topmost first: `lower` holds `l/SHORT:l/SHORT…`, links beside the layers. Empty where
+/// one cannot be read, for half a list would be a wrong one.
+async fn lower_folders(storage: &Path, layer: &Path) -> Vec<PathBuf> {
+    let Ok(list) = tokio::fs::read_to_string(layer.join("lower")).await else {
+        return Vec::new();
+    };
+    let mut folders = Vec::new();
+    for link in list.trim_end().split(':').filter(|link| !link.is_empty()) {
+        match tokio::fs::canonicalize(storage.join(link)).await {
+            Ok(folder) => folders.push(folder),
+            Err(_) => return Vec::new(),
+        }
+    }
+    folders
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn containerds_overlay_mount_names_all_folders() {
+        let options = [
+            "index=off",
+            "workdir=/s/9/work",
+            "upperdir=/s/9/fs",
+            "lowerdir=/s/2/fs:/s/1/fs",
+        ];
+        let mount = Mount {
+            r#type: "overlay".to_owned(),
+            options: options.map(str::to_owned).into(),
+            ..Mount::default()
+        };
+        let layer = from_mounts("overlayfs", &[mount]).unwrap();
+        assert_eq!(layer.driver, "overlayfs");
+        assert_eq!(layer.upper, Path::new("/s/9/fs"));
+        assert_eq!(layer.work.as_deref(), Some(Path::new("/s/9/work")));
+        assert_eq!(layer.lower, [Path::new("/s/2/fs"), Path::new("/s/1/fs")]);
+        assert_eq!(layer.merged, None);
+        assert_eq!(
+            from_mounts(
+                "native",
+                &[Mount {
+                    r#type: "bind".to_owned(),
+                    ..Mount::default()
+                }]
+            ),
+            None
+        );
+    }
+
+    #[test]
+    fn a_layer_is_counted_by_its_files_each_inode_once() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("sub")).unwrap();
+        std::fs::write(folder.path().join("sub/a"), "12345").unwrap();
+        std::fs::hard_link(folder.path().join("sub/a"), folder.path().join("b")).unwrap();
+        std::os::unix::fs::symlink("xyz", folder.path().join("c")).unwrap();
+        assert_eq!(file_bytes(folder.path()).unwrap(), 8);
+        assert!(file_bytes(&folder.path().join("absent")).is_err());
+    }
+
+    #[tokio::test]
+    async fn containers_storage_keeps_the_layer_beside_the_merged_tree() {
+        let folder = tempfile::tempdir().unwrap();
+        let storage = folder.path().join("overlay");
+        let layer = storage.join("aaa");
+        std::fs::create_dir_all(layer.join("merged")).unwrap();
+        std::fs::create_dir_all(storage.join("bbb/diff")).unwrap();
+        std::fs::create_dir_all(storage.join("l")).unwrap();
+        std::os::unix::fs::symlink("../bbb/diff", storage.join("l/XY")).unwrap();
+        std::fs::write(layer.join("lower"), "l/XY").unwrap();
+
+        let found = of_merged(&layer.join("merged")).await.unwrap();
+        assert_eq!(found.driver, "overlay");
+        assert_eq!(found.upper, layer.join("diff"));
+        assert_eq!(
+            found.lower,
+            [storage.join("bbb/diff").canonicalize().unwrap()]
+        );
+        assert_eq!(found.merged, Some(layer.join("merged")));
+
+        std::fs::write(layer.join("lower"), "l/XY:l/GONE").unwrap();
+        assert!(
+            of_merged(&layer.join("merged"))
+                .await
+                .unwrap()
+                .lower
+                .is_empty()
+        );
+        assert_eq!(of_merged(&folder.path().join("vfs/dir/ccc")).await, None);
+    }
+}

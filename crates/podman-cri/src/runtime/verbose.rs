@@ -1,0 +1,148 @@
+//! The verbose parts of status answers.
+
+use cri_client::verbose::{CniResult, ContainerInfo, SandboxInfo};
+use model::observed::{ContainerStatus, ContainerVerbose, CriState, Layer, Link, SandboxStatus};
+
+/// A container's status with what only the verbose answer has.
+pub(super) fn with_container_info(
+    mut status: ContainerStatus,
+    info: ContainerInfo,
+    layer: Option<Layer>,
+) -> ContainerStatus {
+    let spec = info.runtime_spec;
+    let capabilities = spec.process.capabilities.unwrap_or_default();
+    status.verbose = ContainerVerbose {
+        // CRI-O gives the process of an exited container on, and the OCI runtime's own before the start
+        pid: pid(info.pid).filter(|_| status.state == CriState::Running),
+        args: spec.process.args,
+        env: last_of_each(spec.process.env),
+        cwd: spec.process.cwd.to_string_lossy().into_owned(),
+        hostname: spec.hostname,
+        bounding_caps: capabilities.bounding,
+        effective_caps: capabilities.effective,
+        oci_version: spec.oci_version,
+        cgroup_path: spec.linux.cgroups_path,
+        layer,
+    };
+    status
+}
+
+/// CRI-O's list has a variable twice where the image or the request overrides its own (measured); the last
+/// one holds.
+fn last_of_each(env: Vec<String>) -> Vec<String> {
+    let name = |entry: &str| entry.split('=').next().map(str::to_owned);
+    let mut kept: Vec<String> = Vec::with_capacity(env.len());
+    for entry in env {
+        match kept.iter_mut().find(|known| name(known) == name(&entry)) {
+            Some(known) => *known = entry,
+            None => kept.push(entry),
+        }
+    }
+    kept
+}
+
+/// A sandbox's status with what only the verbose answer has.
+pub(super) fn with_sandbox_info(mut status: SandboxStatus, info: SandboxInfo) -> SandboxStatus {
+    status.pid = pid(info.pid);
+    if !status.host_network {
+        status.netns = info
+            .netns_path()
+            .map(|path| path.to_string_lossy().into_owned());
+        let primary = status.addresses.first().map_or("", String::as_str);
+        status.link = info.cni_result.and_then(|cni| link(cni, primary));
+    }
+    status
+}
+
+/// The link of the interface that has the primary address.
+fn link(cni: CniResult, primary: &str) -> Option<Link> {
+    cni.interfaces.into_values().find_map(|interface| {
+        let config = interface
+            .ip_configs
+            .iter()
+            .find(|config| config.ip == primary)?;
+        Some(Link {
+            prefix_len: config.prefix_len,
+            gateway: config.gateway.clone(),
+            mac: interface.mac.clone(),
+        })
+    })
+}
+
+/// 0 is no process.
+fn pid(pid: u32) -> Option<i32> {
+    i32::try_from(pid).ok().filter(|&pid| pid > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cri_client::verbose::{Interface, IpConfig};
+
+    #[test]
+    fn no_process_is_none() {
+        assert_eq!(pid(0), None);
+        assert_eq!(pid(7), Some(7));
+        assert_eq!(pid(u32::MAX), None);
+    }
+
+    #[test]
+    fn only_a_running_container_has_a_process_here() {
+        for (state, wanted) in [
+            (CriState::Running, Some(7)),
+            (CriState::Exited, None),
+            (CriState::Created, None),
+        ] {
+            let status = ContainerStatus {
+                state,
+                ..ContainerStatus::default()
+            };
+            let info = ContainerInfo {
+                pid: 7,
+                ..ContainerInfo::default()
+            };
+            assert_eq!(with_container_info(status, info, None).verbose.pid, wanted);
+        }
+    }
+
+    #[test]
+    fn of_a_variable_that_stands_twice_the_last_one_holds() {
+        let env = ["PATH=/a", "TERM=xterm", "PATH=/b", "A", "A=1"]
+            .map(str::to_owned)
+            .into();
+        assert_eq!(last_of_each(env), ["PATH=/b", "TERM=xterm", "A=1"]);
+    }
+
+    #[test]
+    fn the_link_is_that_of_the_primary_address() {
+        let interface = |ip: &str, mac: &str| Interface {
+            ip_configs: vec![IpConfig {
+                ip: ip.into(),
+                gateway: "10.0.0.1".into(),
+                prefix_len: 24,
+            }],
+            mac: mac.into(),
+            sandbox: String::new(),
+        };
+        let cni = CniResult {
+            interfaces: [
+                (
+                    "cri0".to_owned(),
+                    Interface {
+                        mac: "no".into(),
+                        ..Interface::default()
+                    },
+                ),
+                ("eth0".to_owned(), interface("10.0.0.2", "yes")),
+                ("eth1".to_owned(), interface("10.9.0.2", "no")),
+            ]
+            .into(),
+        };
+        let found = link(cni.clone(), "10.0.0.2").unwrap();
+        assert_eq!(
+            (found.mac.as_str(), found.gateway.as_str(), found.prefix_len),
+            ("yes", "10.0.0.1", 24)
+        );
+        assert_eq!(link(cni, ""), None);
+    }
+}

@@ -1,0 +1,47 @@
+//! Running helper programs.
+
+use std::{
+    ffi::{OsStr, OsString},
+    path::Path,
+    process::{Command, Stdio},
+};
+
+use crate::{
+    error::{Context, Error, Result},
+    host::search_path,
+};
+
+/// A program behind the prefix that puts it where the runtime is.
+pub(crate) fn prefixed(prefix: &[OsString], program: &Path) -> Command {
+    let mut words = prefix
+        .iter()
+        .map(OsString::as_os_str)
+        .chain([program.as_os_str()]);
+    let mut command = Command::new(words.next().unwrap_or(program.as_os_str()));
+    command
+        .args(words)
+        .env("PATH", search_path())
+        .stdin(Stdio::null());
+    command
+}
+
+/// Runs a command to its end and gives what it printed.
+pub(crate) fn run(mut command: Command) -> Result<String> {
+    let shown = format!("{command:?}");
+    let output = command.output().context(|| format!("cannot run {shown}"))?;
+    if output.status.success() {
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+    }
+    Err(Error::Command {
+        command: shown,
+        status: output.status.to_string(),
+        stderr: String::from_utf8_lossy(&output.stderr).trim().to_owned(),
+    })
+}
+
+/// Runs a program of the host to its end.
+pub(crate) fn output<S: AsRef<OsStr>>(program: &Path, arguments: &[S]) -> Result<String> {
+    let mut command = prefixed(&[], program);
+    command.args(arguments);
+    run(command)
+}

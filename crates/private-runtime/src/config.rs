@@ -1,0 +1,340 @@
+//! The configuration files of a private runtime, as text.
+
+use std::path::Path;
+
+use serde_json::json;
+
+use crate::{Kind, host, paths::Paths, requirements::Programs};
+
+/// What the configuration depends on.
+#[derive(Debug)]
+pub(crate) struct Setup<'a> {
+    pub(crate) paths: &'a Paths,
+    pub(crate) programs: &'a Programs,
+    pub(crate) events: bool,
+    pub(crate) second_handler: bool,
+    pub(crate) host: Host,
+}
+
+/// What the host says about itself.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Host {
+    /// May OOM scores be lowered here?
+    sys_resource: bool,
+    /// Does systemd manage cgroups here?
+    systemd: bool,
+}
+
+impl Host {
+    pub(crate) fn read() -> Self {
+        Self {
+            sys_resource: host::has_sys_resource(),
+            systemd: host::has_systemd(),
+        }
+    }
+}
+
+/// A path as a TOML (and JSON) string.
+fn quoted(path: impl AsRef<Path>) -> String {
+    json!(path.as_ref().to_string_lossy()).to_string()
+}
+
+impl Setup<'_> {
+    /// The runtime's own configuration.
+    pub(crate) fn runtime(&self) -> String {
+        match self.paths.kind {
+            Kind::CriO => self.crio(),
+            Kind::Containerd => self.containerd(),
+        }
+    }
+
+    fn handlers(&self) -> &'static [&'static str] {
+        if self.second_handler {
+            &["runc", "second"]
+        } else {
+            &["runc"]
+        }
+    }
+
+    /// The program CRI-O starts containers with: runc, or the wrapper around it.
+    fn oci(&self) -> std::path::PathBuf {
+        if self.host.sys_resource {
+            self.programs.oci.clone()
+        } else {
+            self.paths.wrapper()
+        }
+    }
+
+    /// Version 2 is read by containerd 1.6 to 2.x.
+    fn containerd(&self) -> String {
+        let Self {
+            paths, programs, ..
+        } = self;
+        let handlers: Vec<String> = self
+            .handlers()
+            .iter()
+            .map(|name| {
+                format!(
+                    r#"
+[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.{name}]
+runtime_type = "io.containerd.runc.v2"
+[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.{name}.options]
+BinaryName = {oci}
+Root = {oci_root}
+SystemdCgroup = {systemd}
+"#,
+                    oci = quoted(&programs.oci),
+                    oci_root = quoted(paths.oci_root()),
+                    systemd = self.host.systemd,
+                )
+            })
+            .collect();
+        format!(
+            r#"# Written by podman-cri: a private containerd, all of it under one folder.
+version = 2
+root = {root}
+state = {state}
+[grpc]
+address = {socket}
+[plugins."io.containerd.gc.v1.scheduler"]
+deletion_threshold = 1      # a removed layer goes at once
+[plugins."io.containerd.internal.v1.opt"]
+path = {opt}
+[plugins."io.containerd.nri.v1.nri"]
+disable = true              # its socket would lie outside this folder
+[plugins."io.containerd.grpc.v1.cri"]
+sandbox_image = "localhost/pause:latest"
+restrict_oom_score_adj = {restrict}
+stream_server_address = "127.0.0.1"
+stream_server_port = "0"
+netns_mounts_under_state_dir = true
+[plugins."io.containerd.grpc.v1.cri".registry]
+config_path = {registries}
+[plugins."io.containerd.grpc.v1.cri".cni]
+bin_dir = {cni}
+conf_dir = {cni_config}
+[plugins."io.containerd.grpc.v1.cri".containerd]
+default_runtime_name = "runc"
+snapshotter = "overlayfs"
+{handlers}"#,
+            handlers = handlers.concat(),
+            root = quoted(paths.storage()),
+            state = quoted(paths.volatile()),
+            socket = quoted(paths.socket()),
+            opt = quoted(paths.dir.join("containerd/opt")),
+            restrict = !self.host.sys_resource,
+            registries = quoted(paths.dir.join("etc/certs.d")),
+            cni = quoted(&programs.cni),
+            cni_config = quoted(paths.cni_config()),
+        )
+    }
+
+    fn crio(&self) -> String {
+        [self.crio_storage(), self.crio_runtime(), self.crio_images()].concat()
+    }
+
+    fn crio_storage(&self) -> String {
+        let paths = self.paths;
+        let run = paths.run();
+        format!(
+            r#"# Written by podman-cri: a private CRI-O, all of it under one folder.
+[crio]
+root = {root}
+runroot = {state}
+storage_driver = "overlay"
+log_dir = {log_dir}
+version_file = {version}
+version_file_persist = {version_persist}
+clean_shutdown_file = {clean}
+[crio.api]
+listen = {socket}
+stream_address = "127.0.0.1"
+stream_port = "0"
+"#,
+            root = quoted(paths.storage()),
+            state = quoted(paths.volatile()),
+            log_dir = quoted(paths.dir.join("log/pods")),
+            version = quoted(run.join("version")),
+            version_persist = quoted(run.join("version-persist")),
+            clean = quoted(run.join("clean.shutdown")),
+            socket = quoted(paths.socket()),
+        )
+    }
+
+    fn crio_runtime(&self) -> String {
+        let run = self.paths.run();
+        let mut text = format!(
+            r#"[crio.runtime]
+cgroup_manager = "{cgroups}"
+conmon_cgroup = "pod"
+default_runtime = "runc"
+pinns_path = {pinns}
+selinux = false
+container_exits_dir = {exits}
+container_attach_socket_dir = {attach}
+namespaces_dir = {namespaces}
+hooks_dir = []
+irqbalance_config_restore_file = "disable"
+enable_pod_events = {events}
+"#,
+            cgroups = if self.host.systemd {
+                "systemd"
+            } else {
+                "cgroupfs"
+            },
+            pinns = quoted(&self.programs.pinns),
+            exits = quoted(run.join("exits")),
+            attach = quoted(run.join("attach")),
+            namespaces = quoted(run.join("ns")),
+            events = self.events,
+        );
+        for name in self.handlers() {
+            text.push_str(&self.crio_handler(name));
+        }
+        text
+    }
+
+    fn crio_handler(&self, name: &str) -> String {
+        format!(
+            r#"[crio.runtime.runtimes.{name}]
+runtime_path = {oci}
+runtime_type = "oci"
+runtime_root = {oci_root}
+monitor_path = {conmon}
+monitor_cgroup = "pod"
+"#,
+            oci = quoted(self.oci()),
+            oci_root = quoted(self.paths.oci_root()),
+            conmon = quoted(&self.programs.conmon),
+        )
+    }
+
+    fn crio_images(&self) -> String {
+        let paths = self.paths;
+        let etc = paths.dir.join("etc");
+        format!(
+            r#"[crio.image]
+pause_image = "localhost/pause:latest"
+pause_command = "/pause"
+signature_policy = {policy}
+signature_policy_dir = {policies}
+namespaced_auth_dir = {auth}
+big_files_temporary_dir = {tmp}
+[crio.nri]
+enable_nri = false          # its socket would lie outside this folder
+[crio.network]
+network_dir = {cni_config}
+plugin_dirs = [{cni}]
+"#,
+            policy = quoted(paths.policy()),
+            policies = quoted(etc.join("policies")),
+            auth = quoted(etc.join("auth")),
+            tmp = quoted(paths.dir.join("tmp")),
+            cni_config = quoted(paths.cni_config()),
+            cni = quoted(&self.programs.cni),
+        )
+    }
+
+    /// One bridge with addresses of its own. CRI-O publishes ports itself, containerd by a plugin.
+    pub(crate) fn network(&self, third: u8, fourth: u8) -> String {
+        let bridge = json!({
+            "type": "bridge",
+            "bridge": self.paths.bridge(),
+            "isGateway": true,
+            "ipMasq": true,
+            "hairpinMode": true,
+            "ipam": {
+                "type": "host-local",
+                "dataDir": self.paths.addresses(),
+                "ranges": [[{ "subnet": format!("10.{third}.{fourth}.0/24") }]],
+                "routes": [{ "dst": "0.0.0.0/0" }],
+            },
+        });
+        let mut plugins = vec![bridge];
+        if self.paths.kind == Kind::Containerd {
+            plugins.push(json!({ "type": "portmap", "capabilities": { "portMappings": true } }));
+        }
+        json!({ "cniVersion": "0.4.0", "name": self.paths.network(), "plugins": plugins })
+            .to_string()
+    }
+
+    /// Signatures are not asked for: the images are made here or named by the user.
+    pub(crate) fn policy() -> &'static str {
+        "{\"default\":[{\"type\":\"insecureAcceptAnything\"}]}\n"
+    }
+
+    /// An OCI runtime for hosts without `CAP_SYS_RESOURCE`.
+    pub(crate) fn wrapper(&self) -> String {
+        let oci = self.programs.oci.to_string_lossy().replace('\'', r"'\''");
+        format!(
+            r#"#!/bin/sh
+# Written by podman-cri. This host may not lower OOM scores or raise limits: take both wishes out
+# of the OCI spec, then run the real OCI runtime.
+wanted=
+for word in "$@"; do
+  spec=
+  case $wanted in
+    bundle) spec=$word/config.json ;;
+    process) spec=$word ;;
+  esac
+  wanted=
+  case $word in
+    -b | --bundle) wanted=bundle ;;
+    -p | --process) wanted=process ;;
+    --bundle=*) spec=${{word#*=}}/config.json ;;
+    --process=*) spec=${{word#*=}} ;;
+  esac
+  if [ -n "$spec" ] && [ -f "$spec" ]; then
+    sed -i -E -e 's/("oomScoreAdj": *)-[0-9]+/\10/' \
+      -e 's/"CAP_SYS_RESOURCE", *//g' -e 's/, *"CAP_SYS_RESOURCE"//g' "$spec"
+  fi
+done
+exec '{oci}' "$@"
+"#
+        )
+    }
+}
+
+/// The two middle bytes of a subnet 10.x.y.0/24 that no route of this host covers: the first try
+/// follows from the folder, so that it stays the same.
+pub(crate) fn free_subnet(paths: &Paths, routes: &str) -> (u8, u8) {
+    let seed = u32::from_str_radix(&paths.short_hash(), 16).unwrap_or_default();
+    let candidate = |step: u32| {
+        let [third, fourth, ..] = seed.wrapping_add(step).to_le_bytes();
+        (200 + third % 50, fourth)
+    };
+    (0..256)
+        .map(|step| candidate(step * 257))
+        .find(|(third, fourth)| !is_routed(routes, [10, *third, *fourth, 0]))
+        .unwrap_or_else(|| candidate(0))
+}
+
+/// Whether a route of `/proc/net/route`, other than the default one, covers the address.
+fn is_routed(routes: &str, address: [u8; 4]) -> bool {
+    let address = u32::from_le_bytes(address); // the file shows bytes as they lie in memory
+    routes.lines().skip(1).any(|line| {
+        let mut fields = line.split_whitespace();
+        let mut number = |n| {
+            let field: Option<&str> = fields.nth(n);
+            field.and_then(|f| u32::from_str_radix(f, 16).ok())
+        };
+        let (Some(to), Some(mask)) = (number(1), number(5)) else {
+            return false;
+        };
+        mask != 0 && address & mask == to
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_routed_subnet_is_left_alone() {
+        let routes = "Iface Destination Gateway Flags RefCnt Use Metric Mask\n\
+                      eth0 00000000 0100A8C0 0003 0 0 0 00000000 0 0 0\n\
+                      br0 0005C80A 00000000 0001 0 0 0 00FFFFFF 0 0 0\n";
+        assert!(is_routed(routes, [10, 200, 5, 0]));
+        assert!(!is_routed(routes, [10, 200, 6, 0]));
+    }
+}
