@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Id;
 use crate::image::ImageConfig;
+use crate::signal::Signal;
 
 /// Everything a create request asked for, with the client's defaults left out.
 #[expect(
@@ -65,7 +66,7 @@ pub struct ContainerSpec {
     /// Limits.
     pub resources: Resources,
     /// Signal for stop; `None` means the image's, else SIGTERM.
-    pub stop_signal: Option<i32>,
+    pub stop_signal: Option<Signal>,
     /// Seconds between the stop signal and SIGKILL; `None` means Podman's 10.
     pub stop_timeout: Option<u32>,
     /// `--rm`.

@@ -15,6 +15,7 @@ pub mod pod;
 pub mod record;
 pub mod reference;
 pub mod request;
+pub mod signal;
 pub mod view;
 pub mod volume;
 

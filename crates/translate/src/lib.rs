@@ -8,7 +8,6 @@ pub mod decode;
 pub mod filters;
 pub mod go_json;
 pub mod human;
-pub mod signal;
 pub use model::reference;
 pub mod container;
 pub mod event;

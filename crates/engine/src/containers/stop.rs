@@ -103,11 +103,7 @@ impl Inner {
             .or(record.spec.stop_timeout)
             .unwrap_or(DEFAULT_STOP_TIMEOUT_SECS);
         let honoured = model::order::honours_stop_signal(self.facts().kind);
-        let own_signal = record
-            .spec
-            .stop_signal
-            .filter(|_| !honoured)
-            .and_then(number);
+        let own_signal = record.spec.stop_signal.filter(|_| !honoured);
         if let (Some(stop_signal), Some(pid)) = (own_signal, status.verbose.pid)
             && timeout > 0
         {
@@ -167,7 +163,7 @@ impl Inner {
 /// The signal that stops a container: its own, else the image's, else SIGTERM.
 fn stop_signal(record: &ContainerRecord) -> Signal {
     let image = &record.spec.image.config.stop_signal;
-    let own = record.spec.stop_signal.and_then(number);
+    let own = record.spec.stop_signal;
     own.or_else(|| Signal::parse(image).ok())
         .unwrap_or(Signal::TERM)
 }
@@ -181,8 +177,4 @@ async fn send(pid: i32, what: Signal) -> Result<(), Error> {
     .await
     .map_err(Error::internal)?
     .map_err(Error::internal)
-}
-
-fn number(signal: i32) -> Option<Signal> {
-    Signal::from_number(signal.into())
 }

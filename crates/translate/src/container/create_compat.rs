@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use model::Error;
 use model::container::{ContainerSpec, Face, ImageRef, Mount, Network};
 use model::request::NewContainer;
+use model::signal::Signal;
 use podman_api::KeySet;
 use podman_api::container::compat::{
     COMPAT_FIELDS, CreateContainer, HostConfigRequest, LogConfigRequest, NetworkingConfig,
@@ -371,8 +372,8 @@ fn security(options: &[String]) -> Result<Security, Error> {
     Ok(security)
 }
 
-fn signal(text: &str) -> Result<i32, Error> {
-    crate::signal::parse(text).map_err(|error| invalid("StopSignal", error))
+fn signal(text: &str) -> Result<Signal, Error> {
+    Signal::parse(text).map_err(|error| invalid("StopSignal", error))
 }
 
 fn timeout(seconds: i64) -> Result<u32, Error> {

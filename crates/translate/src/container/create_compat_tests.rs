@@ -94,7 +94,10 @@ fn every_flag_of_the_many_is_carried() {
     assert_eq!(spec.entrypoint.as_deref(), Some(&["sh".to_owned()][..]));
     assert_eq!(spec.mounts.len(), 3);
     assert_eq!(spec.restart, RestartPolicy::OnFailure { max: 3 });
-    assert_eq!((spec.stop_signal, spec.stop_timeout), (Some(10), Some(3)));
+    assert_eq!(
+        (spec.stop_signal, spec.stop_timeout),
+        (model::signal::Signal::from_number(10), Some(3))
+    );
     assert_eq!(spec.network, Network::Host);
     assert_eq!(spec.handler.as_deref(), Some("kata"));
     assert_eq!(spec.resources.cpu_quota_us, Some(50_000));

@@ -333,12 +333,12 @@ fn unconfined(profile: &str) -> Result<bool, Error> {
     }
 }
 
-fn signal(asked: &Signal) -> Result<i32, Error> {
+fn signal(asked: &Signal) -> Result<model::signal::Signal, Error> {
     let text = match asked {
         Signal::Number(number) => number.to_string(),
         Signal::Name(name) => name.clone(),
     };
-    crate::signal::parse(&text).map_err(|error| invalid("stop_signal", error))
+    model::signal::Signal::parse(&text).map_err(|error| invalid("stop_signal", error))
 }
 
 #[cfg(test)]

@@ -98,7 +98,10 @@ fn every_flag_of_the_many_is_carried() {
             .collect::<Vec<_>>(),
         [MountKind::Bind, MountKind::Tmpfs]
     );
-    assert_eq!((spec.stop_signal, spec.stop_timeout), (Some(9), Some(1)));
+    assert_eq!(
+        (spec.stop_signal, spec.stop_timeout),
+        (Some(model::signal::Signal::KILL), Some(1))
+    );
     assert_eq!(spec.network, Network::Host);
     assert_eq!(spec.handler.as_deref(), Some("kata"));
     assert_eq!(spec.resources.pids, Some(100));
@@ -251,7 +254,7 @@ fn what_cannot_be_meant_names_the_field() {
         ),
         (
             json!({"stop_signal": 99}),
-            "stop_signal: invalid signal: 99: invalid argument",
+            "stop_signal: valid signals are 1 through 64: invalid argument",
         ),
         (
             json!({"dns_server": ["x"]}),

@@ -97,7 +97,7 @@ fn config(detail: &ContainerDetail) -> Config {
         working_dir: show::work_dir(detail),
         entrypoint: Some(show::entrypoint(view).unwrap_or_default()),
         labels: Some(show::labels(view)),
-        stop_signal: stop_signal(detail).to_string(),
+        stop_signal: stop_signal(detail).number().to_string(),
         stop_timeout: Some(i64::from(stop_timeout(detail))),
         ..Config::default() // Domainname, Attach*, Volumes, OnBuild, Shell: always so in Podman's answers
     }

@@ -1,5 +1,6 @@
 //! `GET /libpod/containers/{name}/json`.
 
+use model::signal::Signal;
 use model::view::{ContainerBody, ContainerDetail, State};
 use podman_api::container::libpod::{
     Entrypoint, GraphDriver, InspectConfig, InspectContainer, InspectMount, InspectState,
@@ -10,7 +11,7 @@ use super::list::signed;
 use super::show::{self, ShownMount};
 use super::show_host::host_config;
 use super::show_network::{exposed, libpod_settings};
-use crate::{human, signal};
+use crate::human;
 
 /// Podman's umask where none was asked for; the runtimes' too.
 const UMASK: &str = "0022";
@@ -85,7 +86,7 @@ pub fn libpod_inspect(detail: &ContainerDetail) -> InspectContainer {
 /// The same for clients below API 5.0.0: `Config.Entrypoint` is text and `Config.StopSignal` a number.
 pub fn libpod_inspect_v4(detail: &ContainerDetail) -> InspectContainer {
     let mut data = libpod_inspect(detail);
-    data.config = data.config.into_v4(stop_signal(detail).unsigned_abs());
+    data.config = data.config.into_v4(stop_signal(detail).number().into());
     data
 }
 
@@ -134,12 +135,12 @@ fn image_digest(detail: &ContainerDetail) -> String {
 }
 
 /// The stop signal asked for, else the image's, else SIGTERM.
-pub(super) fn stop_signal(detail: &ContainerDetail) -> i32 {
+pub(super) fn stop_signal(detail: &ContainerDetail) -> Signal {
     let asked = show::spec(&detail.view).and_then(|spec| {
-        let image = || signal::parse(&spec.image.config.stop_signal).ok();
+        let image = || Signal::parse(&spec.image.config.stop_signal).ok();
         spec.stop_signal.or_else(image)
     });
-    asked.unwrap_or(signal::TERM)
+    asked.unwrap_or(Signal::TERM)
 }
 
 /// The stop timeout asked for, else Podman's.
@@ -174,7 +175,7 @@ fn config(detail: &ContainerDetail) -> InspectConfig {
         entrypoint: Entrypoint::Words(show::entrypoint(view)),
         labels: Some(labels).filter(|all| !all.is_empty()),
         annotations: Some(annotations).filter(|all| !all.is_empty()),
-        stop_signal: StopSignal::Name(signal::name(stop_signal(detail))),
+        stop_signal: StopSignal::Name(stop_signal(detail).name()),
         // Podman's constants of a container without a health check
         healthcheck_on_failure_action: "none".to_owned(),
         health_log_destination: "local".to_owned(),

@@ -21,7 +21,7 @@ pub fn check_container(
 ) -> Result<(), Error> {
     container_security(spec, sandbox)?;
     cri_resources(&spec.resources, unified_cgroups)?;
-    cri_signal(spec.stop_signal.unwrap_or(0))?;
+    spec.stop_signal.map(cri_signal).transpose()?;
     spec.mounts.iter().try_for_each(check_mount)?;
     check_annotations(spec.annotations.keys())?;
     match (sandbox.spec.network, spec.hostname.as_deref()) {
@@ -81,6 +81,7 @@ mod tests {
     use crate::cri::tests_support::sandbox;
     use model::container::{Mount, Resources};
     use model::pod::Role;
+    use model::signal::Signal;
 
     #[test]
     fn a_container_that_asks_for_nothing_special_passes() {
@@ -109,7 +110,7 @@ mod tests {
             (
                 "signal",
                 ContainerSpec {
-                    stop_signal: Some(99),
+                    stop_signal: Signal::from_number(32),
                     ..ContainerSpec::default()
                 },
             ),

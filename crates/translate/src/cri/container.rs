@@ -107,7 +107,11 @@ fn asked(order: &ContainerOrder<'_>, spec: &ContainerSpec) -> Result<v1::Contain
             resources: Some(cri_resources(resources, unified)?),
             security_context: Some(container_security(spec, order.sandbox)?),
         }),
-        stop_signal: cri_signal(stop_signal.unwrap_or(0))?.into(),
+        stop_signal: stop_signal
+            .map(cri_signal)
+            .transpose()?
+            .unwrap_or_default()
+            .into(),
         ..Default::default()
     })
 }
@@ -232,7 +236,7 @@ mod tests {
         let made = config(|record| {
             record.spec.terminal = true;
             record.spec.stdin = true;
-            record.spec.stop_signal = Some(10);
+            record.spec.stop_signal = model::signal::Signal::from_number(10);
         })
         .unwrap();
         assert!(made.tty && made.stdin && !made.stdin_once);
@@ -243,6 +247,9 @@ mod tests {
     fn what_cannot_be_carried_out_is_an_error_and_not_left_out() {
         assert!(config(|record| record.spec.cap_add = vec!["nonsense".into()]).is_err());
         assert!(config(|record| record.spec.groups = vec!["audio".into()]).is_err());
-        assert!(config(|record| record.spec.stop_signal = Some(99)).is_err());
+        assert!(
+            config(|record| record.spec.stop_signal = model::signal::Signal::from_number(32))
+                .is_err()
+        );
     }
 }
