@@ -13,6 +13,7 @@ pub mod filter;
 mod freezer;
 pub mod host;
 mod images;
+mod inspect;
 mod list;
 mod materialise;
 mod observe;

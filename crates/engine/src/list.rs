@@ -1,15 +1,17 @@
 //! Lists and inspect: what was asked, joined with what is.
 
+mod foreign;
+
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use model::container::{ContainerRecord, Run};
-use model::observed::{ContainerListed, CriState, Mark, SandboxListed, SandboxStatus};
+use model::observed::{ContainerListed, CriState, Mark};
 use model::pod::{Role, SandboxRecord};
 use model::request::{Filters, ListOptions};
 use model::view::{
-    ContainerBody, ContainerDetail, ContainerView, FilePaths, ForeignContainer, ForeignPod,
-    NetworkView, PodBody, PodState, PodView, SizeView, State,
+    ContainerBody, ContainerView, NetworkView, PodBody, PodState,
+    PodView, State,
 };
 use model::{Error, Id};
 
@@ -62,27 +64,6 @@ impl Engine {
         pods.retain(|pod| filter.matches(pod));
         Ok(pods)
     }
-
-    /// `GET /containers/{name}/json` and `GET /libpod/containers/{name}/json`.
-    pub async fn inspect_container(
-        &self,
-        name: &str,
-        size: bool,
-    ) -> Result<ContainerDetail, Error> {
-        let inner = self.inner();
-        let snapshot = inner.snapshot(true).await?;
-        let mut view = snapshot.find(name)?;
-        if size {
-            view.size = inner.size_of(&view).await;
-        }
-        inner.detail(view, &snapshot).await
-    }
-
-    /// `GET /libpod/pods/{name}/json`.
-    pub async fn inspect_pod(&self, name: &str) -> Result<PodView, Error> {
-        let snapshot = self.inner().snapshot(true).await?;
-        snapshot.find_pod(name)
-    }
 }
 
 impl Inner {
@@ -115,79 +96,6 @@ impl Inner {
             networks,
             stopping: self.stopping(),
             owner: owner.to_owned(),
-        })
-    }
-
-    async fn size_of(&self, view: &ContainerView) -> Option<SizeView> {
-        let (cri_id, image) = match &view.body {
-            ContainerBody::Own(record) => {
-                (current_id(record)?.to_owned(), record.spec.image.id.clone())
-            }
-            ContainerBody::Foreign(foreign) => (foreign.id.clone(), foreign.image_id.clone()),
-            ContainerBody::Infra { .. } => return None,
-        };
-        let writable = self.runtime.writable_bytes(&cri_id).await.ok().flatten()?;
-        let image = self.runtime.image(&image).await.ok().flatten();
-        let root_fs = image.map_or(0, |image| image.summary.size_bytes) + writable;
-        Some(SizeView { writable, root_fs })
-    }
-
-    async fn detail(
-        &self,
-        view: ContainerView,
-        snapshot: &Snapshot,
-    ) -> Result<ContainerDetail, Error> {
-        let (cri_id, sandbox, sandbox_cri_id) = match &view.body {
-            ContainerBody::Own(record) => {
-                let sandbox = snapshot.sandboxes.get(&record.sandbox).cloned();
-                let attempt = record.progress.current.as_ref();
-                let lives_in = attempt.and_then(|attempt| attempt.sandbox_cri_id.clone());
-                (current_id(record).map(ToOwned::to_owned), sandbox, lives_in)
-            }
-            ContainerBody::Infra { pod, .. } => (
-                None,
-                Some(Arc::clone(pod)),
-                sandbox_id(pod).map(ToOwned::to_owned),
-            ),
-            ContainerBody::Foreign(foreign) => (
-                Some(foreign.id.clone()),
-                None,
-                Some(foreign.sandbox.clone()),
-            ),
-        };
-        let status = match cri_id {
-            Some(id) => found(self.runtime.container_status(&id, true).await)?,
-            None => None,
-        };
-        let sandbox_status = match sandbox_cri_id {
-            Some(id) => found(self.runtime.sandbox_status(&id).await)?
-                .filter(|status: &SandboxStatus| status.ready),
-            None => None,
-        };
-        let facts = self.facts();
-        let files = match &view.body {
-            ContainerBody::Own(record) => self.file_paths(&record.id),
-            ContainerBody::Infra { id, .. } => self.file_paths(id),
-            ContainerBody::Foreign(_) => FilePaths {
-                log: status
-                    .as_ref()
-                    .map(|status| status.log_path.clone())
-                    .unwrap_or_default(),
-                ..FilePaths::default()
-            },
-        };
-        Ok(ContainerDetail {
-            handler: sandbox
-                .as_ref()
-                .map(|record| self.handler_of(record))
-                .unwrap_or_default(),
-            view,
-            status,
-            sandbox,
-            sandbox_status,
-            files,
-            driver: facts.storage_driver.clone(),
-            cgroup_manager: facts.cgroup_manager.clone(),
         })
     }
 }
@@ -351,37 +259,6 @@ impl Snapshot {
         })
     }
 
-    fn foreign(&self, listed: &ContainerListed) -> ContainerView {
-        let sandbox = self.seen.sandbox(&listed.sandbox_cri_id);
-        let facts = self.facts.get(&listed.cri_id);
-        let state = match listed.state {
-            CriState::Created => State::Created,
-            CriState::Running if facts.is_some_and(|facts| facts.paused()) => State::Paused,
-            CriState::Running => State::Running,
-            CriState::Exited => State::Exited,
-            CriState::Unknown => State::Unknown,
-        };
-        let network = self
-            .networks
-            .get(&listed.sandbox_cri_id)
-            .filter(|_| state.is_up());
-        ContainerView {
-            state,
-            run: facts.map(|facts| facts.run.clone()).unwrap_or_default(),
-            pid: facts.and_then(|facts| facts.pid),
-            pod: sandbox.and_then(|s| Some((Id::parse(&s.cri_id)?, foreign_pod_name(s)))),
-            network: network
-                .map(|network| NetworkView::clone(network))
-                .unwrap_or_default(),
-            size: None,
-            body: ContainerBody::Foreign(Arc::new(foreign_container(
-                listed,
-                sandbox,
-                facts.map(Arc::as_ref),
-            ))),
-        }
-    }
-
     /// Every pod, oldest first.
     pub(crate) fn pods(&self, containers: &[ContainerView]) -> Vec<PodView> {
         let own = self
@@ -428,21 +305,6 @@ impl Snapshot {
         pods.sort_by_cached_key(|(created, pod)| (*created, pod.id().to_owned()));
         pods.into_iter().map(|(_, pod)| pod).collect()
     }
-
-    fn foreign_pod(&self, listed: &SandboxListed) -> ForeignPod {
-        ForeignPod {
-            id: listed.cri_id.clone(),
-            name: foreign_pod_name(listed),
-            namespace: listed.namespace.clone(),
-            created_at: listed.created_at,
-            labels: listed.labels.clone(),
-            handler: listed.handler.clone(),
-            host_network: self
-                .networks
-                .get(&listed.cri_id)
-                .is_some_and(|network| network.host),
-        }
-    }
 }
 
 fn members_of(pod: &str, containers: &[ContainerView]) -> Vec<ContainerView> {
@@ -471,48 +333,6 @@ pub(crate) fn pod_state(members: &[ContainerView]) -> PodState {
         () if count(&[State::Exited, State::Paused]) > 0 => PodState::Stopped,
         () => PodState::Created,
     }
-}
-
-/// `k8s_<container>_<pod>_<namespace>_<uid>_<attempt>`, as dockershim named them.
-fn foreign_container(
-    listed: &ContainerListed,
-    sandbox: Option<&SandboxListed>,
-    facts: Option<&ContainerFacts>,
-) -> ForeignContainer {
-    let (pod, namespace, uid) = sandbox.map_or(("", "", ""), |s| (&s.name, &s.namespace, &s.uid));
-    let mut labels = listed.labels.clone();
-    let known = [("name", pod), ("namespace", namespace), ("uid", uid)];
-    for (key, value) in known.into_iter().filter(|(_, value)| !value.is_empty()) {
-        labels
-            .entry(format!("io.kubernetes.pod.{key}"))
-            .or_insert_with(|| value.to_owned());
-    }
-    let image_id = match listed.image_ref.rsplit_once("sha256:") {
-        Some((_, digest)) if facts.is_none_or(|facts| facts.image_id.is_empty()) => {
-            digest.to_owned()
-        }
-        _ => facts.map_or_else(|| listed.image_ref.clone(), |facts| facts.image_id.clone()),
-    };
-    ForeignContainer {
-        id: listed.cri_id.clone(),
-        name: format!(
-            "k8s_{}_{pod}_{namespace}_{uid}_{}",
-            listed.name, listed.attempt
-        ),
-        created_at: listed.created_at,
-        image: listed.image.clone(),
-        image_id,
-        labels,
-        annotations: listed.annotations.clone(),
-        sandbox: listed.sandbox_cri_id.clone(),
-        attempt: listed.attempt,
-        command: Vec::new(),
-        infra: false,
-    }
-}
-
-fn foreign_pod_name(listed: &SandboxListed) -> String {
-    listed.name.clone()
 }
 
 /// An object marked by this store.

@@ -5,10 +5,11 @@
 //! (process id, start, end, exit code, address) is fetched once and kept while the id is listed.
 
 use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use futures_util::StreamExt as _;
+use futures_util::{FutureExt as _, StreamExt as _};
 use model::Error;
 use model::container::Run;
 use model::observed::{
@@ -157,10 +158,10 @@ impl Observer {
                 }
                 std::mem::take(&mut queue.waiting)
             };
-            let result = self
-                .runtime
-                .list()
-                .await
+            // A panic in the translation of one answer must not leave the next callers waiting.
+            let listing = AssertUnwindSafe(self.runtime.list()).catch_unwind().await;
+            let result = listing
+                .unwrap_or_else(|_| Err(Error::Internal("the list broke".to_owned())))
                 .map(|listing| Arc::new(Seen::new(listing)));
             if let Ok(seen) = &result {
                 self.forget_gone(seen);

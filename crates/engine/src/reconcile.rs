@@ -3,22 +3,24 @@
 //! Hints wake it, a relist at a period is the truth. It decides with [`crate::decide`] and does
 //! each action in a task of its own, under the object's claim, after looking again.
 
-use std::collections::{HashMap, HashSet};
+mod adopt;
+mod world;
+
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use jiff::Timestamp;
-use model::container::{Attempt, ContainerRecord, Wanted};
-use model::observed::{CriState, Mark};
+use model::container::{Attempt, Wanted};
+use model::observed::CriState;
 use model::pod::SandboxRecord;
-use model::record::{Record, decode};
 use model::{Error, Id};
 
-use crate::decide::{Action, ContainerNow, Listed, Plan, SandboxNow, World, decide};
+use crate::decide::{Action, Plan};
 use crate::events::of_pod;
-use crate::list::{current_id, is_ours, sandbox_id};
+use crate::list::sandbox_id;
 use crate::observe::Seen;
 use crate::runtime::Runtime as _;
 use crate::store::{Write, is_pod};
@@ -71,7 +73,7 @@ impl Inner {
 
     /// The loop. It ends with the daemon.
     pub(crate) async fn run_loop(self: Arc<Self>) {
-        let mut due = None;
+        let (mut due, mut away) = (None, false);
         loop {
             let period = match self.memory.hints_work.load(Ordering::Relaxed) {
                 true => CALM,
@@ -85,13 +87,32 @@ impl Inner {
             };
             tracing::trace!(reason, "looking");
             match self.observer.list().await {
-                Ok(seen) => due = self.round(&seen).await,
+                Ok(seen) => {
+                    if std::mem::take(&mut away) {
+                        self.runtime_is_back().await;
+                    }
+                    due = self.round(&seen).await;
+                }
                 Err(error) => {
-                    tracing::warn!(%error, "the runtime cannot be listed");
+                    // Said once; every request that needs the runtime says it to its client.
+                    if !std::mem::replace(&mut away, true) {
+                        tracing::warn!(%error, "the runtime cannot be listed");
+                    }
                     self.memory.hints_work.store(false, Ordering::Relaxed);
                     due = None;
                 }
             }
+        }
+    }
+
+    /// The runtime answers again: it may be another version by now.
+    async fn runtime_is_back(&self) {
+        match self.runtime.facts().await {
+            Ok(facts) => {
+                tracing::info!(runtime = %facts.name, version = %facts.version, "the runtime answers again");
+                self.set_facts(facts);
+            }
+            Err(error) => tracing::warn!(%error, "the runtime's facts cannot be read"),
         }
     }
 
@@ -145,10 +166,6 @@ impl Inner {
                 () = tokio::time::sleep(HINT_RETRY) => {}
                 () = self.shutdown.cancelled() => return,
             }
-            // The runtime may be another one by now.
-            if let Ok(facts) = self.runtime.facts().await {
-                self.set_facts(facts);
-            }
             self.wake.notify_one();
         }
     }
@@ -162,71 +179,6 @@ impl Inner {
             self.wake.notify_one();
         }
         Ok(())
-    }
-
-    async fn plan(&self, seen: &Seen) -> Plan {
-        let world = self.world(seen).await;
-        decide(&world, Timestamp::now())
-    }
-
-    /// The world as `decide` sees it.
-    async fn world(&self, seen: &Seen) -> World {
-        let busy = self.busy();
-        let (containers, sandboxes, buried) = self.store.read(|book| {
-            let containers: Vec<_> = book.containers.values().cloned().collect();
-            let sandboxes: Vec<_> = book.sandboxes.values().cloned().collect();
-            (containers, sandboxes, book.buried.clone())
-        });
-        let ended = containers.iter().filter_map(|record| {
-            seen.container(current_id(record)?)
-                .filter(|listed| listed.state == CriState::Exited)
-        });
-        let facts = self.observer.facts_of(ended).await;
-        let owner = self.store.owner();
-        let (mut by_record, unknown) = group(
-            listed_containers(seen, owner),
-            containers.iter().map(|r| &r.id),
-        );
-        let (mut sandboxes_by_record, unknown_sandboxes) = group(
-            listed_sandboxes(seen, owner),
-            sandboxes.iter().map(|r| &r.id),
-        );
-        let containers = containers.into_iter().map(|record| ContainerNow {
-            listed: by_record.remove(&record.id).unwrap_or_default(),
-            ended: current_id(&record)
-                .and_then(|id| facts.get(id))
-                .map(|facts| facts.run.clone())
-                .filter(|run| run.finished_at.is_some())
-                // The runtime counts attempts as we do; the store's number is the one that counts.
-                .map(|mut run| {
-                    run.attempt = record
-                        .progress
-                        .current
-                        .as_ref()
-                        .map_or(run.attempt, |current| current.number);
-                    run
-                }),
-            record: ContainerRecord::clone(&record),
-        });
-        let sandboxes = sandboxes.into_iter().map(|record| SandboxNow {
-            listed: sandboxes_by_record.remove(&record.id).unwrap_or_default(),
-            is_pod: is_pod(&record),
-            record: SandboxRecord::clone(&record),
-        });
-        let is_buried = |listed: &Listed| buried.contains(&listed.id);
-        World {
-            containers: containers.collect(),
-            sandboxes: sandboxes.collect(),
-            buried: unknown.into_iter().filter(is_buried).collect(),
-            buried_sandboxes: unknown_sandboxes.into_iter().filter(is_buried).collect(),
-            busy,
-            held: self
-                .memory
-                .held
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .clone(),
-        }
     }
 
     /// Does one action; a failure is logged, and the object left alone for a while.
@@ -441,77 +393,6 @@ impl Inner {
         };
         self.store.remove_sandbox(id, events).await
     }
-
-    /// Adopts objects of this owner that the store does not know: the store is older than the
-    /// runtime, or new.
-    async fn adopt_unknown(self: &Arc<Self>, seen: &Seen) -> Result<(), Error> {
-        let owner = self.store.owner().to_owned();
-        let known = |id: &Id| {
-            self.store.read(|book| {
-                book.containers.contains_key(id)
-                    || book.sandboxes.contains_key(id)
-                    || book.buried.contains(id)
-            })
-        };
-        let unknown = |mark: &&Mark| mark.owner == owner && !known(&mark.id);
-        let mut sandboxes: HashMap<Id, SandboxRecord> = HashMap::new();
-        for listed in &seen.listing.sandboxes {
-            let Some(mark) = listed.mark.as_ref().filter(unknown) else {
-                continue;
-            };
-            if let Some(Record::Sandbox(mut record)) = readable(mark) {
-                let newest = sandboxes
-                    .get(&mark.id)
-                    .is_none_or(|other| other.progress.last_attempt < listed.attempt);
-                if newest {
-                    record.progress.last_attempt = listed.attempt;
-                    record.progress.next = None;
-                    record.progress.up = listed.ready;
-                    record.progress.current = Some(model::pod::SandboxAttempt {
-                        number: listed.attempt,
-                        cri_id: Some(listed.cri_id.clone()),
-                    });
-                    sandboxes.insert(mark.id.clone(), *record);
-                }
-            }
-        }
-        let mut containers: HashMap<Id, ContainerRecord> = HashMap::new();
-        for listed in &seen.listing.containers {
-            let Some(mark) = listed.mark.as_ref().filter(unknown) else {
-                continue;
-            };
-            if let Some(Record::Container(mut record)) = readable(mark) {
-                let newest = containers
-                    .get(&mark.id)
-                    .is_none_or(|other| other.progress.last_attempt < listed.attempt);
-                if newest && listed.state != CriState::Created {
-                    record.progress.last_attempt = listed.attempt;
-                    record.progress.next = None;
-                    record.progress.wanted = Wanted::Running;
-                    record.progress.current = Some(Attempt {
-                        number: listed.attempt,
-                        cri_id: Some(listed.cri_id.clone()),
-                        sandbox_cri_id: Some(listed.sandbox_cri_id.clone()),
-                    });
-                    containers.insert(mark.id.clone(), *record);
-                }
-            }
-        }
-        if sandboxes.is_empty() && containers.is_empty() {
-            return Ok(());
-        }
-        tracing::warn!(
-            containers = containers.len(),
-            sandboxes = sandboxes.len(),
-            "the runtime has objects of this owner that the store does not know: adopted"
-        );
-        self.store
-            .adopt(
-                containers.into_values().collect(),
-                sandboxes.into_values().collect(),
-            )
-            .await
-    }
 }
 
 impl Action {
@@ -531,72 +412,6 @@ impl Action {
             | Self::GiveUpSandbox { id } => id,
         }
     }
-}
-
-fn readable(mark: &Mark) -> Option<Record> {
-    match decode(&mark.record) {
-        Ok(record) => Some(record),
-        Err(error) => {
-            tracing::warn!(id = %mark.id, %error, "an object of this owner is left alone");
-            None
-        }
-    }
-}
-
-fn listed_containers(seen: &Seen, owner: &str) -> Vec<Listed> {
-    let ours = seen
-        .listing
-        .containers
-        .iter()
-        .filter(|listed| is_ours(listed.mark.as_ref(), owner));
-    ours.filter_map(|listed| {
-        Some(Listed {
-            id: listed.mark.as_ref()?.id.clone(),
-            cri_id: listed.cri_id.clone(),
-            attempt: listed.attempt,
-            state: listed.state,
-            sandbox: listed.sandbox_cri_id.clone(),
-        })
-    })
-    .collect()
-}
-
-fn listed_sandboxes(seen: &Seen, owner: &str) -> Vec<Listed> {
-    let ours = seen
-        .listing
-        .sandboxes
-        .iter()
-        .filter(|listed| is_ours(listed.mark.as_ref(), owner));
-    ours.filter_map(|listed| {
-        Some(Listed {
-            id: listed.mark.as_ref()?.id.clone(),
-            cri_id: listed.cri_id.clone(),
-            attempt: listed.attempt,
-            state: if listed.ready {
-                CriState::Running
-            } else {
-                CriState::Exited
-            },
-            sandbox: String::new(),
-        })
-    })
-    .collect()
-}
-
-/// Listed objects by their record, and those of no record.
-fn group<'a>(
-    listed: Vec<Listed>,
-    known: impl Iterator<Item = &'a Id>,
-) -> (HashMap<Id, Vec<Listed>>, Vec<Listed>) {
-    let known: HashSet<&Id> = known.collect();
-    let (mut groups, mut unknown) = (HashMap::<Id, Vec<Listed>>::new(), Vec::new());
-    for one in listed {
-        match known.contains(&one.id) {
-            true => groups.entry(one.id.clone()).or_default().push(one),
-            false => unknown.push(one),
-        }
-    }
-    (groups, unknown)
 }
 
 fn until(due: Option<Timestamp>) -> Duration {

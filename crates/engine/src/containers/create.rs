@@ -54,13 +54,12 @@ impl Engine {
         let id = Id::generate();
         let name = name.unwrap_or_else(|| inner.store.read(|book| book.free_name(&id)));
         let created_at = Timestamp::now();
-        let (sandbox, hidden) = match &pod {
-            Some(pod) => (Arc::clone(pod), None),
-            None => {
-                let hidden = hidden_sandbox(&id, &name, &spec, created_at);
-                (Arc::new(hidden.clone()), Some(hidden))
-            }
-        };
+        let hidden = pod
+            .is_none()
+            .then(|| hidden_sandbox(&id, &name, &spec, created_at));
+        let sandbox = pod
+            .or_else(|| hidden.clone().map(Arc::new))
+            .ok_or_else(|| Error::Internal("a container without a sandbox".to_owned()))?;
         inner
             .runtime
             .check_container(&spec, &sandbox, &inner.facts())?;
@@ -76,7 +75,7 @@ impl Engine {
             spec,
             progress: Progress::default(),
         };
-        let event = of_container(&record, pod.as_deref(), Action::Create);
+        let event = of_container(&record, Some(&sandbox), Action::Create);
         inner.store.create_container(record, hidden, event).await?;
         Ok(Created {
             id,

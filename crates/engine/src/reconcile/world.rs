@@ -1,0 +1,139 @@
+//! The world as [`crate::decide`] sees it: records beside what the runtime lists of them.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::PoisonError;
+
+use jiff::Timestamp;
+use model::Id;
+use model::container::ContainerRecord;
+use model::observed::CriState;
+use model::pod::SandboxRecord;
+
+use crate::decide::{ContainerNow, Listed, Plan, SandboxNow, World, decide};
+use crate::list::{current_id, is_ours};
+use crate::observe::Seen;
+use crate::store::is_pod;
+use crate::system::Inner;
+
+impl Inner {
+    pub(super) async fn plan(&self, seen: &Seen) -> Plan {
+        let world = self.world(seen).await;
+        decide(&world, Timestamp::now())
+    }
+
+    /// The world as `decide` sees it.
+    async fn world(&self, seen: &Seen) -> World {
+        let busy = self.busy();
+        let (containers, sandboxes, buried) = self.store.read(|book| {
+            let containers: Vec<_> = book.containers.values().cloned().collect();
+            let sandboxes: Vec<_> = book.sandboxes.values().cloned().collect();
+            (containers, sandboxes, book.buried.clone())
+        });
+        let ended = containers.iter().filter_map(|record| {
+            seen.container(current_id(record)?)
+                .filter(|listed| listed.state == CriState::Exited)
+        });
+        let facts = self.observer.facts_of(ended).await;
+        let owner = self.store.owner();
+        let (mut by_record, unknown) = group(
+            listed_containers(seen, owner),
+            containers.iter().map(|r| &r.id),
+        );
+        let (mut sandboxes_by_record, unknown_sandboxes) = group(
+            listed_sandboxes(seen, owner),
+            sandboxes.iter().map(|r| &r.id),
+        );
+        let containers = containers.into_iter().map(|record| ContainerNow {
+            listed: by_record.remove(&record.id).unwrap_or_default(),
+            ended: current_id(&record)
+                .and_then(|id| facts.get(id))
+                .map(|facts| facts.run.clone())
+                .filter(|run| run.finished_at.is_some())
+                // The runtime counts attempts as we do; the store's number is the one that counts.
+                .map(|mut run| {
+                    run.attempt = record
+                        .progress
+                        .current
+                        .as_ref()
+                        .map_or(run.attempt, |current| current.number);
+                    run
+                }),
+            record: ContainerRecord::clone(&record),
+        });
+        let sandboxes = sandboxes.into_iter().map(|record| SandboxNow {
+            listed: sandboxes_by_record.remove(&record.id).unwrap_or_default(),
+            is_pod: is_pod(&record),
+            record: SandboxRecord::clone(&record),
+        });
+        let is_buried = |listed: &Listed| buried.contains(&listed.id);
+        World {
+            containers: containers.collect(),
+            sandboxes: sandboxes.collect(),
+            buried: unknown.into_iter().filter(is_buried).collect(),
+            buried_sandboxes: unknown_sandboxes.into_iter().filter(is_buried).collect(),
+            busy,
+            held: self
+                .memory
+                .held
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .clone(),
+        }
+    }
+}
+
+fn listed_containers(seen: &Seen, owner: &str) -> Vec<Listed> {
+    let ours = seen
+        .listing
+        .containers
+        .iter()
+        .filter(|listed| is_ours(listed.mark.as_ref(), owner));
+    ours.filter_map(|listed| {
+        Some(Listed {
+            id: listed.mark.as_ref()?.id.clone(),
+            cri_id: listed.cri_id.clone(),
+            attempt: listed.attempt,
+            state: listed.state,
+            sandbox: listed.sandbox_cri_id.clone(),
+        })
+    })
+    .collect()
+}
+
+fn listed_sandboxes(seen: &Seen, owner: &str) -> Vec<Listed> {
+    let ours = seen
+        .listing
+        .sandboxes
+        .iter()
+        .filter(|listed| is_ours(listed.mark.as_ref(), owner));
+    ours.filter_map(|listed| {
+        Some(Listed {
+            id: listed.mark.as_ref()?.id.clone(),
+            cri_id: listed.cri_id.clone(),
+            attempt: listed.attempt,
+            state: if listed.ready {
+                CriState::Running
+            } else {
+                CriState::Exited
+            },
+            sandbox: String::new(),
+        })
+    })
+    .collect()
+}
+
+/// Listed objects by their record, and those of no record.
+fn group<'a>(
+    listed: Vec<Listed>,
+    known: impl Iterator<Item = &'a Id>,
+) -> (HashMap<Id, Vec<Listed>>, Vec<Listed>) {
+    let known: HashSet<&Id> = known.collect();
+    let (mut groups, mut unknown) = (HashMap::<Id, Vec<Listed>>::new(), Vec::new());
+    for one in listed {
+        match known.contains(&one.id) {
+            true => groups.entry(one.id.clone()).or_default().push(one),
+            false => unknown.push(one),
+        }
+    }
+    (groups, unknown)
+}
