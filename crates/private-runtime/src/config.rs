@@ -1,6 +1,6 @@
 //! The configuration files of a private runtime, as text.
 
-use std::path::Path;
+use std::{fs, path::Path};
 
 use serde_json::json;
 
@@ -309,6 +309,27 @@ pub(crate) fn free_subnet(paths: &Paths, routes: &str) -> (u8, u8) {
         .unwrap_or_else(|| candidate(0))
 }
 
+/// The subnet of the network that is up already: containers have addresses of it.
+pub(crate) fn recorded_subnet(paths: &Paths, routes: &str) -> Option<(u8, u8)> {
+    let bridge = paths.bridge();
+    let is_up = routes
+        .lines()
+        .any(|line| line.split_whitespace().next() == Some(&bridge));
+    let prefix = address_prefix(paths).filter(|_| is_up)?;
+    let mut bytes = prefix.split('.').skip(1).map(str::parse);
+    Some((bytes.next()?.ok()?, bytes.next()?.ok()?))
+}
+
+/// The beginning of all addresses of the network as last written: `10.200.7.`
+pub(crate) fn address_prefix(paths: &Paths) -> Option<String> {
+    let text = fs::read_to_string(paths.network_file()).ok()?;
+    let network: serde_json::Value = serde_json::from_str(&text).ok()?;
+    let subnet = network
+        .pointer("/plugins/0/ipam/ranges/0/0/subnet")?
+        .as_str()?;
+    subnet.strip_suffix("0/24").map(str::to_owned)
+}
+
 /// Whether a route of `/proc/net/route`, other than the default one, covers the address.
 fn is_routed(routes: &str, address: [u8; 4]) -> bool {
     let address = u32::from_le_bytes(address); // the file shows bytes as they lie in memory
@@ -328,6 +349,22 @@ fn is_routed(routes: &str, address: [u8; 4]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_network_that_is_up_keeps_its_subnet() {
+        let folder = tempfile::tempdir().unwrap();
+        let paths = Paths::new(folder.path(), Kind::CriO).unwrap();
+        let network =
+            json!({ "plugins": [{ "ipam": { "ranges": [[{ "subnet": "10.201.7.0/24" }]] } }] });
+        fs::create_dir_all(paths.cni_config()).unwrap();
+        fs::write(paths.network_file(), network.to_string()).unwrap();
+        let routes = format!(
+            "Iface\n{} 0007C90A 00000000 0001 0 0 0 00FFFFFF 0 0 0\n",
+            paths.bridge()
+        );
+        assert_eq!(recorded_subnet(&paths, &routes), Some((201, 7)));
+        assert_eq!(recorded_subnet(&paths, "Iface\n"), None);
+    }
 
     #[test]
     fn a_routed_subnet_is_left_alone() {

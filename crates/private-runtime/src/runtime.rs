@@ -19,7 +19,7 @@ use tokio::net::UnixStream;
 
 use crate::{
     Image, Kind, command,
-    config::{Host, Setup, free_subnet},
+    config::{Host, Setup, free_subnet, recorded_subnet},
     error::{Context, Error, MissingList, Result},
     host, import,
     paths::Paths,
@@ -239,7 +239,8 @@ impl PrivateRuntime {
         } else {
             String::new()
         };
-        let (third, fourth) = free_subnet(paths, &routes);
+        let (third, fourth) =
+            recorded_subnet(paths, &routes).unwrap_or_else(|| free_subnet(paths, &routes));
         write(&paths.config(), &setup.runtime(), 0o600)?;
         write(&paths.policy(), Setup::policy(), 0o644)?;
         write(&paths.wrapper(), &setup.wrapper(), 0o755)?;

@@ -15,7 +15,9 @@ use rustix::{
 };
 
 use crate::{
-    command, firewall, host,
+    command,
+    config::address_prefix,
+    firewall, host,
     paths::Paths,
     process::{self, Process},
 };
@@ -189,7 +191,7 @@ fn remove_network(paths: &Paths, ids: &BTreeSet<String>) {
     remove_cni_results(&network, ids);
     forget(fs::remove_dir_all(paths.addresses()), paths.addresses());
     firewall::remove_cni_rules(&network);
-    if let Some(subnet) = subnet(paths) {
+    if let Some(subnet) = address_prefix(paths) {
         firewall::remove_crio_ports(&subnet);
     }
 }
@@ -219,16 +221,6 @@ fn remove_cni_results(network: &str, ids: &BTreeSet<String>) {
             forget(fs::remove_file(path), path);
         }
     }
-}
-
-/// The beginning of all addresses of this network: `10.200.7.`
-fn subnet(paths: &Paths) -> Option<String> {
-    let text = fs::read_to_string(paths.network_file()).ok()?;
-    let network: serde_json::Value = serde_json::from_str(&text).ok()?;
-    let subnet = network
-        .pointer("/plugins/0/ipam/ranges/0/0/subnet")?
-        .as_str()?;
-    subnet.strip_suffix("0/24").map(str::to_owned)
 }
 
 /// A removal whose failure leaves nothing worse than a file.
