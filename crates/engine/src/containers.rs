@@ -7,7 +7,7 @@ mod wait;
 
 use std::sync::Arc;
 
-use model::container::{ContainerRecord, Run};
+use model::container::{ContainerRecord, Run, Wanted};
 use model::error::Kind;
 use model::event::Action;
 use model::observed::{ContainerStatus, CriState};
@@ -80,13 +80,14 @@ impl Inner {
 
     /// Starts a container; `Already` when it runs.
     pub(crate) async fn start(self: &Arc<Self>, id: &Id) -> Result<Changed, Error> {
-        let _busy = self.claim(id).await;
-        let record = self.store.container(id)?;
-        if self
-            .status_of(&record)
-            .await?
-            .is_some_and(|status| status.state == CriState::Running)
-        {
+        let _claim = self.claim(id).await;
+        let record = self.startable(id)?;
+        let status = self.status_of(&record).await?;
+        if status.is_some_and(|status| status.state == CriState::Running) {
+            // Unless a stop is under way, the user wants it to go on, and its policy to hold.
+            if record.progress.wanted != Wanted::Running && !self.stopping().contains(id) {
+                self.want_running(id).await?;
+            }
             return Ok(Changed::Already);
         }
         self.want_running(id).await?;
@@ -94,9 +95,19 @@ impl Inner {
         Ok(Changed::Now)
     }
 
+    /// The record of a container that may be started: not one that is being removed.
+    fn startable(&self, id: &Id) -> Result<Arc<ContainerRecord>, Error> {
+        let record = self.store.container(id)?;
+        match record.progress.removing {
+            true => Err(Error::WrongState(format!(
+                "container {id} is being removed"
+            ))),
+            false => Ok(record),
+        }
+    }
+
     /// Stores that a user wants it to run, and forgets the count of restarts by policy.
     async fn want_running(self: &Arc<Self>, id: &Id) -> Result<(), Error> {
-        use model::container::Wanted;
         let change = |record: &mut ContainerRecord| {
             record.progress.wanted = Wanted::Running;
             record.progress.restarts = 0;
@@ -110,7 +121,7 @@ impl Inner {
 
     async fn restart(self: &Arc<Self>, id: &Id, timeout_secs: Option<u32>) -> Result<(), Error> {
         let _busy = self.claim(id).await;
-        let record = self.store.container(id)?;
+        let record = self.startable(id)?;
         if let Some(status) = self.status_of(&record).await? {
             if status.state == CriState::Running {
                 let _stopping = self.mark_stopping(id);
@@ -158,7 +169,8 @@ impl Inner {
             .ok();
         let exit_code = run.exit_code;
         let (news, told) = std::sync::mpsc::channel();
-        self.store
+        let recorded = self
+            .store
             .update_container(id, Write::ContainerEnded, move |record| {
                 let seen = record.progress.last_run.as_ref();
                 if seen
@@ -183,7 +195,12 @@ impl Inner {
                 news.send(()).ok();
                 Some(vec![died, cleanup])
             })
-            .await?;
+            .await;
+        match recorded {
+            // Removed meanwhile: its end has been recorded before that.
+            Err(Error::NotFound { .. }) => return Ok(()),
+            recorded => drop(recorded?),
+        }
         if told.try_recv().is_ok() {
             self.tell_end(End {
                 id: id.clone(),

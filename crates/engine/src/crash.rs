@@ -44,7 +44,13 @@ pub fn arm(arm: Arm) {
 }
 
 /// Names of the points that follow a write to disk.
-const DISK_POINTS: &[&str] = &["files", "layer", "volume"];
+const DISK_POINTS: &[&str] = &[
+    "files",
+    "layer",
+    "volume",
+    "volume.removing",
+    "volume.removed",
+];
 
 /// Every crash point there is, as the log names it: a test checks that its sweep passes each.
 pub fn all() -> Vec<String> {

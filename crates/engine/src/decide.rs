@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use model::Id;
-use model::container::{ContainerRecord, RestartPolicy, Run, Wanted};
+use model::container::{Attempt, ContainerRecord, RestartPolicy, Run, Wanted};
 use model::observed::CriState;
 use model::pod::{ExitPolicy, SandboxRecord};
 
@@ -33,13 +33,22 @@ pub(crate) enum Action {
         sandbox: String,
     },
     /// An attempt being made never ran.
-    GiveUp { id: Id },
-    /// The runtime has lost the current attempt and has another one.
+    GiveUp { id: Id, attempt: u32 },
+    /// The runtime has another attempt than the store: the current one is lost, or the store is
+    /// older than the runtime. `over` is the current one this was decided on.
     Reinstate {
         id: Id,
+        over: Option<String>,
         attempt: u32,
         cri_id: String,
         sandbox: String,
+    },
+    /// The same of a sandbox.
+    ReinstateSandbox {
+        id: Id,
+        over: Option<String>,
+        attempt: u32,
+        cri_id: String,
     },
     /// What a tombstone or a newer attempt names.
     RemoveLeftover { id: Id, cri_id: String },
@@ -145,8 +154,8 @@ fn container_actions(container: &ContainerNow, world: &World, now: Timestamp, pl
         plan.actions.push(Action::Remove { id });
         return;
     }
-    if let Some(action) = unfinished_attempt(container) {
-        plan.actions.push(action);
+    if let Some(next) = &record.progress.next {
+        plan.actions.extend(unfinished_attempt(container, next));
         return;
     }
     plan.actions.extend(leftovers(container));
@@ -159,7 +168,11 @@ fn container_actions(container: &ContainerNow, world: &World, now: Timestamp, pl
         });
         return;
     }
-    match restart_due(record, run) {
+    let pod_goes = world
+        .sandboxes
+        .iter()
+        .any(|sandbox| sandbox.record.id == record.sandbox && sandbox.record.progress.removing);
+    match restart_due(record, run).filter(|_| !pod_goes) {
         Some(due) => {
             let held = world.held.get(&id).copied().unwrap_or(due);
             let due = due.max(held);
@@ -175,55 +188,66 @@ fn container_actions(container: &ContainerNow, world: &World, now: Timestamp, pl
 }
 
 /// An attempt being made that nobody makes any more: a crash, or a failure whose clean-up failed.
-fn unfinished_attempt(container: &ContainerNow) -> Option<Action> {
-    let next = container.record.progress.next.as_ref()?;
+/// Whether one that has exited ever ran is looked at when it is committed.
+fn unfinished_attempt(container: &ContainerNow, next: &Attempt) -> Option<Action> {
     let id = container.record.id.clone();
     let listed = container
         .listed
         .iter()
         .find(|listed| listed.attempt == next.number);
-    Some(match listed {
-        Some(listed) if matches!(listed.state, CriState::Running | CriState::Exited) => {
-            Action::Commit {
-                id,
-                cri_id: listed.cri_id.clone(),
-                sandbox: listed.sandbox.clone(),
-            }
-        }
-        Some(_) | None => Action::GiveUp { id },
-    })
+    match listed.map(|listed| (listed, listed.state)) {
+        Some((listed, CriState::Running | CriState::Exited)) => Some(Action::Commit {
+            id,
+            cri_id: listed.cri_id.clone(),
+            sandbox: listed.sandbox.clone(),
+        }),
+        Some((_, CriState::Created)) | None => Some(Action::GiveUp {
+            id,
+            attempt: next.number,
+        }),
+        // It may run: what the runtime does not say is left alone.
+        Some((_, CriState::Unknown)) => None,
+    }
 }
 
+/// What the runtime has beside the current attempt.
 fn leftovers(container: &ContainerNow) -> Vec<Action> {
     let record = &container.record;
     let current = record.progress.current.as_ref();
-    let current_listed = current.is_some_and(|current| {
-        container
-            .listed
-            .iter()
-            .any(|listed| Some(&listed.cri_id) == current.cri_id.as_ref())
-    });
-    let others = container.listed.iter().filter(|listed| {
-        current.is_none_or(|current| Some(&listed.cri_id) != current.cri_id.as_ref())
-    });
-    if current_listed {
-        return others
-            .map(|listed| Action::RemoveLeftover {
-                id: record.id.clone(),
-                cri_id: listed.cri_id.clone(),
-            })
-            .collect();
-    }
-    // The current one is lost: the newest of the others may hold what the container wrote.
-    let newest = others.max_by_key(|listed| listed.attempt);
-    newest
-        .map(|listed| Action::Reinstate {
+    let current_id = current.and_then(|current| current.cri_id.as_ref());
+    let others = || {
+        let listed = container.listed.iter();
+        listed.filter(move |listed| Some(&listed.cri_id) != current_id)
+    };
+    let has_run = |listed: &&Listed| matches!(listed.state, CriState::Running | CriState::Exited);
+    let unheard_of = |listed: &&Listed| listed.attempt > record.progress.last_attempt;
+    let current_listed = container
+        .listed
+        .iter()
+        .any(|listed| Some(&listed.cri_id) == current_id);
+    // An attempt above all that were ever stored: the store is older than the runtime. And where
+    // the current one is lost, the newest of the others may hold what the container wrote.
+    let candidate = others()
+        .filter(has_run)
+        .filter(|listed| unheard_of(listed) || (current.is_some() && !current_listed))
+        .max_by_key(|listed| listed.attempt);
+    if let Some(listed) = candidate {
+        return vec![Action::Reinstate {
             id: record.id.clone(),
+            over: current_id.cloned(),
             attempt: listed.attempt,
             cri_id: listed.cri_id.clone(),
             sandbox: listed.sandbox.clone(),
+        }];
+    }
+    others()
+        .filter(|listed| {
+            !unheard_of(listed) && (current_listed || listed.state == CriState::Created)
         })
-        .into_iter()
+        .map(|listed| Action::RemoveLeftover {
+            id: record.id.clone(),
+            cri_id: listed.cri_id.clone(),
+        })
         .collect()
 }
 
@@ -278,11 +302,12 @@ fn sandbox_actions(sandbox: &SandboxNow, world: &World, plan: &mut Plan) {
         plan.actions.push(Action::GiveUpSandbox { id });
         return;
     }
-    let current = record
-        .progress
-        .current
-        .as_ref()
-        .and_then(|current| current.cri_id.as_ref());
+    if let Some(action) = unheard_of_sandbox(sandbox) {
+        plan.actions.push(action);
+        return;
+    }
+    let current = record.progress.current.as_ref();
+    let current = current.and_then(|current| current.cri_id.as_ref());
     let ready = |listed: &&Listed| listed.state == CriState::Running;
     let current_ready = sandbox
         .listed
@@ -293,10 +318,12 @@ fn sandbox_actions(sandbox: &SandboxNow, world: &World, plan: &mut Plan) {
         plan.actions.push(Action::StopSandbox { id });
         return;
     }
-    let lived_in: HashSet<&str> = members
+    // Where a layer lives by the records, and where a container of ours is by the runtime.
+    let by_record = members.iter().flat_map(|member| homes(&member.record));
+    let by_runtime = members
         .iter()
-        .flat_map(|member| homes(&member.record))
-        .collect();
+        .flat_map(|member| member.listed.iter().map(|listed| listed.sandbox.as_str()));
+    let lived_in: HashSet<&str> = by_record.chain(by_runtime).collect();
     let idle = sandbox.listed.iter().filter(|listed| {
         let counts = current_ready && Some(&listed.cri_id) == current;
         !counts && !lived_in.contains(listed.cri_id.as_str())
@@ -308,8 +335,23 @@ fn sandbox_actions(sandbox: &SandboxNow, world: &World, plan: &mut Plan) {
         }));
 }
 
+/// A sandbox above all attempts ever stored: the store is older than the runtime.
+fn unheard_of_sandbox(sandbox: &SandboxNow) -> Option<Action> {
+    let progress = &sandbox.record.progress;
+    let newest = sandbox.listed.iter().max_by_key(|listed| listed.attempt)?;
+    (newest.attempt > progress.last_attempt).then(|| Action::ReinstateSandbox {
+        id: sandbox.record.id.clone(),
+        over: progress
+            .current
+            .as_ref()
+            .and_then(|current| current.cri_id.clone()),
+        attempt: newest.attempt,
+        cri_id: newest.cri_id.clone(),
+    })
+}
+
 /// The CRI sandboxes that hold a container's layers.
-fn homes(record: &ContainerRecord) -> impl Iterator<Item = &str> {
+pub(crate) fn homes(record: &ContainerRecord) -> impl Iterator<Item = &str> {
     let attempts = record
         .progress
         .current

@@ -10,11 +10,12 @@ use model::event::{Action, Event, EventKind};
 use model::pod::SandboxRecord;
 use model::request::EventQuery;
 use model::volume::VolumeRecord;
-use tokio::sync::{broadcast, mpsc};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 
 use crate::filter::event::EventFilter;
-use crate::store::is_pod;
-use crate::system::{Engine, Inner};
+use crate::store::{Feed, is_pod};
+use crate::system::Engine;
 
 /// Events on their way to one client: it may be this slow before the reader waits for it.
 const CLIENT_QUEUE: usize = 256;
@@ -100,75 +101,77 @@ impl Engine {
     ) -> Result<impl Stream<Item = Event> + Send + use<>, Error> {
         let filter = EventFilter::parse(&query.filters)?;
         let inner = Arc::clone(self.inner());
-        // Listen first: nothing falls between the stored and the new ones.
-        let live = inner.store.listen();
         // Without a start and without a stream Podman answers all it has.
         let since = match query.since {
             None if !query.stream => Some(Timestamp::UNIX_EPOCH),
             since => since,
         };
-        let stored = match since {
-            Some(since) => inner.store.events_between(since, query.until).await?,
-            None => Vec::new(),
-        };
+        let asked = since.map(|since| (since, query.until));
+        let (stored, feed) = inner.store.listen(asked).await?;
         let (sender, receiver) = mpsc::channel(CLIENT_QUEUE);
+        let client = Client {
+            sender,
+            shutdown: inner.shutdown.clone(),
+        };
         self.inner()
             .tasks
-            .spawn(send_events(inner, sender, filter, query, stored, live));
+            .spawn(send_events(client, filter, query, stored, feed));
         Ok(tokio_stream::wrappers::ReceiverStream::new(receiver))
     }
 }
 
-async fn send_events(
-    inner: Arc<Inner>,
+/// One who reads events.
+struct Client {
     sender: mpsc::Sender<Event>,
+    shutdown: CancellationToken,
+}
+
+impl Client {
+    /// Waits until the client has room; `false` when it is gone or the daemon ends.
+    async fn send(&self, event: Event) -> bool {
+        tokio::select! {
+            sent = self.sender.send(event) => sent.is_ok(),
+            () = self.shutdown.cancelled() => false,
+        }
+    }
+}
+
+async fn send_events(
+    client: Client,
     filter: EventFilter,
     query: EventQuery,
     stored: Vec<Event>,
-    mut live: broadcast::Receiver<Arc<Event>>,
+    mut feed: Feed,
 ) {
-    let mut last = Timestamp::MIN;
     for event in stored {
-        last = event.time;
-        if filter.matches(&event) && sender.send(event).await.is_err() {
+        if filter.matches(&event) && !client.send(event).await {
             return;
         }
     }
-    let ended = |at: Timestamp| query.until.is_some_and(|until| at > until);
-    if !query.stream || ended(Timestamp::now()) {
+    if !query.stream {
         return;
     }
     loop {
         let event = tokio::select! {
-            // Cancel-safe: an event not taken stays in the queue.
-            event = live.recv() => event,
+            biased;
+            () = client.shutdown.cancelled() => return,
+            () = client.sender.closed() => return,
+            // Cancel-safe; before `until`, so that what was stored in time is sent.
+            event = feed.next() => event,
             () = until(query.until) => return,
-            () = inner.shutdown.cancelled() => return,
-            () = sender.closed() => return,
         };
         match event {
-            // Stored ones may be in the queue too.
-            Ok(event) if event.time <= last => {}
-            Ok(event) if filter.matches(&event) => {
-                if sender.send(Event::clone(&event)).await.is_err() {
+            Ok(Some(event)) if query.until.is_some_and(|until| event.time > until) => return,
+            Ok(Some(event)) => {
+                if filter.matches(&event) && !client.send(Arc::unwrap_or_clone(event)).await {
                     return;
                 }
             }
-            Ok(_) => {}
-            Err(broadcast::error::RecvError::Lagged(missed)) => {
-                let Ok(again) = inner.store.events_between(last, query.until).await else {
-                    return;
-                };
-                tracing::warn!(missed, "a listener was too slow; it reads the store again");
-                let newer = last;
-                for event in again.into_iter().filter(|event| event.time > newer) {
-                    last = event.time;
-                    if filter.matches(&event) && sender.send(event).await.is_err() {
-                        return;
-                    }
-                }
+            Ok(None) => return,
+            Err(error) => {
+                tracing::warn!(%error, "a stream of events ends");
+                return;
             }
-            Err(broadcast::error::RecvError::Closed) => return,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Images: one function turns a name into an image, and what is done with it.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use model::Error;
 use model::container::Face;
@@ -22,6 +22,28 @@ use crate::system::{Engine, Inner};
 #[derive(Default)]
 pub(crate) struct ImageDetails(Mutex<HashMap<String, Arc<ImageDetail>>>);
 
+impl ImageDetails {
+    fn get(&self, id: &str) -> Option<Arc<ImageDetail>> {
+        self.lock().get(id).cloned()
+    }
+
+    fn put(&self, id: &str, detail: ImageDetail) -> Arc<ImageDetail> {
+        let detail = Arc::new(detail);
+        self.lock().insert(id.to_owned(), Arc::clone(&detail));
+        detail
+    }
+
+    /// Forgets images that are no longer there.
+    fn keep_only(&self, listed: &[ImageSummary]) {
+        let listed: HashSet<&str> = listed.iter().map(|image| image.id.as_str()).collect();
+        self.lock().retain(|id, _| listed.contains(id.as_str()));
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Arc<ImageDetail>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// An image that was found under a name.
 pub(crate) struct FoundImage {
     pub(crate) detail: ImageDetail,
@@ -35,7 +57,9 @@ impl Engine {
         let inner = self.inner();
         let filter = ImageFilter::parse(&filters)?;
         let mut views = Vec::new();
-        for summary in inner.runtime.images().await? {
+        let images = inner.runtime.images().await?;
+        inner.image_details.keep_only(&images);
+        for summary in images {
             let Some(detail) = inner.detail_of(&summary).await? else {
                 continue;
             };
@@ -134,7 +158,7 @@ impl Engine {
                 message: format!("{name}: image not known"),
             });
         }
-        let mut failed = None;
+        let mut failed = Vec::new();
         for candidate in reference::pull_candidates(name, &short_names(face).await)? {
             match inner.runtime.pull_image(&candidate, credentials).await {
                 Ok(id) => {
@@ -146,10 +170,10 @@ impl Engine {
                         fetched: true,
                     });
                 }
-                Err(error) => failed = failed.or(Some(error)),
+                Err(error) => failed.push(error),
             }
         }
-        let error = failed.unwrap_or_else(|| not_found(name, face));
+        let error = joined(failed).unwrap_or_else(|| not_found(name, face));
         let mut event = of_image("", name, Action::PullError);
         event.labels.insert("error".to_owned(), error.to_string());
         inner.store.record_events(vec![event]).await?;
@@ -165,6 +189,7 @@ impl Inner {
         face: Face,
     ) -> Result<Option<FoundImage>, Error> {
         let images = self.runtime.images().await?;
+        self.image_details.keep_only(&images);
         let Some((summary, shown)) = locate(&images, name, &short_names(face).await)? else {
             return Ok(None);
         };
@@ -180,26 +205,10 @@ impl Inner {
         &self,
         summary: &ImageSummary,
     ) -> Result<Option<ImageDetail>, Error> {
-        let known = self
-            .image_details
-            .0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(&summary.id)
-            .cloned();
-        let detail = match known {
+        let detail = match self.image_details.get(&summary.id) {
             Some(detail) => detail,
             None => match self.runtime.image(&summary.id).await? {
-                Some(detail) => {
-                    let detail = Arc::new(detail);
-                    let mut details = self
-                        .image_details
-                        .0
-                        .lock()
-                        .unwrap_or_else(PoisonError::into_inner);
-                    details.insert(summary.id.clone(), Arc::clone(&detail));
-                    detail
-                }
+                Some(detail) => self.image_details.put(&summary.id, detail),
                 None => return Ok(None),
             },
         };
@@ -209,6 +218,19 @@ impl Inner {
             ..ImageDetail::clone(&detail)
         }))
     }
+}
+
+/// What became of the pulls from several registries, in Podman's words; of one, its own error.
+fn joined(mut errors: Vec<Error>) -> Option<Error> {
+    if errors.len() < 2 {
+        return errors.pop();
+    }
+    let texts: Vec<String> = errors.iter().map(ToString::to_string).collect();
+    Some(Error::Plain(format!(
+        "{} errors occurred while pulling:\n * {}",
+        texts.len(),
+        texts.join("\n * ")
+    )))
 }
 
 /// The host's rules for short names; the compat face means Docker's registry.
@@ -281,5 +303,42 @@ fn not_found(name: &str, face: Face) -> Error {
                 compat_name(name)
             ),
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failed(message: &str) -> Error {
+        Error::Runtime {
+            call: "PullImage",
+            message: message.to_owned(),
+        }
+    }
+
+    #[test]
+    fn the_errors_of_all_registries_are_told_as_podman_does() {
+        assert!(joined(Vec::new()).is_none());
+        let one = joined(vec![failed("a")]).unwrap();
+        assert!(matches!(one, Error::Runtime { .. }), "{one}");
+        assert_eq!(
+            joined(vec![failed("a"), failed("b")]).unwrap().to_string(),
+            "2 errors occurred while pulling:\n * PullImage: a\n * PullImage: b"
+        );
+    }
+
+    #[test]
+    fn details_of_images_that_are_gone_are_forgotten() {
+        let details = ImageDetails::default();
+        let image = |id: &str| ImageSummary {
+            id: id.to_owned(),
+            ..ImageSummary::default()
+        };
+        for id in ["a", "b"] {
+            details.put(id, ImageDetail::default());
+        }
+        details.keep_only(&[image("b")]);
+        assert!(details.get("a").is_none() && details.get("b").is_some());
     }
 }

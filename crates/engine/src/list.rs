@@ -1,23 +1,20 @@
-//! Lists and inspect: what was asked, joined with what is.
+//! Lists: what was asked, joined with what is.
 
 mod foreign;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use model::container::{ContainerRecord, Run};
 use model::observed::{ContainerListed, CriState, Mark};
 use model::pod::{Role, SandboxRecord};
 use model::request::{Filters, ListOptions};
-use model::view::{
-    ContainerBody, ContainerView, NetworkView, PodBody, PodState,
-    PodView, State,
-};
+use model::view::{ContainerBody, ContainerView, NetworkView, PodBody, PodState, PodView, State};
 use model::{Error, Id};
 
 use crate::filter::{Context, container::ContainerFilter, pod::PodFilter};
 use crate::observe::{ContainerFacts, Seen};
-use crate::runtime::Runtime as _;
 use crate::store::is_pod;
 use crate::system::{Engine, Inner};
 
@@ -69,19 +66,16 @@ impl Engine {
 impl Inner {
     /// One fresh listing, and the facts of what it holds (`foreign` ones too).
     pub(crate) async fn snapshot(&self, foreign: bool) -> Result<Snapshot, Error> {
-        let seen = self.observer.list().await?;
-        let (containers, sandboxes) = self.store.read(|book| {
-            let containers: Vec<_> = book.containers.values().cloned().collect();
-            (containers, book.sandboxes.clone())
-        });
+        let (seen, containers, sandboxes) = self.look_and_read().await?;
         let ours: HashSet<&str> = containers
             .iter()
             .filter_map(|record| current_id(record))
             .collect();
+        let known = known_ids(&containers, &sandboxes);
         let owner = self.store.owner();
         let shown = |listed: &&ContainerListed| {
             ours.contains(listed.cri_id.as_str())
-                || (foreign && !is_ours(listed.mark.as_ref(), owner))
+                || (foreign && !is_known(listed.mark.as_ref(), owner, &known))
         };
         let (facts, networks) = tokio::join!(
             self.observer
@@ -98,11 +92,45 @@ impl Inner {
             owner: owner.to_owned(),
         })
     }
+
+    /// A list, and the records that go with it. An attempt that became the current one after the
+    /// list was sent would look lost: then both are taken once more.
+    async fn look_and_read(
+        &self,
+    ) -> Result<(Arc<Seen>, Vec<Arc<ContainerRecord>>, Sandboxes), Error> {
+        let starts = self.starts.load(Ordering::Acquire);
+        let first = self.observer.list().await?;
+        let seen = match self.starts.load(Ordering::Acquire) == starts {
+            true => first,
+            false => self.observer.list().await?,
+        };
+        let (containers, sandboxes) = self.store.read(|book| {
+            let containers: Vec<_> = book.containers.values().cloned().collect();
+            (containers, book.sandboxes.clone())
+        });
+        Ok((seen, containers, sandboxes))
+    }
+}
+
+/// Sandbox records by id.
+type Sandboxes = HashMap<Id, Arc<SandboxRecord>>;
+
+/// Ids of all records of one moment.
+fn known_ids(containers: &[Arc<ContainerRecord>], sandboxes: &Sandboxes) -> HashSet<Id> {
+    let containers = containers.iter().map(|record| record.id.clone());
+    containers.chain(sandboxes.keys().cloned()).collect()
+}
+
+/// Marked by this store, and its record is there. What is marked and has no record (one too large
+/// for an annotation, after the store was lost) is shown as foreign rather than not at all.
+fn is_known(mark: Option<&Mark>, owner: &str, known: &HashSet<Id>) -> bool {
+    is_ours(mark, owner) && mark.is_some_and(|mark| known.contains(&mark.id))
 }
 
 impl Snapshot {
     /// Every container, oldest first: ours, infra containers, foreign ones.
     pub(crate) fn containers(&self) -> Vec<ContainerView> {
+        let known = known_ids(&self.containers, &self.sandboxes);
         let own = self.containers.iter().map(|record| self.own(record));
         let infra = self.sandboxes.values().filter_map(|pod| self.infra(pod));
         let foreign = self
@@ -110,7 +138,7 @@ impl Snapshot {
             .listing
             .containers
             .iter()
-            .filter(|listed| !is_ours(listed.mark.as_ref(), &self.owner))
+            .filter(|listed| !is_known(listed.mark.as_ref(), &self.owner, &known))
             .map(|listed| self.foreign(listed));
         let mut views: Vec<_> = own.chain(infra).chain(foreign).collect();
         views.sort_by_cached_key(|view| (view.created_at(), view.id().to_owned()));
@@ -261,6 +289,7 @@ impl Snapshot {
 
     /// Every pod, oldest first.
     pub(crate) fn pods(&self, containers: &[ContainerView]) -> Vec<PodView> {
+        let known = known_ids(&self.containers, &self.sandboxes);
         let own = self
             .sandboxes
             .values()
@@ -282,7 +311,7 @@ impl Snapshot {
             .listing
             .sandboxes
             .iter()
-            .filter(|listed| !is_ours(listed.mark.as_ref(), &self.owner))
+            .filter(|listed| !is_known(listed.mark.as_ref(), &self.owner, &known))
             .map(|listed| {
                 let members = members_of(&listed.cri_id, containers);
                 let state = match (members.is_empty(), listed.ready) {

@@ -13,6 +13,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use jiff::Timestamp;
 use model::container::{Attempt, ContainerRecord, MountKind, Network, Wanted};
@@ -46,8 +47,11 @@ impl Inner {
             Ok(live) => self.make_attempt(&record, &live).await,
             Err(error) => Err(error),
         };
-        if let Err(error) = &result {
-            self.give_up_next(id, Some(error.to_string())).await?;
+        if let Err(error) = &result
+            && let Err(left) = self.give_up_next(id, Some(error.to_string())).await
+        {
+            // The reason of the failure is the answer; what is left is the loop's.
+            tracing::warn!(container = %id, error = %left, "a failed start could not be cleaned up");
         }
         result
     }
@@ -60,13 +64,21 @@ impl Inner {
     async fn ensure_sandbox(self: &Arc<Self>, id: &Id) -> Result<Live, Error> {
         let _busy = self.claim(id).await;
         let record = self.store.sandbox(id)?;
+        if record.progress.removing {
+            return Err(Error::WrongState(format!(
+                "pod {} is being removed",
+                record.name
+            )));
+        }
         if let Some(cri_id) = sandbox_id(&record)
             && let Some(status) = found(self.runtime.sandbox_status(cri_id).await)?
             && status.ready
         {
+            let cri_id = cri_id.to_owned();
+            let record = self.want_up(id).await?;
             return Ok(Live {
-                cri_id: cri_id.to_owned(),
-                record: Arc::clone(&record),
+                record,
+                cri_id,
                 status,
             });
         }
@@ -88,7 +100,9 @@ impl Inner {
         let cri_id = match self.runtime.run_sandbox(&order).await {
             Ok(cri_id) => cri_id,
             Err(error) => {
-                self.give_up_next_sandbox(&record).await?;
+                if let Err(left) = self.give_up_next_sandbox(&record).await {
+                    tracing::warn!(sandbox = %id, error = %left, "a failed sandbox could not be cleaned up");
+                }
                 return Err(error);
             }
         };
@@ -118,6 +132,16 @@ impl Inner {
             cri_id,
             status,
         })
+    }
+
+    /// Stores that a sandbox is to be up, where a stop of it was under way.
+    async fn want_up(self: &Arc<Self>, id: &Id) -> Result<Arc<SandboxRecord>, Error> {
+        self.store
+            .update_sandbox(id, Write::SandboxMade, |record| {
+                let was_up = std::mem::replace(&mut record.progress.up, true);
+                (!was_up).then(Vec::new)
+            })
+            .await
     }
 
     async fn make_attempt(
@@ -155,7 +179,8 @@ impl Inner {
         self.runtime.start_container(&cri_id).await?;
         self.commit_next(&record.id, Some(Arc::clone(&live.record)))
             .await?;
-        self.remove_attempt_before(&record).await
+        self.remove_attempt_before(&record).await;
+        Ok(())
     }
 
     async fn create_attempt(
@@ -290,22 +315,22 @@ impl Inner {
                     Action::Start,
                 )])
             })
-            .await
-            .map(drop)
+            .await?;
+        self.starts.fetch_add(1, Ordering::Release);
+        Ok(())
     }
 
-    async fn remove_attempt_before(
-        self: &Arc<Self>,
-        before: &ContainerRecord,
-    ) -> Result<(), Error> {
+    async fn remove_attempt_before(&self, before: &ContainerRecord) {
         let Some(attempt) = &before.progress.current else {
-            return Ok(());
+            return;
         };
-        if let Some(cri_id) = &attempt.cri_id {
-            self.runtime.remove_container(cri_id).await?;
+        // The container runs: what cannot be removed now is the loop's.
+        if let Some(cri_id) = &attempt.cri_id
+            && let Err(error) = self.runtime.remove_container(cri_id).await
+        {
+            tracing::warn!(container = %before.id, %error, "the attempt before is still there");
         }
         // Its sandbox, where it was another one, is the loop's: other containers may live in it.
-        Ok(())
     }
 
     /// Gives up the attempt being made, if there is one: removed at the runtime, then in the store.

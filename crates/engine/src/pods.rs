@@ -60,7 +60,7 @@ impl Engine {
         inner.bring_up(&pod.id).await?;
         let mut errors = Vec::new();
         for member in inner.members(&pod.id) {
-            if let Err(error) = inner.start(&member).await {
+            if let Err(error) = gone_is_done(inner.start(&member).await) {
                 errors.push(format!("starting container {member}: {error}"));
             }
         }
@@ -80,10 +80,11 @@ impl Engine {
         if !members.iter().any(|member| member.state.is_up()) {
             return Ok((Changed::Already, report(&pod.id, Vec::new())));
         }
+        let _mark = inner.mark_busy(&pod.id);
+        inner.want_down(&pod.id).await?;
         let errors = inner.stop_members(&pod.id, timeout_secs).await;
         let _claim = inner.claim(&pod.id).await;
-        let pod = inner.store.sandbox(&pod.id)?;
-        inner.take_down(&pod).await?;
+        inner.go_down(&pod.id, pod.progress.up).await?;
         finish(&pod.id, errors).map(|report| (Changed::Now, report))
     }
 
@@ -115,7 +116,7 @@ impl Engine {
         for member in running {
             if let ContainerBody::Own(record) = &member.body {
                 infra_only = false;
-                if let Err(error) = inner.kill(&record.id, signal).await {
+                if let Err(error) = ended_is_done(inner.kill(&record.id, signal).await) {
                     errors.push(format!("killing container {}: {error}", record.id));
                 }
             }
@@ -176,7 +177,7 @@ impl Inner {
     /// Stops the containers of a pod beside each other: the longest timeout counts, not the sum.
     async fn stop_members(self: &Arc<Self>, pod: &Id, timeout_secs: Option<u32>) -> Vec<String> {
         let stops = self.members(pod).into_iter().map(|member| async move {
-            let stopped = self.stop(&member, timeout_secs).await;
+            let stopped = gone_is_done(self.stop(&member, timeout_secs).await);
             stopped
                 .err()
                 .map(|error| format!("stopping container {member}: {error}"))
@@ -200,6 +201,8 @@ impl Inner {
         if !force {
             refuse_running(&pod, &members)?;
         }
+        // Busy before the intent is stored: else the loop would go on with it at once.
+        let _mark = self.mark_busy(id);
         self.store
             .update_sandbox(id, Write::SandboxRemoving, |pod| {
                 pod.progress.removing = true;
@@ -210,7 +213,6 @@ impl Inner {
         if let Role::Pod { infra: Some(infra) } = &pod.role {
             removed.insert(infra.to_string(), None);
         }
-        let _mark = self.mark_busy(id);
         let mut errors = Vec::new();
         for member in self.members(id) {
             let result = self.remove(&member, true, timeout_secs).await;
@@ -230,6 +232,13 @@ impl Inner {
             });
         }
         let _claim = self.claim(id).await;
+        if self.store.sandbox(id).is_err() {
+            return Ok(PodReport {
+                id: id.clone(),
+                errors,
+                removed,
+            });
+        }
         self.remove_cri_sandboxes(id).await?;
         self.store
             .remove_sandbox(id, vec![of_pod(&pod, Action::Remove)])
@@ -279,6 +288,22 @@ fn running_line(member: &ContainerView) -> String {
         member.id(),
         member.state.word()
     )
+}
+
+/// A member that is gone by itself (`--rm`) is no failure of what was asked of its pod.
+fn gone_is_done<T>(result: Result<T, Error>) -> Result<(), Error> {
+    match result {
+        Ok(_) | Err(Error::NotFound { .. }) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// Nor is one that has ended by itself, for a kill.
+fn ended_is_done(result: Result<(), Error>) -> Result<(), Error> {
+    match gone_is_done(result) {
+        Err(Error::WrongStateConflict(_)) => Ok(()),
+        other => other,
+    }
 }
 
 fn report(id: &Id, errors: Vec<String>) -> PodReport {

@@ -7,20 +7,21 @@ mod adopt;
 mod world;
 
 use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use futures_util::StreamExt as _;
+use futures_util::{FutureExt as _, StreamExt as _};
 use jiff::Timestamp;
-use model::container::{Attempt, Wanted};
+use model::container::{Attempt, ContainerRecord, Wanted};
 use model::observed::CriState;
-use model::pod::SandboxRecord;
+use model::pod::{SandboxAttempt, SandboxRecord};
 use model::{Error, Id};
 
-use crate::decide::{Action, Plan};
+use crate::decide::{Action, Plan, homes};
 use crate::events::of_pod;
-use crate::list::sandbox_id;
+use crate::list::{current_id, found, sandbox_id};
 use crate::observe::Seen;
 use crate::runtime::Runtime as _;
 use crate::store::{Write, is_pod};
@@ -34,6 +35,8 @@ const WATCHFUL: Duration = Duration::from_millis(500);
 const HINT_GRACE: Duration = Duration::from_secs(2);
 /// Pause before events are asked for again after their stream ended.
 const HINT_RETRY: Duration = Duration::from_secs(2);
+/// The same where the runtime has none: it may be upgraded under us.
+const HINT_SLOW_RETRY: Duration = Duration::from_secs(60);
 /// Pause after an action failed, so that a broken runtime is not hammered.
 const FAILED_PAUSE: Duration = Duration::from_secs(5);
 /// Rounds that a start of the daemon makes before it serves: each may uncover the next.
@@ -52,6 +55,7 @@ impl Inner {
     /// Brings the store and the runtime together before anything is served.
     pub(crate) async fn take_up(self: &Arc<Self>) -> Result<(), Error> {
         for _ in 0..TAKE_UP_ROUNDS {
+            self.begin_look();
             let seen = self.observer.list().await?;
             self.adopt_unknown(&seen).await?;
             let plan = self.plan(&seen).await;
@@ -64,15 +68,40 @@ impl Inner {
             if urgent.is_empty() {
                 return Ok(());
             }
+            // One object that the runtime cannot let go of must not keep the daemon from serving:
+            // the loop goes on with it.
+            let mut done = false;
             for action in urgent {
-                self.perform(action).await;
+                match self.try_perform(action.clone()).await {
+                    Ok(()) => done = true,
+                    Err(error) => {
+                        tracing::warn!(?action, %error, "could not be taken up; tried again later")
+                    }
+                }
+            }
+            if !done {
+                return Ok(());
             }
         }
         Ok(())
     }
 
+    /// The loop, again after a panic: without it nothing restarts and nothing with `--rm` goes.
+    pub(crate) async fn keep_looping(self: Arc<Self>) {
+        loop {
+            let ended = AssertUnwindSafe(Arc::clone(&self).run_loop())
+                .catch_unwind()
+                .await;
+            if ended.is_ok() || self.shutdown.is_cancelled() {
+                return;
+            }
+            tracing::error!("the loop broke; it begins anew");
+            tokio::time::sleep(FAILED_PAUSE).await;
+        }
+    }
+
     /// The loop. It ends with the daemon.
-    pub(crate) async fn run_loop(self: Arc<Self>) {
+    async fn run_loop(self: Arc<Self>) {
         let (mut due, mut away) = (None, false);
         loop {
             let period = match self.memory.hints_work.load(Ordering::Relaxed) {
@@ -86,6 +115,7 @@ impl Inner {
                 () = self.shutdown.cancelled() => return,
             };
             tracing::trace!(reason, "looking");
+            self.begin_look();
             match self.observer.list().await {
                 Ok(seen) => {
                     if std::mem::take(&mut away) {
@@ -146,7 +176,9 @@ impl Inner {
 
     /// Follows the runtime's events, and wakes the loop for each.
     pub(crate) async fn follow_hints(self: Arc<Self>) {
+        let mut told = false;
         loop {
+            let mut pause = HINT_RETRY;
             let followed = tokio::select! {
                 followed = self.follow_once() => followed,
                 () = self.shutdown.cancelled() => return,
@@ -154,16 +186,18 @@ impl Inner {
             self.memory.hints_work.store(false, Ordering::Relaxed);
             match followed {
                 Err(Error::Unsupported { .. }) => {
-                    tracing::info!(
-                        "the runtime has no events; it is listed twice a second instead"
-                    );
-                    return;
+                    if !std::mem::replace(&mut told, true) {
+                        tracing::info!(
+                            "the runtime has no events; it is listed twice a second instead"
+                        );
+                    }
+                    pause = HINT_SLOW_RETRY;
                 }
                 Err(error) => tracing::debug!(%error, "the runtime's events ended"),
                 Ok(()) => {}
             }
             tokio::select! {
-                () = tokio::time::sleep(HINT_RETRY) => {}
+                () = tokio::time::sleep(pause) => {}
                 () = self.shutdown.cancelled() => return,
             }
             self.wake.notify_one();
@@ -193,7 +227,8 @@ impl Inner {
                     .unwrap_or_else(PoisonError::into_inner)
                     .remove(&id);
             }
-            Err(Error::NotFound { .. }) => {}
+            // Removed meanwhile: nothing is left to do.
+            Err(_) if !self.is_known(&id) => {}
             Err(error) => {
                 tracing::warn!(?action, %error, "could not be reconciled; tried again later");
                 if let Ok(later) = Timestamp::now().checked_add(FAILED_PAUSE) {
@@ -221,40 +256,36 @@ impl Inner {
                 cri_id,
                 sandbox,
             } => self.commit_found(&id, cri_id, sandbox).await,
-            Action::GiveUp { id } => {
-                let _busy = self.claim(&id).await;
-                self.give_up_next(
-                    &id,
-                    Some("the daemon ended while the container was being started".to_owned()),
-                )
-                .await
-            }
+            Action::GiveUp { id, attempt } => self.give_up_found(&id, attempt).await,
             Action::Reinstate {
                 id,
+                over,
                 attempt,
                 cri_id,
                 sandbox,
             } => {
-                self.reinstate(
-                    &id,
-                    Attempt {
-                        number: attempt,
-                        cri_id: Some(cri_id),
-                        sandbox_cri_id: Some(sandbox),
-                    },
-                )
-                .await
+                let attempt = Attempt {
+                    number: attempt,
+                    cri_id: Some(cri_id),
+                    sandbox_cri_id: Some(sandbox),
+                };
+                self.reinstate(&id, over, attempt).await
             }
-            Action::RemoveLeftover { id, cri_id } => {
-                let _busy = self.claim(&id).await;
-                self.runtime.remove_container(&cri_id).await
+            Action::ReinstateSandbox {
+                id,
+                over,
+                attempt,
+                cri_id,
+            } => {
+                let attempt = SandboxAttempt {
+                    number: attempt,
+                    cri_id: Some(cri_id),
+                };
+                self.reinstate_sandbox(&id, over, attempt).await
             }
+            Action::RemoveLeftover { id, cri_id } => self.remove_leftover(&id, &cri_id).await,
             Action::StopSandbox { id } => self.stop_idle_sandbox(&id).await,
-            Action::RemoveCriSandbox { id, cri_id } => {
-                let _busy = self.claim(&id).await;
-                self.runtime.stop_sandbox(&cri_id).await?;
-                self.runtime.remove_sandbox(&cri_id).await
-            }
+            Action::RemoveCriSandbox { id, cri_id } => self.remove_idle_sandbox(&id, &cri_id).await,
             Action::RemoveSandbox { id } => self.finish_sandbox_removal(&id).await,
             Action::GiveUpSandbox { id } => {
                 let _busy = self.claim(&id).await;
@@ -306,6 +337,13 @@ impl Inner {
         if record.progress.next.is_none() {
             return Ok(());
         }
+        // CRI-O shows a container that was only created as exited once its sandbox is down, and
+        // containerd one whose start failed: neither has run.
+        let status = found(self.runtime.container_status(&cri_id, false).await)?;
+        if status.is_none_or(|status| status.started_at.is_none()) {
+            let why = "the daemon ended while the container was being started".to_owned();
+            return self.give_up_next(id, Some(why)).await;
+        }
         tracing::info!(container = %id, cri = %cri_id, "an attempt whose start was not recorded has started");
         self.store
             .update_container(id, Write::AttemptCreated, move |record| {
@@ -319,10 +357,32 @@ impl Inner {
         self.commit_next(id, sandbox).await
     }
 
-    async fn reinstate(self: &Arc<Self>, id: &Id, attempt: Attempt) -> Result<(), Error> {
-        let _busy = self.claim(id).await;
-        tracing::warn!(container = %id, attempt = attempt.number, "the runtime has lost the container; an earlier attempt \
-            takes its place");
+    async fn give_up_found(self: &Arc<Self>, id: &Id, attempt: u32) -> Result<(), Error> {
+        let _claim = self.claim(id).await;
+        let record = self.store.container(id)?;
+        if record.progress.next.as_ref().map(|next| next.number) != Some(attempt) {
+            return Ok(());
+        }
+        let why = "the daemon ended while the container was being started".to_owned();
+        self.give_up_next(id, Some(why)).await
+    }
+
+    async fn reinstate(
+        self: &Arc<Self>,
+        id: &Id,
+        over: Option<String>,
+        attempt: Attempt,
+    ) -> Result<(), Error> {
+        let _claim = self.claim(id).await;
+        let record = self.store.container(id)?;
+        if current_id(&record) != over.as_deref() || record.progress.next.is_some() {
+            return Ok(());
+        }
+        tracing::warn!(
+            container = %id,
+            attempt = attempt.number,
+            "the runtime has another attempt of the container than the store: it takes its place"
+        );
         self.store
             .update_container(id, Write::Adopt, move |record| {
                 record.progress.last_attempt = record.progress.last_attempt.max(attempt.number);
@@ -333,14 +393,73 @@ impl Inner {
             .map(drop)
     }
 
+    async fn reinstate_sandbox(
+        self: &Arc<Self>,
+        id: &Id,
+        over: Option<String>,
+        attempt: SandboxAttempt,
+    ) -> Result<(), Error> {
+        let _claim = self.claim(id).await;
+        let record = self.store.sandbox(id)?;
+        if sandbox_id(&record) != over.as_deref() {
+            return Ok(());
+        }
+        tracing::warn!(
+            sandbox = %id,
+            attempt = attempt.number,
+            "the runtime has a later sandbox than the store: it takes its place"
+        );
+        self.store
+            .update_sandbox(id, Write::Adopt, move |record| {
+                record.progress.last_attempt = record.progress.last_attempt.max(attempt.number);
+                record.progress.current = Some(attempt);
+                record.progress.next = None;
+                record.progress.up = true;
+                Some(Vec::new())
+            })
+            .await
+            .map(drop)
+    }
+
+    /// Removes a CRI container unless it counts by now.
+    async fn remove_leftover(self: &Arc<Self>, id: &Id, cri_id: &str) -> Result<(), Error> {
+        let _claim = self.claim(id).await;
+        if let Ok(record) = self.store.container(id) {
+            let attempts = record.progress.current.iter();
+            let mut attempts = attempts.chain(record.progress.next.iter());
+            if attempts.any(|attempt| attempt.cri_id.as_deref() == Some(cri_id)) {
+                return Ok(());
+            }
+        }
+        self.runtime.remove_container(cri_id).await
+    }
+
+    /// Removes a CRI sandbox unless something lives in it by now, or it is the one that is up.
+    async fn remove_idle_sandbox(self: &Arc<Self>, id: &Id, cri_id: &str) -> Result<(), Error> {
+        let _claim = self.claim(id).await;
+        let members = self.store.read(|book| book.in_sandbox(id));
+        let lives = |member: &Arc<ContainerRecord>| homes(member).any(|home| home == cri_id);
+        if members.iter().any(lives) || members.iter().any(|member| self.is_busy(&member.id)) {
+            return Ok(());
+        }
+        if let Ok(record) = self.store.sandbox(id)
+            && sandbox_id(&record) == Some(cri_id)
+            && let Some(status) = found(self.runtime.sandbox_status(cri_id).await)?
+            && status.ready
+        {
+            return Ok(());
+        }
+        self.runtime.stop_sandbox(cri_id).await?;
+        self.runtime.remove_sandbox(cri_id).await
+    }
+
     async fn stop_idle_sandbox(self: &Arc<Self>, id: &Id) -> Result<(), Error> {
         let _busy = self.claim(id).await;
         let record = self.store.sandbox(id)?;
         // A start may have claimed a container meanwhile; it waits for this claim and makes a new
         // sandbox, unless it is seen here in time.
         let members = self.store.read(|book| book.in_sandbox(id));
-        let busy = self.busy();
-        if members.iter().any(|member| busy.contains(&member.id)) {
+        if members.iter().any(|member| self.is_busy(&member.id)) {
             return Ok(());
         }
         for member in &members {
@@ -355,36 +474,59 @@ impl Inner {
 
     /// Stops the sandbox that counts, and says so.
     pub(crate) async fn take_down(self: &Arc<Self>, record: &SandboxRecord) -> Result<(), Error> {
-        if let Some(cri_id) = sandbox_id(record) {
+        let told = record.progress.up;
+        self.want_down(&record.id).await?;
+        self.go_down(&record.id, told).await
+    }
+
+    /// Carries out what [`Self::want_down`] has stored.
+    pub(crate) async fn go_down(self: &Arc<Self>, id: &Id, told: bool) -> Result<(), Error> {
+        let record = self.store.sandbox(id)?;
+        if let Some(cri_id) = sandbox_id(&record) {
             self.runtime.stop_sandbox(cri_id).await?;
         }
+        match told && is_pod(&record) {
+            true => {
+                let event = of_pod(&record, model::event::Action::Stop);
+                self.store.record_events(vec![event]).await
+            }
+            false => Ok(()),
+        }
+    }
+
+    /// Stores that a sandbox is to be down: after a crash the loop goes on with it.
+    pub(crate) async fn want_down(self: &Arc<Self>, id: &Id) -> Result<(), Error> {
         self.store
-            .update_sandbox(&record.id, Write::SandboxDown, |record| {
-                let was_up = std::mem::replace(&mut record.progress.up, false);
+            .update_sandbox(id, Write::SandboxDown, |record| {
+                record.progress.up = false;
                 record.progress.down_at = Some(Timestamp::now());
-                let told = was_up && is_pod(record);
-                Some(if told {
-                    vec![of_pod(record, model::event::Action::Stop)]
-                } else {
-                    Vec::new()
-                })
+                Some(Vec::new())
             })
             .await
             .map(drop)
     }
 
+    /// Whether the store still has a record of that id.
+    fn is_known(&self, id: &Id) -> bool {
+        self.store.container(id).is_ok() || self.store.sandbox(id).is_ok()
+    }
+
     async fn finish_sandbox_removal(self: &Arc<Self>, id: &Id) -> Result<(), Error> {
-        let _busy = self.claim(id).await;
         let record = self.store.sandbox(id)?;
-        let members = self.store.read(|book| book.in_sandbox(id));
-        if !members.is_empty() && !record.progress.removing {
-            return Ok(());
-        }
-        if !members.is_empty() {
-            // A pod's removal that was begun: its containers first.
+        if record.progress.removing {
+            // A pod's removal that was begun: its containers first, before the pod is claimed (a
+            // container is claimed before its sandbox, never after).
+            let members = self.store.read(|book| book.in_sandbox(id));
             for member in members {
                 self.remove(&member.id, true, Some(0)).await?;
             }
+        }
+        let _claim = self.claim(id).await;
+        let Ok(record) = self.store.sandbox(id) else {
+            return Ok(());
+        };
+        if !self.store.read(|book| book.in_sandbox(id)).is_empty() {
+            return Ok(());
         }
         self.remove_cri_sandboxes(id).await?;
         let events = match is_pod(&record) {
@@ -403,7 +545,8 @@ impl Action {
             | Self::Restart { id }
             | Self::Remove { id }
             | Self::Commit { id, .. }
-            | Self::GiveUp { id }
+            | Self::GiveUp { id, .. }
+            | Self::ReinstateSandbox { id, .. }
             | Self::Reinstate { id, .. }
             | Self::RemoveLeftover { id, .. }
             | Self::StopSandbox { id }

@@ -4,8 +4,11 @@
 //! the events to whoever listens, then a crash point. Lists read memory only.
 
 mod book;
+mod buried;
+mod feed;
 mod schema;
 mod state_dir;
+mod volume_dirs;
 
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
@@ -19,16 +22,25 @@ use model::{Error, Id};
 use rusqlite::{Connection, Transaction, params};
 use tokio::sync::broadcast;
 
+use feed::Live;
+
 pub(crate) use book::{Book, Found};
+pub(crate) use buried::Buried;
+pub(crate) use feed::Feed;
 pub use state_dir::{Adopt, StateDir};
 pub(crate) use state_dir::{private_dir, remove_dir};
+pub(crate) use volume_dirs::{SetAside, VolumeDirs};
 
 /// Events kept for `since` and `until`.
 const EVENTS_KEPT: i64 = 10_000;
-/// Events a slow listener may lag behind before it is told that it missed some.
+/// Bytes of events kept: each carries the labels of its object.
+const EVENT_BYTES_KEPT: i64 = if cfg!(test) { 4 } else { 64 } * 1024 * 1024;
+/// Events a slow listener may lag behind before it reads the store instead.
 const EVENT_QUEUE: usize = 4096;
 /// Days a tombstone is kept: a call that timed out may still make its object later.
 const TOMBSTONE_DAYS: i64 = 7;
+/// Tombstones kept, whatever their age: a host that runs a container a second is a day back at this.
+const TOMBSTONES_KEPT: i64 = 200_000;
 
 /// The kinds of store writes; after each stands a crash point of its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,9 +123,18 @@ impl Write {
 pub(crate) struct Store {
     owner: String,
     book: RwLock<Book>,
-    db: Mutex<Connection>,
-    events: broadcast::Sender<Arc<Event>>,
+    db: Mutex<Db>,
+    events: broadcast::Sender<Live>,
     dir: StateDir,
+    /// Held while a volume's record and its folder are changed together.
+    volumes: tokio::sync::Mutex<()>,
+}
+
+/// The file.
+struct Db {
+    connection: Connection,
+    /// Bytes of the events in it.
+    event_bytes: i64,
 }
 
 /// What one write changes in memory once the transaction stands.
@@ -126,26 +147,66 @@ struct Staged {
     gone_sandboxes: Vec<Id>,
     gone_volumes: Vec<String>,
     buried: Vec<Id>,
+    forgotten: Vec<Id>,
     events: Vec<Event>,
 }
 
 impl Store {
-    /// Opens or makes the store of a locked state folder.
+    /// Opens or makes the store of a locked state folder, under its owner's lock: before that is had,
+    /// nothing is written.
     ///
     /// # Errors
-    /// [`Error::Internal`] when the file cannot be read, or was written by a newer version.
+    /// [`Error::Internal`] when the file cannot be read, was written by a newer version, or belongs to
+    /// an owner that another daemon serves.
     pub(crate) fn open(dir: StateDir) -> Result<Self, Error> {
-        let mut db = Connection::open(dir.database()).map_err(Error::internal)?;
-        let owner = schema::prepare(&mut db, dir.owner())?;
-        let book = schema::load(&db)?;
+        let owner = match dir.stored_owner()? {
+            Some(owner) => owner,
+            None => dir.owner().map_or_else(schema::new_uuid, ToOwned::to_owned),
+        };
+        if !dir.lock_owner(&owner)? {
+            return Err(Error::Internal(format!(
+                "owner {owner} is served by another daemon"
+            )));
+        }
+        let mut connection = Connection::open(dir.database()).map_err(Error::internal)?;
+        schema::prepare(&mut connection, &owner)?;
+        let book = schema::load(&connection)?;
+        let event_bytes = schema::event_bytes(&connection)?;
         let (events, _) = broadcast::channel(EVENT_QUEUE);
-        Ok(Self {
+        let store = Self {
             owner,
             book: RwLock::new(book),
-            db: Mutex::new(db),
+            db: Mutex::new(Db {
+                connection,
+                event_bytes,
+            }),
             events,
             dir,
-        })
+            volumes: tokio::sync::Mutex::default(),
+        };
+        store.take_up_volumes()?;
+        Ok(store)
+    }
+
+    /// Brings removals of volumes to their end that the last daemon had begun.
+    fn take_up_volumes(&self) -> Result<(), Error> {
+        let dirs = self.dir.volume_dirs();
+        for aside in dirs.set_aside_before()? {
+            let record = self.read(|book| book.volumes.get(&aside.name).cloned());
+            // A folder in use shows a newer volume of that name.
+            if let Some(record) = record
+                && !dirs.data(&aside.name).exists()
+            {
+                let event = crate::events::of_volume(&record, model::event::Action::Remove);
+                self.write_now(Write::VolumeRemove, |store, tx| {
+                    store.drop_volume(tx, aside.name.clone(), event)
+                })?;
+            }
+            if let Err(error) = aside.remove() {
+                tracing::warn!(volume = %aside.name, %error, "data of a removed volume stays");
+            }
+        }
+        dirs.sweep(|name| self.read(|book| book.volumes.contains_key(name)))
     }
 
     /// The uuid that marks everything made here.
@@ -163,9 +224,9 @@ impl Store {
         look(&self.book.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// New events from now on.
-    pub(crate) fn listen(&self) -> broadcast::Receiver<Arc<Event>> {
-        self.events.subscribe()
+    /// The right to change a volume's record and its folder together: one holder at a time.
+    pub(crate) async fn change_volumes(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.volumes.lock().await
     }
 
     /// A record by id.
@@ -181,6 +242,9 @@ impl Store {
     }
 
     /// Stores a new container and, for a standalone one, its hidden sandbox.
+    ///
+    /// # Errors
+    /// A name in use; a pod that is gone, or is being removed.
     pub(crate) async fn create_container(
         self: &Arc<Self>,
         container: ContainerRecord,
@@ -193,9 +257,12 @@ impl Store {
                 events: vec![event],
                 ..Staged::default()
             };
-            if let Some(sandbox) = hidden {
-                schema::put_sandbox(tx, &sandbox)?;
-                staged.sandboxes.push(Arc::new(sandbox));
+            match hidden {
+                Some(sandbox) if sandbox.id == container.sandbox => {
+                    schema::put_sandbox(tx, &sandbox)?;
+                    staged.sandboxes.push(Arc::new(sandbox));
+                }
+                Some(_) | None => store.read(|book| book.sandbox_open(&container.sandbox))?,
             }
             schema::put_container(tx, &container)?;
             staged.containers.push(Arc::new(container));
@@ -291,11 +358,12 @@ impl Store {
         let id = id.clone();
         self.write(Write::ContainerRemoved, move |_, tx| {
             schema::delete(tx, "containers", id.as_str())?;
-            schema::bury(tx, &id)?;
+            let forgotten = schema::bury(tx, &id, Timestamp::now())?;
             Ok((
                 Staged {
                     gone_containers: vec![id.clone()],
                     buried: vec![id],
+                    forgotten,
                     events,
                     ..Staged::default()
                 },
@@ -314,11 +382,12 @@ impl Store {
         let id = id.clone();
         self.write(Write::SandboxRemoved, move |_, tx| {
             schema::delete(tx, "sandboxes", id.as_str())?;
-            schema::bury(tx, &id)?;
+            let forgotten = schema::bury(tx, &id, Timestamp::now())?;
             Ok((
                 Staged {
                     gone_sandboxes: vec![id.clone()],
                     buried: vec![id],
+                    forgotten,
                     events,
                     ..Staged::default()
                 },
@@ -349,13 +418,17 @@ impl Store {
         .await
     }
 
-    /// Stores a volume; the existing one where it is there.
+    /// Stores a new volume.
+    ///
+    /// # Errors
+    /// A name in use.
     pub(crate) async fn create_volume(
         self: &Arc<Self>,
         volume: VolumeRecord,
         event: Event,
     ) -> Result<Arc<VolumeRecord>, Error> {
-        self.write(Write::VolumeCreate, move |_, tx| {
+        self.write(Write::VolumeCreate, move |store, tx| {
+            store.read(|book| book.volume_name_free(&volume.name))?;
             schema::put_volume(tx, &volume)?;
             let volume = Arc::new(volume);
             Ok((
@@ -371,24 +444,37 @@ impl Store {
     }
 
     /// Forgets a volume.
+    ///
+    /// # Errors
+    /// No volume of that name.
     pub(crate) async fn remove_volume(
         self: &Arc<Self>,
         name: &str,
         event: Event,
     ) -> Result<(), Error> {
         let name = name.to_owned();
-        self.write(Write::VolumeRemove, move |_, tx| {
-            schema::delete(tx, "volumes", &name)?;
-            Ok((
-                Staged {
-                    gone_volumes: vec![name],
-                    events: vec![event],
-                    ..Staged::default()
-                },
-                (),
-            ))
+        self.write(Write::VolumeRemove, move |store, tx| {
+            store.drop_volume(tx, name, event)
         })
         .await
+    }
+
+    fn drop_volume(
+        &self,
+        tx: &Transaction<'_>,
+        name: String,
+        event: Event,
+    ) -> Result<(Staged, ()), Error> {
+        if self.read(|book| !book.volumes.contains_key(&name)) {
+            return Err(Error::not_found(Kind::Volume, &name));
+        }
+        schema::delete(tx, "volumes", &name)?;
+        let staged = Staged {
+            gone_volumes: vec![name],
+            events: vec![event],
+            ..Staged::default()
+        };
+        Ok((staged, ()))
     }
 
     /// Stores events that come with no other change.
@@ -405,16 +491,15 @@ impl Store {
         .await
     }
 
-    /// Stored events from `since` to `until`, oldest first.
-    pub(crate) async fn events_between(
+    /// Reads the file.
+    async fn look<T: Send + 'static>(
         self: &Arc<Self>,
-        since: Timestamp,
-        until: Option<Timestamp>,
-    ) -> Result<Vec<Event>, Error> {
+        work: impl FnOnce(&Arc<Self>, &Connection) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
         let store = Arc::clone(self);
         tokio::task::spawn_blocking(move || {
             let db = store.db.lock().unwrap_or_else(PoisonError::into_inner);
-            schema::events_between(&db, since, until)
+            work(&store, &db.connection)
         })
         .await
         .map_err(Error::internal)?
@@ -438,17 +523,19 @@ impl Store {
         work: impl FnOnce(&Self, &Transaction<'_>) -> Result<(Staged, T), Error>,
     ) -> Result<T, Error> {
         let mut db = self.db.lock().unwrap_or_else(PoisonError::into_inner);
-        let tx = db.transaction().map_err(Error::internal)?;
+        let mut event_bytes = db.event_bytes;
+        let tx = db.connection.transaction().map_err(Error::internal)?;
         let (staged, answer) = work(self, &tx)?;
-        for event in &staged.events {
-            schema::put_event(&tx, event)?;
-        }
+        let put = |event| schema::put_event(&tx, event, &mut event_bytes);
+        let put: Vec<_> = staged.events.iter().map(put).collect::<Result<_, _>>()?;
         tx.commit().map_err(Error::internal)?;
+        db.event_bytes = event_bytes;
         let events = self.settle(staged);
         crate::crash::point("store", op.name());
-        for event in events {
+        // Under the lock, so that they are told in the order of their numbers.
+        for (put, event) in put.into_iter().zip(events) {
             // No listener is no error.
-            drop(self.events.send(Arc::new(event)));
+            drop(self.events.send(Live::new(put, event)));
         }
         Ok(answer)
     }
@@ -462,6 +549,7 @@ impl Store {
             gone_sandboxes,
             gone_volumes,
             buried,
+            forgotten,
             events,
         } = staged;
         let mut book = self.book.write().unwrap_or_else(PoisonError::into_inner);
@@ -483,7 +571,7 @@ impl Store {
         for name in &gone_volumes {
             book.volumes.remove(name);
         }
-        book.buried.extend(buried);
+        book.buried.change(buried, &forgotten);
         events
     }
 }

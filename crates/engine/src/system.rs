@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::path::PathBuf;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
@@ -24,6 +25,8 @@ const END_QUEUE: usize = 4096;
 const ENDS_KEPT: usize = 1024;
 /// How long a start waits for the runtime to answer before it gives up.
 const RUNTIME_PATIENCE: Duration = Duration::from_secs(10);
+/// How long a shutdown waits for operations; what they leave is taken up by the next start.
+const SHUTDOWN_PATIENCE: Duration = Duration::from_secs(10);
 /// How often it asks meanwhile.
 const RUNTIME_RETRY: Duration = Duration::from_millis(200);
 
@@ -36,8 +39,6 @@ pub struct Options {
     pub lock_dir: PathBuf,
     /// Which owner a new store takes over.
     pub adopt: Adopt,
-    /// Foreign containers and pods may be changed.
-    pub manage_foreign: bool,
     /// Runtime handler where a request names none; "" for the runtime's own.
     pub default_handler: String,
     /// The sockets served, for `info`.
@@ -63,10 +64,14 @@ pub(crate) struct Inner {
     pub(crate) shutdown: CancellationToken,
     pub(crate) memory: LoopMemory,
     pub(crate) image_details: crate::images::ImageDetails,
+    /// Counts attempts that became current, for lists that were sent before.
+    pub(crate) starts: AtomicU64,
     facts: Mutex<RuntimeFacts>,
     locks: Mutex<HashMap<Id, Weak<tokio::sync::Mutex<()>>>>,
     busy: Mutex<HashMap<Id, usize>>,
-    stopping: Mutex<HashSet<Id>>,
+    /// What has been under an operation at any moment since the loop last began to look.
+    touched: Mutex<HashSet<Id>>,
+    stopping: Mutex<HashMap<Id, usize>>,
 }
 
 /// A run has ended, or its container is gone.
@@ -111,13 +116,15 @@ impl Engine {
             shutdown: CancellationToken::new(),
             memory: LoopMemory::default(),
             image_details: crate::images::ImageDetails::default(),
+            starts: AtomicU64::new(0),
             facts: Mutex::new(facts),
             locks: Mutex::default(),
             busy: Mutex::default(),
+            touched: Mutex::default(),
             stopping: Mutex::default(),
         });
         inner.take_up().await?;
-        inner.tasks.spawn(Arc::clone(&inner).run_loop());
+        inner.tasks.spawn(Arc::clone(&inner).keep_looping());
         inner.tasks.spawn(Arc::clone(&inner).follow_hints());
         Ok(Self(inner))
     }
@@ -126,7 +133,10 @@ impl Engine {
     pub async fn shutdown(&self) {
         self.0.shutdown.cancel();
         self.0.tasks.close();
-        self.0.tasks.wait().await;
+        let ended = tokio::time::timeout(SHUTDOWN_PATIENCE, self.0.tasks.wait()).await;
+        if ended.is_err() {
+            tracing::warn!("operations under way are left to the next start of the daemon");
+        }
     }
 
     /// Takes down everything of this owner: for a private runtime that ends with its daemon.
@@ -219,14 +229,7 @@ pub(crate) struct BusyMark {
 
 impl Drop for BusyMark {
     fn drop(&mut self) {
-        let mut busy = lock(&self.inner.busy);
-        if let Some(count) = busy.get_mut(&self.id) {
-            *count -= 1;
-            if *count == 0 {
-                busy.remove(&self.id);
-            }
-        }
-        drop(busy);
+        count_down(&mut lock(&self.inner.busy), &self.id);
         self.inner.wake.notify_one();
     }
 }
@@ -242,7 +245,7 @@ pub(crate) struct Stopping<'a>(&'a Inner, Id);
 
 impl Drop for Stopping<'_> {
     fn drop(&mut self) {
-        lock(&self.0.stopping).remove(&self.1);
+        count_down(&mut lock(&self.0.stopping), &self.1);
     }
 }
 
@@ -269,6 +272,7 @@ impl Inner {
     /// Marks an object as under an operation, until the mark is dropped.
     pub(crate) fn mark_busy(self: &Arc<Self>, id: &Id) -> BusyMark {
         *lock(&self.busy).entry(id.clone()).or_default() += 1;
+        lock(&self.touched).insert(id.clone());
         BusyMark {
             inner: Arc::clone(self),
             id: id.clone(),
@@ -295,17 +299,29 @@ impl Inner {
         Some(end.exit_code)
     }
 
-    pub(crate) fn busy(&self) -> HashSet<Id> {
-        lock(&self.busy).keys().cloned().collect()
+    pub(crate) fn is_busy(&self, id: &Id) -> bool {
+        lock(&self.busy).contains_key(id)
+    }
+
+    /// Begins a look at the runtime: from here on every operation counts as under way, also when it
+    /// ends before the look does.
+    pub(crate) fn begin_look(&self) {
+        let busy: HashSet<Id> = lock(&self.busy).keys().cloned().collect();
+        *lock(&self.touched) = busy;
+    }
+
+    /// What was under an operation at any moment since [`Self::begin_look`].
+    pub(crate) fn touched(&self) -> HashSet<Id> {
+        lock(&self.touched).clone()
     }
 
     pub(crate) fn mark_stopping(&self, id: &Id) -> Stopping<'_> {
-        lock(&self.stopping).insert(id.clone());
+        *lock(&self.stopping).entry(id.clone()).or_default() += 1;
         Stopping(self, id.clone())
     }
 
     pub(crate) fn stopping(&self) -> HashSet<Id> {
-        lock(&self.stopping).clone()
+        lock(&self.stopping).keys().cloned().collect()
     }
 
     pub(crate) fn facts(&self) -> RuntimeFacts {
@@ -385,6 +401,15 @@ async fn choose_owner(
             tracing::warn!(owners = ?several, "the store is new and several owners have objects at the runtime: none is \
                 taken over; --adopt=UUID chooses");
             Ok(None)
+        }
+    }
+}
+
+fn count_down(counts: &mut HashMap<Id, usize>, id: &Id) {
+    if let Some(count) = counts.get_mut(id) {
+        *count -= 1;
+        if *count == 0 {
+            counts.remove(id);
         }
     }
 }

@@ -13,6 +13,7 @@ use model::{Error, Id};
 use crate::events::of_volume;
 use crate::filter::Context;
 use crate::filter::volume::VolumeFilter;
+use crate::store::SetAside;
 use crate::system::Engine;
 
 #[expect(
@@ -49,29 +50,21 @@ impl Engine {
         let anonymous = name.is_none();
         let name = name.unwrap_or_else(|| Id::generate().to_string());
         model::id::check_name(&name)?;
-        if let Some(existing) = inner.store.read(|book| book.volumes.get(&name).cloned()) {
-            return match ignore_if_exists {
-                true => Ok(volume_view(existing)),
-                false => Err(Error::NameInUse {
-                    kind: Kind::Volume,
-                    message: format!(
-                        "volume with name {name} already exists: volume already exists"
-                    ),
-                }),
-            };
+        let _change = inner.store.change_volumes().await;
+        match inner.store.read(|book| book.volumes.get(&name).cloned()) {
+            Some(existing) if ignore_if_exists => return Ok(volume_view(existing)),
+            Some(_) | None => inner.store.read(|book| book.volume_name_free(&name))?,
         }
-        let data = inner.store.dir().volumes().join(&name).join("_data");
+        let dirs = inner.store.dir().volume_dirs();
         let record = VolumeRecord {
             created_at: Timestamp::now(),
             labels,
             options,
             anonymous,
-            mountpoint: data.display().to_string(),
-            name,
+            mountpoint: dirs.data(&name).display().to_string(),
+            name: name.clone(),
         };
-        tokio::task::spawn_blocking(move || make_data_dir(&data))
-            .await
-            .map_err(Error::internal)??;
+        on_disk(move || dirs.make(&name)).await?;
         crate::crash::point("disk", "volume");
         let event = of_volume(&record, Action::Create);
         let record = inner.store.create_volume(record, event).await?;
@@ -110,18 +103,48 @@ impl Engine {
     }
 
     /// `DELETE /volumes/{name}` and `DELETE /libpod/volumes/{name}`.
+    ///
+    /// The folder is set aside first, in one step; a start of the daemon brings what was set aside to
+    /// its end. So a volume made again by that name never shows old data.
     pub async fn remove_volume(&self, name: &str) -> Result<(), Error> {
-        let inner = self.inner();
-        let Some(record) = inner.store.read(|book| book.volumes.get(name).cloned()) else {
+        let Some(aside) = self.take_volume_away(name).await? else {
+            return Ok(());
+        };
+        on_disk(move || aside.remove()).await?;
+        crate::crash::point("disk", "volume.removed");
+        Ok(())
+    }
+
+    /// Takes record and folder out of use; the folder is still to be removed.
+    async fn take_volume_away(&self, name: &str) -> Result<Option<SetAside>, Error> {
+        let store = &self.inner().store;
+        let _change = store.change_volumes().await;
+        let Some(record) = store.read(|book| book.volumes.get(name).cloned()) else {
             return Err(Error::not_found(Kind::Volume, name));
         };
+        let dirs = store.dir().volume_dirs();
+        let aside = {
+            let (dirs, name) = (dirs.clone(), name.to_owned());
+            on_disk(move || dirs.set_aside(&name)).await?
+        };
+        crate::crash::point("disk", "volume.removing");
         let event = of_volume(&record, Action::Remove);
-        let dir = inner.store.dir().volumes().join(name);
-        inner.store.remove_volume(name, event).await?;
-        tokio::task::spawn_blocking(move || crate::store::remove_dir(&dir))
-            .await
-            .map_err(Error::internal)?
+        if let Err(error) = store.remove_volume(name, event).await {
+            if let Some(aside) = aside {
+                on_disk(move || dirs.put_back(&aside)).await?;
+            }
+            return Err(error);
+        }
+        Ok(aside)
     }
+}
+
+async fn on_disk<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(Error::internal)?
 }
 
 /// No container can use a named volume yet: create refuses them by name.
@@ -130,11 +153,4 @@ fn volume_view(record: Arc<VolumeRecord>) -> VolumeView {
         record,
         users: Vec::new(),
     }
-}
-
-/// The data folder, open to every user as Podman's is: what lies in it says who may read it.
-fn make_data_dir(path: &std::path::Path) -> Result<(), Error> {
-    use std::os::unix::fs::PermissionsExt as _;
-    crate::store::private_dir(path)?;
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).map_err(Error::internal)
 }

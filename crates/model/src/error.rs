@@ -104,9 +104,7 @@ pub enum Error {
         why: String,
     },
     /// The object belongs to somebody else (a kubelet, crictl).
-    #[error(
-        "{kind} {name} was not made by this daemon and is not changed by it; --manage-foreign allows it"
-    )]
+    #[error("{kind} {name} was not made by this daemon and is not changed by it")]
     Foreign {
         /// "container" or "pod".
         kind: &'static str,

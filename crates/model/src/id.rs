@@ -10,8 +10,23 @@ use crate::Error;
 ///
 /// CRI ids change with each attempt; they are plain strings, so that the two are never mixed up.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
+#[serde(try_from = "String", into = "String")]
 pub struct Id(String);
+
+impl TryFrom<String> for Id {
+    type Error = String;
+
+    /// Ids come from annotations too, and name folders: nothing else may pass for one.
+    fn try_from(text: String) -> Result<Self, String> {
+        Self::parse(&text).ok_or_else(|| format!("{text:?} is not an id"))
+    }
+}
+
+impl From<Id> for String {
+    fn from(id: Id) -> Self {
+        id.0
+    }
+}
 
 impl Id {
     /// Length of an id in hex digits.

@@ -87,8 +87,10 @@ pub enum WaitCondition {
     Stopped,
     /// `exited`.
     Exited,
-    /// `removing`, and compat's `removed`: it is gone.
+    /// `removing`: its removal has begun.
     Removing,
+    /// compat `removed`: it is gone.
+    Removed,
     /// `healthy`.
     Healthy,
     /// `unhealthy`.

@@ -63,7 +63,6 @@ async fn serve(runtime: &PrivateRuntime, signals: &mut Signals) -> anyhow::Resul
         sockets: vec![Socket::bind(Listen::new(dir.join("podman.sock")))?],
         state_dir: dir.join("state"),
         adopt: Adopt::default(),
-        manage_foreign: false,
     };
     let running = Running::start(setup).await?;
     announce(&running, runtime)?;

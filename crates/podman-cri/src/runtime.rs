@@ -64,6 +64,29 @@ impl CriRuntime {
     }
 }
 
+/// How often a call is made whose shim ended under it.
+const SHIM_TRIES: usize = 3;
+/// The pause between them: containerd needs it to take note of the end.
+const SHIM_PAUSE: Duration = Duration::from_millis(100);
+
+/// Makes a call that can be made again. containerd fails it where a container exits at that moment and
+/// takes its shim along; there is nothing wrong then, and the next try finds it gone.
+async fn retried<T, F>(call: impl Fn() -> F) -> Result<T, cri_client::Error>
+where
+    F: Future<Output = Result<T, cri_client::Error>>,
+{
+    for _ in 1..SHIM_TRIES {
+        match call().await {
+            Err(error) if errors::shim_ended(&error) => {
+                tracing::debug!(%error, "the shim ended during the call; once more");
+                tokio::time::sleep(SHIM_PAUSE).await;
+            }
+            result => return result,
+        }
+    }
+    call().await
+}
+
 #[async_trait]
 impl Runtime for CriRuntime {
     async fn facts(&self) -> Result<RuntimeFacts, Error> {
@@ -115,12 +138,12 @@ impl Runtime for CriRuntime {
     }
 
     async fn stop_sandbox(&self, cri_id: &str) -> Result<(), Error> {
-        let done = self.client.stop_pod_sandbox(cri_id).await;
+        let done = retried(|| self.client.stop_pod_sandbox(cri_id)).await;
         gone_is_done(done).map_err(|error| self.failed(error))
     }
 
     async fn remove_sandbox(&self, cri_id: &str) -> Result<(), Error> {
-        let done = self.client.remove_pod_sandbox(cri_id).await;
+        let done = retried(|| self.client.remove_pod_sandbox(cri_id)).await;
         gone_is_done(done).map_err(|error| self.failed(error))
     }
 
@@ -161,7 +184,7 @@ impl Runtime for CriRuntime {
     }
 
     async fn remove_container(&self, cri_id: &str) -> Result<(), Error> {
-        let done = self.client.remove_container(cri_id).await;
+        let done = retried(|| self.client.remove_container(cri_id)).await;
         gone_is_done(done).map_err(|error| self.failed(error))
     }
 
@@ -181,9 +204,13 @@ impl Runtime for CriRuntime {
             .container_status_verbose(cri_id)
             .await
             .map_err(|error| self.failed(error))?;
+        // A status has more uses than the layer: whoever needs that looks whether it is there.
         let layer = layer::of_container(&self.client, &info)
             .await
-            .map_err(|error| self.failed(error))?;
+            .unwrap_or_else(|error| {
+                tracing::warn!(container = cri_id, %error, "where the writable layer lies cannot be read");
+                None
+            });
         Ok(verbose::with_container_info(
             cri::container_status(status),
             info,
@@ -232,5 +259,37 @@ impl Runtime for CriRuntime {
             .await
             .map_err(|error| self.image_failed(error))?;
         Ok(images::bytes(&info))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    async fn calls_made(message: &str, failures: usize) -> (usize, bool) {
+        let made = AtomicUsize::new(0);
+        let result = retried(|| async {
+            if made.fetch_add(1, Ordering::Relaxed) >= failures {
+                return Ok(());
+            }
+            Err(cri_client::Error::Other(cri_client::Refusal {
+                call: "RemovePodSandbox",
+                code: "UNKNOWN",
+                message: message.to_owned(),
+            }))
+        })
+        .await;
+        (made.into_inner(), result.is_ok())
+    }
+
+    #[tokio::test]
+    async fn a_call_whose_shim_ends_under_it_is_made_again_and_no_other() {
+        let closed = "failed to delete task: ttrpc: closed: unknown";
+        assert_eq!(calls_made(closed, 0).await, (1, true));
+        assert_eq!(calls_made(closed, 1).await, (2, true));
+        assert_eq!(calls_made(closed, 2).await, (3, true));
+        assert_eq!(calls_made(closed, 9).await, (SHIM_TRIES, false));
+        assert_eq!(calls_made("device or resource busy", 9).await, (1, false));
     }
 }

@@ -29,8 +29,6 @@ pub struct Setup {
     pub state_dir: PathBuf,
     /// Which owner a new store takes over.
     pub adopt: Adopt,
-    /// Foreign objects may be changed.
-    pub manage_foreign: bool,
 }
 
 /// A daemon that serves.
@@ -52,14 +50,12 @@ impl Running {
             sockets,
             state_dir,
             adopt,
-            manage_foreign,
         } = setup;
         let urls: Vec<_> = sockets.iter().map(Socket::url).collect();
         let options = engine::Options {
             state_dir,
             lock_dir: OWNER_LOCKS.into(),
             adopt,
-            manage_foreign,
             default_handler: String::new(),
             sockets: urls.clone(),
         };
@@ -120,7 +116,6 @@ pub async fn run(config: Serve) -> anyhow::Result<()> {
             sockets,
             state_dir: config.state_dir,
             adopt: config.adopt,
-            manage_foreign: config.manage_foreign,
         };
         Running::start(setup).await
     };

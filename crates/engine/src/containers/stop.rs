@@ -11,7 +11,7 @@ use model::{Error, Id};
 use tokio::time::Instant;
 
 use crate::events::of_container;
-use crate::host::signal::{self, Signal};
+use crate::host::signal::{self, SendError, Signal};
 use crate::runtime::Runtime as _;
 use crate::store::Write;
 use crate::system::{Engine, Inner};
@@ -108,7 +108,8 @@ impl Inner {
             && timeout > 0
         {
             // containerd ignores the signal of the container's configuration (measured).
-            send(pid, stop_signal).await?;
+            // One that has ended by itself is what was asked for.
+            self.signal(&status.cri_id, pid, stop_signal).await?;
             let until = Instant::now() + Duration::from_secs(timeout.into());
             while Instant::now() < until {
                 let now =
@@ -128,17 +129,18 @@ impl Inner {
         let status = self.status_of(&record).await?;
         let Some(status) = status.filter(|status| status.state == CriState::Running) else {
             let snapshot = self.snapshot(false).await?;
-            return Err(Error::WrongStateConflict(format!(
-                "can only kill running containers. {id} is in state {}",
-                snapshot.own(&record).state.word()
-            )));
+            return Err(not_running(id, snapshot.own(&record).state.word()));
         };
         let ends = kill_signal == Signal::KILL || kill_signal == stop_signal(&record);
         if ends {
             self.want_stopped(id, Some(Action::Kill)).await?;
         }
         match status.verbose.pid {
-            Some(pid) => send(pid, kill_signal).await?,
+            Some(pid) => {
+                if !self.signal(&status.cri_id, pid, kill_signal).await? {
+                    return Err(not_running(id, "exited"));
+                }
+            }
             // No process of this host (a VM sandbox): what CRI itself can do.
             None if kill_signal == Signal::KILL => {
                 self.runtime.stop_container(&status.cri_id, 0).await?;
@@ -160,6 +162,35 @@ impl Inner {
     }
 }
 
+impl Inner {
+    /// Sends a signal to a container's process on this host; `false` when it has ended.
+    ///
+    /// The process is pinned by its start time, and the runtime asked again whether that number is
+    /// still the container's: a number that was given anew is never signalled.
+    async fn signal(&self, cri_id: &str, pid: i32, what: Signal) -> Result<bool, Error> {
+        let started = tokio::task::spawn_blocking(move || signal::process_start_time(pid))
+            .await
+            .map_err(Error::internal)?;
+        let status = crate::list::found(self.runtime.container_status(cri_id, true).await)?;
+        let same = |status: &ContainerStatus| {
+            status.state == CriState::Running && status.verbose.pid == Some(pid)
+        };
+        let started = match started {
+            Ok(started) if status.as_ref().is_some_and(same) => started,
+            Ok(_) | Err(SendError::Gone(_)) => return Ok(false),
+            Err(error) => return Err(Error::internal(error)),
+        };
+        let sent = tokio::task::spawn_blocking(move || signal::send(pid, started, what))
+            .await
+            .map_err(Error::internal)?;
+        match sent {
+            Ok(()) => Ok(true),
+            Err(SendError::Gone(_)) => Ok(false),
+            Err(error) => Err(Error::internal(error)),
+        }
+    }
+}
+
 /// The signal that stops a container: its own, else the image's, else SIGTERM.
 fn stop_signal(record: &ContainerRecord) -> Signal {
     let image = &record.spec.image.config.stop_signal;
@@ -168,13 +199,9 @@ fn stop_signal(record: &ContainerRecord) -> Signal {
         .unwrap_or(Signal::TERM)
 }
 
-/// Sends a signal to a process of this host.
-async fn send(pid: i32, what: Signal) -> Result<(), Error> {
-    tokio::task::spawn_blocking(move || {
-        let started = signal::process_start_time(pid)?;
-        signal::send(pid, started, what)
-    })
-    .await
-    .map_err(Error::internal)?
-    .map_err(Error::internal)
+/// Podman's refusal to kill what does not run.
+fn not_running(id: &Id, state: &str) -> Error {
+    Error::WrongStateConflict(format!(
+        "can only kill running containers. {id} is in state {state}"
+    ))
 }

@@ -23,6 +23,8 @@ pub struct Waiter {
     conditions: Vec<WaitCondition>,
     ends: broadcast::Receiver<End>,
     exited: Option<i32>,
+    /// It has been seen running.
+    was_up: bool,
 }
 
 impl Engine {
@@ -75,6 +77,7 @@ impl Engine {
             conditions,
             ends,
             exited,
+            was_up: false,
         })
     }
 }
@@ -106,17 +109,23 @@ impl Waiter {
         let snapshot = self.inner.snapshot(true).await?;
         match snapshot.find(&self.id) {
             Ok(view) => {
+                let ended_now = std::mem::replace(&mut self.was_up, view.state.is_up())
+                    && !self.was_up
+                    && self.conditions.contains(&WaitCondition::NextExit);
                 let met = self
                     .conditions
                     .iter()
                     .any(|condition| meets(*condition, &view));
-                Ok(met.then_some(view.run.exit_code))
+                Ok((met || ended_now).then_some(view.run.exit_code))
             }
-            Err(Error::NotFound { .. }) => match self.exited {
-                Some(code) => Ok(Some(code)),
-                None if self.conditions.contains(&WaitCondition::Removing) => Ok(Some(0)),
-                None => Err(Error::not_found(Kind::Container, &self.id)),
-            },
+            Err(Error::NotFound { .. }) => {
+                let gone = [WaitCondition::Removing, WaitCondition::Removed];
+                match self.exited.or_else(|| self.inner.kept_end(&self.id)) {
+                    Some(code) => Ok(Some(code)),
+                    None if self.conditions.iter().any(|c| gone.contains(c)) => Ok(Some(0)),
+                    None => Err(Error::not_found(Kind::Container, &self.id)),
+                }
+            }
             Err(error) => Err(error),
         }
     }
@@ -161,6 +170,10 @@ fn meets(condition: WaitCondition, view: &ContainerView) -> bool {
         WaitCondition::Removing => view.state == State::Removing,
         WaitCondition::Unknown => view.state == State::Unknown,
         WaitCondition::NotRunning => !view.state.is_up(),
-        WaitCondition::NextExit | WaitCondition::Healthy | WaitCondition::Unhealthy => false,
+        // Met by what happens, not by a state.
+        WaitCondition::NextExit
+        | WaitCondition::Removed
+        | WaitCondition::Healthy
+        | WaitCondition::Unhealthy => false,
     }
 }

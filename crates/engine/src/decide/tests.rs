@@ -1,4 +1,4 @@
-use model::container::{Attempt, ContainerSpec, Progress};
+use model::container::{ContainerSpec, Progress};
 use model::pod::{PodSpec, Role, SandboxAttempt, SandboxProgress};
 use proptest::prelude::*;
 
@@ -218,7 +218,10 @@ fn an_attempt_that_was_being_made_is_committed_when_it_ran_and_given_up_when_not
         };
         assert_eq!(actions.contains(&commit), commits, "{state:?}");
         assert_eq!(
-            actions.contains(&Action::GiveUp { id: id(&world) }),
+            actions.contains(&Action::GiveUp {
+                id: id(&world),
+                attempt: 2
+            }),
             !commits,
             "{state:?}"
         );
@@ -258,13 +261,94 @@ fn an_older_attempt_is_a_leftover_only_while_the_newer_one_is_there() {
 }
 
 #[test]
+fn a_store_older_than_the_runtime_takes_over_what_it_has_never_heard_of() {
+    let mut world = exited(RestartPolicy::No, 0);
+    let record = world.containers[0].record.clone();
+    let newer = Listed {
+        sandbox: "s2".to_owned(),
+        ..listed(&record, 2, CriState::Running)
+    };
+    world.containers[0].listed.push(newer);
+    let old = world.sandboxes[0].listed[0].clone();
+    let two = Listed {
+        cri_id: "s2".to_owned(),
+        attempt: 2,
+        ..old
+    };
+    world.sandboxes[0].listed.push(two);
+    let actions = decide(&world, at(100)).actions;
+    let over = |id: &str| Some(id.to_owned());
+    assert_eq!(
+        actions,
+        [
+            Action::Reinstate {
+                id: record.id,
+                over: over("c1"),
+                attempt: 2,
+                cri_id: "c2".to_owned(),
+                sandbox: "s2".to_owned(),
+            },
+            Action::ReinstateSandbox {
+                id: world.sandboxes[0].record.id.clone(),
+                over: over("s1"),
+                attempt: 2,
+                cri_id: "s2".to_owned(),
+            },
+        ]
+    );
+}
+
+#[test]
+fn a_sandbox_with_a_container_in_it_is_never_idle() {
+    let mut world = exited(RestartPolicy::No, 0);
+    world.containers[0].record.progress.current = Some(attempt(1, "elsewhere"));
+    world.sandboxes[0].listed[0].state = CriState::Exited;
+    let actions = decide(&world, at(100)).actions;
+    assert!(
+        !actions
+            .iter()
+            .any(|action| matches!(action, Action::RemoveCriSandbox { .. }))
+    );
+}
+
+#[test]
+fn an_attempt_that_never_ran_does_not_take_the_place_of_a_lost_one() {
+    let mut world = exited(RestartPolicy::No, 0);
+    world.containers[0].record.progress.current = Some(attempt(2, "s1"));
+    world.containers[0].record.progress.last_attempt = 2;
+    world.containers[0].ended = None;
+    let record = world.containers[0].record.clone();
+    world.containers[0].listed = vec![listed(&record, 1, CriState::Created)];
+    let actions = decide(&world, at(100)).actions;
+    assert!(
+        !actions
+            .iter()
+            .any(|action| matches!(action, Action::Reinstate { .. }))
+    );
+}
+
+#[test]
+fn a_container_whose_pod_goes_is_not_restarted() {
+    let mut world = exited(RestartPolicy::Always, 0);
+    world.sandboxes[0].is_pod = true;
+    world.sandboxes[0].record.progress.removing = true;
+    let actions = decide(&world, at(100)).actions;
+    assert!(!actions.contains(&Action::Restart { id: id(&world) }));
+}
+
+#[test]
 fn an_old_sandbox_goes_when_no_layer_lives_in_it() {
     let mut world = exited(RestartPolicy::No, 0);
     world.containers[0].record.progress.current = Some(attempt(2, "s2"));
     world.containers[0].ended = None;
+    world.containers[0].record.progress.last_attempt = 2;
     let record = world.containers[0].record.clone();
-    world.containers[0].listed = vec![listed(&record, 2, CriState::Running)];
+    world.containers[0].listed = vec![Listed {
+        sandbox: "s2".to_owned(),
+        ..listed(&record, 2, CriState::Running)
+    }];
     let sandbox = &mut world.sandboxes[0];
+    sandbox.record.progress.last_attempt = 2;
     sandbox.record.progress.current = Some(SandboxAttempt {
         number: 2,
         cri_id: Some("s2".to_owned()),

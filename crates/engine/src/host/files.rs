@@ -169,7 +169,7 @@ impl FilesJob {
     fn mount_tmpfs(&self, number: usize, wanted: &Mount) -> Result<FileMount, Error> {
         let source = self.dir.join(format!("tmpfs-{number}"));
         private_dir(&source)?;
-        let (flags, data) = tmpfs_options(&wanted.options);
+        let (flags, data) = tmpfs_options(&wanted.options)?;
         let data = std::ffi::CString::new(data).map_err(Error::internal)?;
         mount("tmpfs", &source, "tmpfs", flags, data.as_c_str()).map_err(|error| {
             Error::Plain(format!("mounting tmpfs on {}: {error}", wanted.destination))
@@ -182,25 +182,48 @@ impl FilesJob {
     }
 }
 
-/// Podman's defaults for a tmpfs (`rw,rprivate,nosuid,nodev,tmpcopyup`) with the options asked for.
-fn tmpfs_options(options: &[String]) -> (MountFlags, String) {
+/// Options that are those of the bind mount into the container, or what a tmpfs is anyway.
+const OF_THE_BIND: &[&str] = &[
+    "rw",
+    "ro",
+    "private",
+    "rprivate",
+    "slave",
+    "rslave",
+    "shared",
+    "rshared",
+    "unbindable",
+    "runbindable",
+    "notmpcopyup",
+];
+
+/// Podman's defaults for a tmpfs (`nosuid,nodev`, mode 1777) with the options asked for.
+fn tmpfs_options(options: &[String]) -> Result<(MountFlags, String), Error> {
     let mut flags = MountFlags::NOSUID | MountFlags::NODEV;
-    let mut data = vec!["mode=1777".to_owned()];
+    let (mut mode, mut data) = ("mode=1777", Vec::new());
     for option in options {
         match option.as_str() {
             "noexec" => flags |= MountFlags::NOEXEC,
             "exec" => flags -= MountFlags::NOEXEC,
             "suid" => flags -= MountFlags::NOSUID,
+            "nosuid" => flags |= MountFlags::NOSUID,
             "dev" => flags -= MountFlags::NODEV,
-            other if other.starts_with("mode=") => data = vec![other.to_owned()],
-            other if other.starts_with("size=") || other.starts_with("nr_inodes=") => {
-                data.push(other.to_owned());
+            "nodev" => flags |= MountFlags::NODEV,
+            "noatime" => flags |= MountFlags::NOATIME,
+            "noswap" => data.push("noswap"),
+            other if other.starts_with("mode=") => mode = other,
+            other if other.starts_with("size=") => data.push(other),
+            other if OF_THE_BIND.contains(&other) => {}
+            other => {
+                return Err(Error::unsupported(
+                    format!("tmpfs option {other:?}"),
+                    "it is not carried out for a tmpfs",
+                ));
             }
-            // Propagation and read-only belong to the bind mount.
-            _ => {}
         }
     }
-    (flags, data.join(","))
+    data.insert(0, mode);
+    Ok((flags, data.join(",")))
 }
 
 /// Unmounts everything mounted below a folder.
@@ -223,4 +246,40 @@ pub(crate) fn unmount_below(dir: &Path) -> Result<(), Error> {
 
 fn about(path: &Path, error: impl std::fmt::Display) -> Error {
     Error::Internal(format!("{}: {error}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn options(words: &str) -> Result<(MountFlags, String), Error> {
+        let words: Vec<String> = words.split_terminator(',').map(str::to_owned).collect();
+        tmpfs_options(&words)
+    }
+
+    #[test]
+    fn a_tmpfs_keeps_its_size_whatever_stands_beside_it() {
+        let safe = MountFlags::NOSUID | MountFlags::NODEV;
+        for (asked, flags, data) in [
+            ("", safe, "mode=1777"),
+            ("size=64m,mode=755", safe, "mode=755,size=64m"),
+            ("mode=755,size=64m", safe, "mode=755,size=64m"),
+            (
+                "ro,rprivate,notmpcopyup,noexec,noatime,noswap,size=1",
+                safe | MountFlags::NOEXEC | MountFlags::NOATIME,
+                "mode=1777,noswap,size=1",
+            ),
+            ("suid,dev,exec", MountFlags::empty(), "mode=1777"),
+        ] {
+            assert_eq!(options(asked).unwrap(), (flags, data.to_owned()), "{asked}");
+        }
+    }
+
+    #[test]
+    fn a_tmpfs_option_that_is_not_carried_out_is_refused_by_name() {
+        for word in ["tmpcopyup", "U", "copy", "nr_inodes=5", "size"] {
+            let error = options(word).unwrap_err();
+            assert!(error.to_string().contains(&format!("{word:?}")), "{error}");
+        }
+    }
 }

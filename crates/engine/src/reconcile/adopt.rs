@@ -6,69 +6,20 @@ use std::sync::Arc;
 
 use model::container::{Attempt, ContainerRecord, Wanted};
 use model::observed::{CriState, Mark};
-use model::pod::{SandboxAttempt, SandboxRecord};
+use model::pod::{PodSpec, Role, SandboxAttempt, SandboxProgress, SandboxRecord};
 use model::record::{Record, decode};
 use model::{Error, Id};
 
 use crate::observe::Seen;
+use crate::runtime::Runtime as _;
 use crate::system::Inner;
 
 impl Inner {
     /// Adopts objects of this owner that the store does not know: the store is older than the
     /// runtime, or new.
     pub(super) async fn adopt_unknown(self: &Arc<Self>, seen: &Seen) -> Result<(), Error> {
-        let owner = self.store.owner().to_owned();
-        let known = |id: &Id| {
-            self.store.read(|book| {
-                book.containers.contains_key(id)
-                    || book.sandboxes.contains_key(id)
-                    || book.buried.contains(id)
-            })
-        };
-        let unknown = |mark: &&Mark| mark.owner == owner && !known(&mark.id);
-        let mut sandboxes: HashMap<Id, SandboxRecord> = HashMap::new();
-        for listed in &seen.listing.sandboxes {
-            let Some(mark) = listed.mark.as_ref().filter(unknown) else {
-                continue;
-            };
-            if let Some(Record::Sandbox(mut record)) = readable(mark) {
-                let newest = sandboxes
-                    .get(&mark.id)
-                    .is_none_or(|other| other.progress.last_attempt < listed.attempt);
-                if newest {
-                    record.progress.last_attempt = listed.attempt;
-                    record.progress.next = None;
-                    record.progress.up = listed.ready;
-                    record.progress.current = Some(SandboxAttempt {
-                        number: listed.attempt,
-                        cri_id: Some(listed.cri_id.clone()),
-                    });
-                    sandboxes.insert(mark.id.clone(), *record);
-                }
-            }
-        }
-        let mut containers: HashMap<Id, ContainerRecord> = HashMap::new();
-        for listed in &seen.listing.containers {
-            let Some(mark) = listed.mark.as_ref().filter(unknown) else {
-                continue;
-            };
-            if let Some(Record::Container(mut record)) = readable(mark) {
-                let newest = containers
-                    .get(&mark.id)
-                    .is_none_or(|other| other.progress.last_attempt < listed.attempt);
-                if newest && listed.state != CriState::Created {
-                    record.progress.last_attempt = listed.attempt;
-                    record.progress.next = None;
-                    record.progress.wanted = Wanted::Running;
-                    record.progress.current = Some(Attempt {
-                        number: listed.attempt,
-                        cri_id: Some(listed.cri_id.clone()),
-                        sandbox_cri_id: Some(listed.sandbox_cri_id.clone()),
-                    });
-                    containers.insert(mark.id.clone(), *record);
-                }
-            }
-        }
+        let mut sandboxes = self.unknown_sandboxes(seen);
+        let mut containers = self.unknown_containers(seen);
         if sandboxes.is_empty() && containers.is_empty() {
             return Ok(());
         }
@@ -77,21 +28,173 @@ impl Inner {
             sandboxes = sandboxes.len(),
             "the runtime has objects of this owner that the store does not know: adopted"
         );
-        self.store
-            .adopt(
-                containers.into_values().collect(),
-                sandboxes.into_values().collect(),
-            )
-            .await
+        for container in &mut containers {
+            self.give_back_environment(container).await;
+            self.give_free_name(container);
+            let known = self.store.sandbox(&container.sandbox).is_ok()
+                || sandboxes
+                    .iter()
+                    .any(|sandbox| sandbox.id == container.sandbox);
+            if !known {
+                sandboxes.push(hidden_sandbox_of(container));
+            }
+        }
+        self.store.adopt(containers, sandboxes).await
+    }
+
+    fn is_unknown(&self, mark: &Mark) -> bool {
+        mark.owner == self.store.owner()
+            && self.store.read(|book| {
+                !book.containers.contains_key(&mark.id)
+                    && !book.sandboxes.contains_key(&mark.id)
+                    && !book.buried.contains(&mark.id)
+            })
+    }
+
+    fn unknown_sandboxes(&self, seen: &Seen) -> Vec<SandboxRecord> {
+        let mut found: HashMap<Id, SandboxRecord> = HashMap::new();
+        for listed in &seen.listing.sandboxes {
+            let mark = listed.mark.as_ref().filter(|mark| self.is_unknown(mark));
+            let Some(Record::Sandbox(record)) = mark.and_then(readable) else {
+                continue;
+            };
+            let entry = found.entry(record.id.clone()).or_insert(*record);
+            let progress = &mut entry.progress;
+            progress.next = None;
+            let newest = progress
+                .current
+                .as_ref()
+                .map_or(0, |current| current.number);
+            progress.last_attempt = progress.last_attempt.max(listed.attempt);
+            if listed.attempt >= newest {
+                progress.up = listed.ready;
+                progress.current = Some(SandboxAttempt {
+                    number: listed.attempt,
+                    cri_id: Some(listed.cri_id.clone()),
+                });
+            }
+        }
+        found.into_values().collect()
+    }
+
+    fn unknown_containers(&self, seen: &Seen) -> Vec<ContainerRecord> {
+        let mut found: HashMap<Id, ContainerRecord> = HashMap::new();
+        for listed in &seen.listing.containers {
+            let mark = listed.mark.as_ref().filter(|mark| self.is_unknown(mark));
+            let Some(Record::Container(record)) = mark.and_then(readable) else {
+                continue;
+            };
+            let entry = found.entry(record.id.clone()).or_insert(*record);
+            let progress = &mut entry.progress;
+            progress.next = None;
+            let newest = progress
+                .current
+                .as_ref()
+                .map_or(0, |current| current.number);
+            progress.last_attempt = progress.last_attempt.max(listed.attempt);
+            if listed.attempt >= newest && listed.state != CriState::Created {
+                // Whether a user has stopped it is not known: what runs is to go on, what has
+                // ended is left so.
+                progress.wanted = match listed.state {
+                    CriState::Running => Wanted::Running,
+                    CriState::Created | CriState::Exited | CriState::Unknown => Wanted::Stopped,
+                };
+                progress.current = Some(Attempt {
+                    number: listed.attempt,
+                    cri_id: Some(listed.cri_id.clone()),
+                    sandbox_cri_id: Some(listed.sandbox_cri_id.clone()),
+                });
+            }
+        }
+        found.into_values().collect()
+    }
+
+    /// The record in an annotation has no environment values: they come back from the runtime's own
+    /// configuration of the container, and the image's from the image.
+    async fn give_back_environment(&self, container: &mut ContainerRecord) {
+        let current = container.progress.current.as_ref();
+        let cri_id = current
+            .and_then(|current| current.cri_id.clone())
+            .unwrap_or_default();
+        let status = self.runtime.container_status(&cri_id, true).await;
+        let env = status.map(|status| status.verbose.env).unwrap_or_default();
+        let values: HashMap<&str, &str> =
+            env.iter().filter_map(|pair| pair.split_once('=')).collect();
+        container.spec.env.retain(|name, value| {
+            let Some(given) = values.get(name.as_str()) else {
+                tracing::warn!(container = %container.id, %name, "an environment value is lost with the store");
+                return false;
+            };
+            (*given).clone_into(value);
+            true
+        });
+        if let Ok(Some(image)) = self.runtime.image(&container.spec.image.id).await {
+            container.spec.image.config = image.config;
+        }
+    }
+
+    /// A name that another record has meanwhile is made unique.
+    fn give_free_name(&self, container: &mut ContainerRecord) {
+        let taken = self.store.read(|book| {
+            book.name_free(&container.name, container.spec.face)
+                .is_err()
+        });
+        if taken {
+            let name = format!("{}-{}", container.name, container.id.short());
+            tracing::warn!(container = %container.id, old = %container.name, new = %name, "the name is in use");
+            container.name = name;
+        }
     }
 }
 
+/// A container whose sandbox has no readable record gets one that says what is known.
+fn hidden_sandbox_of(container: &ContainerRecord) -> SandboxRecord {
+    let current = container.progress.current.as_ref();
+    SandboxRecord {
+        id: container.sandbox.clone(),
+        role: Role::Hidden,
+        name: container.name.clone(),
+        created_at: container.created_at,
+        spec: PodSpec {
+            hostname: container.spec.hostname.clone(),
+            network: container.spec.network,
+            dns: container.spec.dns.clone(),
+            privileged: container.spec.privileged,
+            handler: container.spec.handler.clone(),
+            ..PodSpec::default()
+        },
+        progress: SandboxProgress {
+            up: true,
+            current: current.map(|current| SandboxAttempt {
+                number: 0,
+                cri_id: current.sandbox_cri_id.clone(),
+            }),
+            ..SandboxProgress::default()
+        },
+    }
+}
+
+/// The record of a mark, when it is readable, whole, and that of the marked object.
 fn readable(mark: &Mark) -> Option<Record> {
-    match decode(&mark.record) {
-        Ok(record) => Some(record),
+    let record = match decode(&mark.record) {
+        Ok(record) => record,
         Err(error) => {
-            tracing::warn!(id = %mark.id, %error, "an object of this owner is left alone");
+            tracing::warn!(id = %mark.id, %error, "an object of this owner is shown as foreign");
+            return None;
+        }
+    };
+    let id = match &record {
+        Record::Container(record) => Some(&record.id),
+        Record::Sandbox(record) => Some(&record.id),
+        Record::TooLarge { name } => {
+            tracing::warn!(
+                id = %mark.id,
+                %name,
+                "only the lost store had the record of this object: it is shown as foreign"
+            );
             None
         }
-    }
+    };
+    let same = id == Some(&mark.id);
+    same.then_some(record)
 }

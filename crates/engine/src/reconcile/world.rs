@@ -23,7 +23,7 @@ impl Inner {
 
     /// The world as `decide` sees it.
     async fn world(&self, seen: &Seen) -> World {
-        let busy = self.busy();
+        let busy = self.touched();
         let (containers, sandboxes, buried) = self.store.read(|book| {
             let containers: Vec<_> = book.containers.values().cloned().collect();
             let sandboxes: Vec<_> = book.sandboxes.values().cloned().collect();

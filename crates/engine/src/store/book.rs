@@ -1,6 +1,6 @@
 //! The records in memory, with the ways to find one.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use model::container::{ContainerRecord, Face};
@@ -9,6 +9,8 @@ use model::pod::{Role, SandboxRecord};
 use model::volume::VolumeRecord;
 use model::{Error, Id};
 
+use super::Buried;
+
 /// Every record, by id and by name.
 #[derive(Default)]
 pub(crate) struct Book {
@@ -16,7 +18,7 @@ pub(crate) struct Book {
     pub(crate) sandboxes: HashMap<Id, Arc<SandboxRecord>>,
     pub(crate) volumes: BTreeMap<String, Arc<VolumeRecord>>,
     /// Ids whose removal was asked for: what the runtime still has of them is a leftover.
-    pub(crate) buried: HashSet<Id>,
+    pub(crate) buried: Buried,
     container_names: HashMap<String, Id>,
     pod_names: HashMap<String, Id>,
 }
@@ -117,6 +119,29 @@ impl Book {
                 "{prefix}creating container storage: the {kind} name \"{name}\" is already in use by {owner}. You have to \
                  remove that {kind} to be able to reuse that name: that name is already in use"
             ),
+        })
+    }
+
+    /// Fails when a new container's sandbox is gone or on its way out: what is made for it now would
+    /// never be removed with it.
+    pub(crate) fn sandbox_open(&self, id: &Id) -> Result<(), Error> {
+        match self.sandboxes.get(id) {
+            Some(sandbox) if sandbox.progress.removing => {
+                Err(Error::not_found(Kind::Pod, &sandbox.name))
+            }
+            Some(_) => Ok(()),
+            None => Err(Error::not_found(Kind::Pod, id.as_str())),
+        }
+    }
+
+    /// Fails with Podman's text when a volume's name is taken.
+    pub(crate) fn volume_name_free(&self, name: &str) -> Result<(), Error> {
+        if !self.volumes.contains_key(name) {
+            return Ok(());
+        }
+        Err(Error::NameInUse {
+            kind: Kind::Volume,
+            message: format!("volume with name {name} already exists: volume already exists"),
         })
     }
 

@@ -1,5 +1,6 @@
 //! The tables, and the few statements on them.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -8,11 +9,11 @@ use model::event::Event;
 use model::pod::SandboxRecord;
 use model::volume::VolumeRecord;
 use model::{Error, Id};
-use rusqlite::{Connection, OptionalExtension as _, Transaction};
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Transaction};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{Book, EVENTS_KEPT, TOMBSTONE_DAYS, params};
+use super::{Book, EVENT_BYTES_KEPT, EVENTS_KEPT, TOMBSTONE_DAYS, TOMBSTONES_KEPT, params};
 
 /// Version of the tables and of the JSON in them.
 const VERSION: &str = "1";
@@ -25,10 +26,26 @@ CREATE TABLE IF NOT EXISTS volumes (id TEXT PRIMARY KEY, body TEXT NOT NULL) STR
 CREATE TABLE IF NOT EXISTS tombstones (id TEXT PRIMARY KEY, buried_at INTEGER NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS events (seq INTEGER PRIMARY KEY, at_ns INTEGER NOT NULL, body TEXT NOT NULL) STRICT;
 CREATE INDEX IF NOT EXISTS events_at ON events (at_ns);
+CREATE INDEX IF NOT EXISTS tombstones_at ON tombstones (buried_at);
 ";
 
-/// Makes the tables where they are missing and answers the owner.
-pub(super) fn prepare(db: &mut Connection, wanted_owner: Option<&str>) -> Result<String, Error> {
+/// The owner of an existing store, without a change to it; `None` where there is no store, or where a
+/// daemon ended before it had written one.
+pub(super) fn stored_owner(path: &Path) -> Result<Option<String>, Error> {
+    if !path.exists() {
+        return Ok(None);
+    }
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut db = Connection::open_with_flags(path, flags).map_err(Error::internal)?;
+    let tx = db.transaction().map_err(Error::internal)?;
+    match tx.table_exists(None, "meta").map_err(Error::internal)? {
+        true => meta(&tx, "owner"),
+        false => Ok(None),
+    }
+}
+
+/// Makes the tables where they are missing. A store that has no owner yet gets this one.
+pub(super) fn prepare(db: &mut Connection, owner: &str) -> Result<(), Error> {
     // Write-ahead log: a reader never waits; FULL: what was answered survives a power cut.
     db.pragma_update(None, "journal_mode", "WAL")
         .map_err(Error::internal)?;
@@ -45,20 +62,11 @@ pub(super) fn prepare(db: &mut Connection, wanted_owner: Option<&str>) -> Result
             )));
         }
     }
-    let owner = if let Some(owner) = meta(&tx, "owner")? {
-        owner
-    } else {
-        let owner = wanted_owner.map_or_else(new_uuid, ToOwned::to_owned);
-        set_meta(&tx, "owner", &owner)?;
-        owner
-    };
-    tx.execute(
-        "DELETE FROM tombstones WHERE buried_at < ?1",
-        params![Timestamp::now().as_second() - TOMBSTONE_DAYS * 86_400],
-    )
-    .map_err(Error::internal)?;
-    tx.commit().map_err(Error::internal)?;
-    Ok(owner)
+    if meta(&tx, "owner")?.is_none() {
+        set_meta(&tx, "owner", owner)?;
+    }
+    forget_tombstones(&tx, Timestamp::now())?;
+    tx.commit().map_err(Error::internal)
 }
 
 /// A random UUID (version 4) from the digits of a random id.
@@ -112,13 +120,20 @@ pub(super) fn load(db: &Connection) -> Result<Book, Error> {
     let mut buried = db
         .prepare("SELECT id FROM tombstones")
         .map_err(Error::internal)?;
-    let ids = buried
+    let buried = buried
         .query_map([], |row| row.get::<_, String>(0))
         .map_err(Error::internal)?;
-    for id in ids {
-        book.buried.extend(Id::parse(&id.map_err(Error::internal)?));
-    }
+    book.buried.change(ids(buried)?, &[]);
     Ok(book)
+}
+
+/// Ids of rows; what is none is left out.
+fn ids(rows: impl Iterator<Item = rusqlite::Result<String>>) -> Result<Vec<Id>, Error> {
+    rows.filter_map(|text| match text {
+        Ok(text) => Id::parse(&text).map(Ok),
+        Err(error) => Some(Err(Error::internal(error))),
+    })
+    .collect()
 }
 
 fn rows<T: DeserializeOwned>(db: &Connection, query: &str) -> Result<Vec<T>, Error> {
@@ -180,29 +195,93 @@ pub(super) fn delete(tx: &Transaction<'_>, table: &'static str, id: &str) -> Res
         .map_err(Error::internal)
 }
 
-pub(super) fn bury(tx: &Transaction<'_>, id: &Id) -> Result<(), Error> {
+/// Keeps a tombstone, and answers those that are forgotten for it.
+pub(super) fn bury(tx: &Transaction<'_>, id: &Id, now: Timestamp) -> Result<Vec<Id>, Error> {
     tx.execute(
         "INSERT OR REPLACE INTO tombstones (id, buried_at) VALUES (?1, ?2)",
-        params![id.as_str(), Timestamp::now().as_second()],
+        params![id.as_str(), now.as_second()],
     )
-    .map(drop)
+    .map_err(Error::internal)?;
+    forget_tombstones(tx, now)
+}
+
+/// Forgets tombstones that are too old or, oldest first, too many; answers their ids.
+fn forget_tombstones(tx: &Transaction<'_>, now: Timestamp) -> Result<Vec<Id>, Error> {
+    let oldest = now.as_second() - TOMBSTONE_DAYS * 86_400;
+    let mut delete = tx
+        .prepare_cached(
+            "DELETE FROM tombstones WHERE buried_at < ?1 \
+             OR rowid <= (SELECT max(rowid) FROM tombstones) - ?2 RETURNING id",
+        )
+        .map_err(Error::internal)?;
+    let gone = delete
+        .query_map(params![oldest, TOMBSTONES_KEPT], |row| row.get(0))
+        .map_err(Error::internal)?;
+    ids(gone)
+}
+
+/// Bytes of all stored events.
+pub(super) fn event_bytes(db: &Connection) -> Result<i64, Error> {
+    db.query_row(
+        "SELECT coalesce(sum(length(CAST(body AS BLOB))), 0) FROM events",
+        [],
+        |row| row.get(0),
+    )
     .map_err(Error::internal)
 }
 
-pub(super) fn put_event(tx: &Transaction<'_>, event: &Event) -> Result<(), Error> {
+/// An event as it was stored.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Put {
+    pub(super) seq: i64,
+    pub(super) bytes: usize,
+}
+
+/// Stores an event. `kept` counts the bytes of all: the oldest go when they are too many or too large;
+/// the newest always stays, for its number is what the next one counts on from.
+pub(super) fn put_event(tx: &Transaction<'_>, event: &Event, kept: &mut i64) -> Result<Put, Error> {
     let body = serde_json::to_string(event).map_err(Error::internal)?;
+    let bytes = body.len();
     let mut insert = tx
         .prepare_cached("INSERT INTO events (at_ns, body) VALUES (?1, ?2)")
         .map_err(Error::internal)?;
     let seq = insert
         .insert(params![nanoseconds(event.time), body])
         .map_err(Error::internal)?;
-    tx.prepare_cached("DELETE FROM events WHERE seq <= ?1")
-        .and_then(|mut statement| statement.execute(params![seq - EVENTS_KEPT]))
-        .map(drop)
-        .map_err(Error::internal)
+    *kept = kept.saturating_add(i64::try_from(bytes).unwrap_or(i64::MAX));
+    *kept -= delete_events(tx, seq - EVENTS_KEPT)?;
+    while *kept > EVENT_BYTES_KEPT {
+        let oldest: i64 = tx
+            .query_row("SELECT min(seq) FROM events", [], |row| row.get(0))
+            .map_err(Error::internal)?;
+        if oldest == seq {
+            break;
+        }
+        *kept -= delete_events(tx, oldest)?;
+    }
+    Ok(Put { seq, bytes })
 }
 
+/// Deletes events up to a number; answers their bytes.
+fn delete_events(tx: &Transaction<'_>, up_to: i64) -> Result<i64, Error> {
+    let mut delete = tx
+        .prepare_cached("DELETE FROM events WHERE seq <= ?1 RETURNING length(CAST(body AS BLOB))")
+        .map_err(Error::internal)?;
+    let gone = delete
+        .query_map(params![up_to], |row| row.get::<_, i64>(0))
+        .map_err(Error::internal)?;
+    gone.sum::<rusqlite::Result<i64>>().map_err(Error::internal)
+}
+
+/// The number of the newest event; 0 before the first.
+pub(super) fn last_event(db: &Connection) -> Result<i64, Error> {
+    db.query_row("SELECT coalesce(max(seq), 0) FROM events", [], |row| {
+        row.get(0)
+    })
+    .map_err(Error::internal)
+}
+
+/// Stored events of a time, in the order in which they were stored.
 pub(super) fn events_between(
     db: &Connection,
     since: Timestamp,
@@ -220,6 +299,24 @@ pub(super) fn events_between(
     bodies
         .map(|body| serde_json::from_str(&body.map_err(Error::internal)?).map_err(Error::internal))
         .collect()
+}
+
+/// Stored events after a number, with their own, oldest first.
+pub(super) fn events_after(db: &Connection, seq: i64) -> Result<Vec<(i64, Event)>, Error> {
+    let mut statement = db
+        .prepare_cached("SELECT seq, body FROM events WHERE seq > ?1 ORDER BY seq")
+        .map_err(Error::internal)?;
+    let rows = statement
+        .query_map(params![seq], |row| {
+            Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?))
+        })
+        .map_err(Error::internal)?;
+    rows.map(|row| {
+        let (seq, body) = row.map_err(Error::internal)?;
+        let event = serde_json::from_str(&body).map_err(Error::internal)?;
+        Ok((seq, event))
+    })
+    .collect()
 }
 
 /// Nanoseconds since 1970; times outside of 1677 to 2262 end at the bound.

@@ -3,9 +3,12 @@
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use model::{Error, Id};
 use rustix::fs::{FlockOperation, flock};
+
+use super::VolumeDirs;
 
 /// Which owner a new, empty store takes over.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -24,7 +27,8 @@ pub struct StateDir {
     owner: Option<String>,
     lock_dir: PathBuf,
     _lock: File,
-    owner_lock: std::sync::Mutex<Option<File>>,
+    /// The owner locked here, and its lock.
+    owner_lock: Mutex<Option<(String, File)>>,
 }
 
 impl StateDir {
@@ -52,13 +56,17 @@ impl StateDir {
             owner: None,
             lock_dir: lock_dir.to_owned(),
             _lock: lock,
-            owner_lock: std::sync::Mutex::new(None),
+            owner_lock: Mutex::new(None),
         })
     }
 
-    /// The folder has never held a store.
+    /// The folder holds no store yet: none whose owner was written. One that cannot be read is not new.
     pub fn is_new(&self) -> bool {
-        !self.database().exists()
+        matches!(self.stored_owner(), Ok(None))
+    }
+
+    pub(super) fn stored_owner(&self) -> Result<Option<String>, Error> {
+        super::schema::stored_owner(&self.database())
     }
 
     /// The owner a new store is to take over.
@@ -66,18 +74,23 @@ impl StateDir {
         self.owner = Some(owner);
     }
 
-    /// Takes the lock named after an owner; `false` when another daemon has it.
+    /// Takes the lock named after an owner; `false` when another daemon has it. Taking it again is no
+    /// error; taking another owner's gives the first one back.
     ///
     /// # Errors
     /// [`Error::Internal`] when the lock file cannot be made.
     pub fn lock_owner(&self, owner: &str) -> Result<bool, Error> {
+        let mut held = self
+            .owner_lock
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if held.as_ref().is_some_and(|(locked, _)| locked == owner) {
+            return Ok(true);
+        }
         let Some(file) = try_lock(&self.owner_lock_path(owner))? else {
             return Ok(false);
         };
-        *self
-            .owner_lock
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner) = Some(file);
+        *held = Some((owner.to_owned(), file));
         Ok(true)
     }
 
@@ -123,6 +136,10 @@ impl StateDir {
     /// Where named volumes lie.
     pub fn volumes(&self) -> PathBuf {
         self.path.join("volumes")
+    }
+
+    pub(crate) fn volume_dirs(&self) -> VolumeDirs {
+        VolumeDirs(self.volumes())
     }
 }
 

@@ -60,9 +60,6 @@ struct ServeArgs {
     #[arg(long, env = "PODMAN_CRI_ADOPT", num_args = 0..=1, require_equals = true, default_missing_value = "",
           value_name = "UUID")]
     adopt: Option<String>,
-    /// Change containers and pods that others made (a kubelet, crictl)
-    #[arg(long, env = "PODMAN_CRI_MANAGE_FOREIGN")]
-    manage_foreign: bool,
     #[command(flatten)]
     log: LogArgs,
 }
@@ -132,8 +129,6 @@ pub struct Serve {
     pub state_dir: PathBuf,
     /// Which owner a new store takes over.
     pub adopt: Adopt,
-    /// Foreign objects may be changed.
-    pub manage_foreign: bool,
     /// Form of the log.
     pub log: LogFormat,
 }
@@ -192,7 +187,6 @@ impl ServeArgs {
             image_endpoint,
             state_dir,
             adopt,
-            manage_foreign,
             log,
         } = self;
         let mut sockets = sockets("--listen", &listen, false)?;
@@ -207,7 +201,6 @@ impl ServeArgs {
                 given(state_dir).unwrap_or_else(|| DEFAULT_STATE_DIR.to_owned()),
             )?,
             adopt: self::adopt(adopt)?,
-            manage_foreign,
             log: log.log_format,
         })
     }

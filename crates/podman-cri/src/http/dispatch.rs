@@ -11,13 +11,13 @@ use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, SERVER, X_CONTENT_TYPE
 use http::{Method, Request, StatusCode};
 use hyper::body::Incoming;
 use model::container::Face;
-use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 
 use super::App;
 use super::body::{Answer, Reply, full, reply};
 use super::cx::Cx;
 use super::error::Failure;
+use super::operations::{NotDone, Operations};
 use super::path::Path;
 use super::router::{Found, Leaver};
 use super::shared::system;
@@ -91,14 +91,20 @@ pub(crate) async fn dispatch(
 async fn guarded(
     handler: impl Future<Output = Answer> + Send + 'static,
     leaver: Leaver,
-    operations: &TaskTracker,
+    operations: &Operations,
 ) -> Answer {
     let handler = AssertUnwindSafe(handler).catch_unwind();
     let ended = match leaver {
         Leaver::Ends => handler.await,
-        Leaver::GoesOn => match operations.spawn(handler.in_current_span()).await {
+        Leaver::GoesOn => match operations.run(handler.in_current_span()).await {
             Ok(ended) => ended,
-            Err(error) => return Err(Failure::internal(error.to_string())),
+            Err(NotDone::Lost(error)) => return Err(Failure::internal(error.to_string())),
+            Err(error @ (NotDone::TooMany | NotDone::Cut)) => {
+                return Err(Failure::new(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    error.to_string(),
+                ));
+            }
         },
     };
     ended.unwrap_or_else(|panic| {

@@ -6,6 +6,11 @@ use std::time::Duration;
 /// a descriptor here; the usual limit of descriptors is 1,024 soft and far above that hard.
 pub(crate) const CONNECTIONS: usize = 4096;
 
+/// Operations under way at once, with those whose client has gone away: they hold no connection, and one
+/// can wait for as long as its container likes (`stop?t=-1`). Twice the connections, so that clients that
+/// wait for their answers never meet it.
+pub(crate) const OPERATIONS: usize = 2 * CONNECTIONS;
+
 /// Bytes of a JSON body. Podman has no limit; the largest real create requests (a compose project's
 /// labels and environment) stay below 1 MiB.
 pub(crate) const BODY_BYTES: usize = 16 * 1024 * 1024;
@@ -19,9 +24,12 @@ pub(crate) const HEAD_BYTES: usize = 1024 * 1024;
 /// closed.
 pub(crate) const HEAD_WAIT: Duration = Duration::from_secs(120);
 
-/// How long requests under way may go on after a signal to end, before their connections are cut.
+/// How long requests under way may go on after a signal to end, before they are cut.
 /// Streams are told to end at once; the longest of the rest is a container's stop timeout (10 s).
 pub(crate) const DRAIN: Duration = Duration::from_secs(15);
+
+/// How long clients may take to read that their request was cut.
+pub(crate) const LAST_WORD: Duration = Duration::from_secs(1);
 
 /// The pause after a failed accept (no descriptors left), so that the loop does not spin.
 pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(100);

@@ -12,6 +12,7 @@ mod dispatch;
 mod error;
 mod libpod;
 mod limits;
+mod operations;
 mod path;
 mod query;
 mod router;
@@ -21,7 +22,6 @@ mod shared;
 
 use engine::Engine;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 pub use server::{Server, serve};
 
@@ -32,7 +32,7 @@ pub struct App {
     /// Cancelled when the daemon is to end.
     draining: CancellationToken,
     /// Operations under way: they go on when their client goes away.
-    operations: TaskTracker,
+    operations: operations::Operations,
 }
 
 impl App {
@@ -42,7 +42,7 @@ impl App {
             engine,
             router: router::Router::new(routes::all()),
             draining,
-            operations: TaskTracker::new(),
+            operations: operations::Operations::new(limits::OPERATIONS),
         }
     }
 }

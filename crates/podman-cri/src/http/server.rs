@@ -7,7 +7,8 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::App;
@@ -21,6 +22,8 @@ pub struct Server {
     app: Arc<App>,
     tasks: TaskTracker,
     permits: Arc<Semaphore>,
+    /// Cancelled when connections have had their time.
+    cut: CancellationToken,
 }
 
 impl Server {
@@ -31,24 +34,37 @@ impl Server {
             app: Arc::new(app),
             tasks: TaskTracker::new(),
             permits,
+            cut: CancellationToken::new(),
         }
     }
 
-    /// Waits until all requests are answered and their connections closed, or gives up on those that
-    /// take too long.
+    /// Waits until all requests are answered and their connections closed; those that take too long
+    /// are cut.
     pub async fn drain(&self) {
         let operations = &self.app.operations;
         self.tasks.close();
-        operations.close();
-        let all = async { tokio::join!(self.tasks.wait(), operations.wait()) };
-        if tokio::time::timeout(limits::DRAIN, all).await.is_err() {
-            let (connections, operations) = (self.tasks.len(), operations.len());
-            tracing::warn!(
-                connections,
-                operations,
-                after_secs = limits::DRAIN.as_secs(),
-                "connections are cut"
-            );
+        let all = async { tokio::join!(self.tasks.wait(), operations.ended()) };
+        let mut all = std::pin::pin!(all);
+        if tokio::time::timeout(limits::DRAIN, all.as_mut())
+            .await
+            .is_ok()
+        {
+            return;
+        }
+        tracing::warn!(
+            connections = self.tasks.len(),
+            operations = operations.len(),
+            after_secs = limits::DRAIN.as_secs(),
+            "requests that take too long are cut"
+        );
+        // The operations first: their clients are told.
+        operations.cut();
+        if tokio::time::timeout(limits::LAST_WORD, all.as_mut())
+            .await
+            .is_err()
+        {
+            self.cut.cancel();
+            all.await;
         }
     }
 }
@@ -71,7 +87,13 @@ pub async fn serve(server: Server, socket: Socket) {
                     handler: socket.handler().map(str::to_owned),
                     read_only: socket.is_read_only(),
                 };
-                server.tasks.spawn(connection(server.app.clone(), door, stream, permit));
+                let client = connection(server.app.clone(), door, stream);
+                let cut = server.cut.clone();
+                server.tasks.spawn(async move {
+                    // `None` when it was cut
+                    let _ended: Option<()> = cut.run_until_cancelled_owned(client).await;
+                    drop(permit);
+                });
             }
         }
     }
@@ -90,7 +112,7 @@ async fn accept(listener: &UnixListener) -> UnixStream {
     }
 }
 
-async fn connection(app: Arc<App>, door: Door, stream: UnixStream, _permit: OwnedSemaphorePermit) {
+async fn connection(app: Arc<App>, door: Door, stream: UnixStream) {
     let draining = app.draining.clone();
     let service = service_fn(move |request| dispatch(app.clone(), door.clone(), request));
     let connection = http1::Builder::new()

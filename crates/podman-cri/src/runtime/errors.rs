@@ -72,6 +72,11 @@ pub(super) fn gone_is_done(result: Result<(), CriError>) -> Result<(), CriError>
     }
 }
 
+/// containerd's answer to a call on a container or sandbox whose shim ends at that moment (measured).
+pub(super) fn shim_ended(error: &CriError) -> bool {
+    matches!(error, CriError::Other(Refusal { code: "UNKNOWN", message, .. }) if message.contains("ttrpc: closed"))
+}
+
 /// An unknown runtime handler, told with those that exist.
 pub(super) fn no_such_handler(handler: &str, known: &[String]) -> Error {
     let known = match known {

@@ -54,6 +54,22 @@ const TMPFS_ONLY: &[&str] = &[
     "noswap",
     "noatime",
 ];
+/// Words that Podman takes for a tmpfs and that are not carried out here.
+const NOT_FOR_TMPFS: &[&str] = &[
+    "U",
+    "O",
+    "copy",
+    "nocopy",
+    "no-dereference",
+    "idmap",
+    "subpath",
+];
+/// Options that have a value.
+const VALUED: &[&str] = &["size", "mode"];
+/// What a client before 5.0 sends for each tmpfs of a read-only container, unasked.
+const CLIENT_DEFAULT: &[&str] = &["rw", "rprivate", "nosuid", "nodev", "tmpcopyup"];
+/// Where it sends them.
+const CLIENT_DEFAULT_AT: &[&str] = &["/tmp", "/var/tmp", "/run"];
 /// Options of bind mounts alone.
 const BIND_ONLY: &[&str] = &["bind", "rbind", "z", "Z"];
 /// Further words that Podman knows; which of them CRI carries is checked where CRI's mounts are made.
@@ -66,12 +82,41 @@ pub(super) fn key(option: &str) -> &str {
     option.split_once('=').map_or(option, |(key, _)| key)
 }
 
+/// The tmpfs mounts that older clients add to a read-only container without being asked are those that
+/// this daemon makes for newer ones: `tmpcopyup` among their options is nobody's wish.
+pub(super) fn without_client_default(destination: &str, mut options: Vec<String>) -> Vec<String> {
+    if CLIENT_DEFAULT_AT.contains(&destination) && options == CLIENT_DEFAULT {
+        options.retain(|word| word != "tmpcopyup");
+    }
+    options
+}
+
+/// What is not carried out for a tmpfs, by name.
+fn check_tmpfs_option(field: &str, option: &str) -> Result<(), Error> {
+    let word = key(option);
+    if word == "tmpcopyup" {
+        return Err(Error::unsupported(
+            format!("{field} option \"tmpcopyup\""),
+            "a tmpfs is mounted before the image's files can be read, so it starts empty; \
+             copy them in the container's command",
+        ));
+    }
+    if NOT_FOR_TMPFS.contains(&word) {
+        return Err(Error::unsupported(
+            format!("{field} option {option:?}"),
+            "it is not carried out for a tmpfs",
+        ));
+    }
+    Ok(())
+}
+
 /// Podman's checks of the options of a mount.
 pub(super) fn check_options(field: &str, kind: MountKind, options: &[String]) -> Result<(), Error> {
     for option in options {
         let word = key(option);
         let grouped = GROUPS.iter().any(|(group, _)| group.contains(&word));
-        if !grouped && !OTHER.contains(&word) && !TMPFS_ONLY.contains(&word) {
+        let formed = VALUED.contains(&word) == option.contains('=') || OTHER.contains(&word);
+        if !formed || !(grouped || OTHER.contains(&word) || TMPFS_ONLY.contains(&word)) {
             return Err(invalid(
                 field,
                 format!("unknown mount option {option:?}: invalid mount option"),
@@ -88,6 +133,9 @@ pub(super) fn check_options(field: &str, kind: MountKind, options: &[String]) ->
                 "the '{word}' option is not allowed with tmpfs mounts: invalid mount option"
             );
             return Err(invalid(field, text));
+        }
+        if kind == MountKind::Tmpfs {
+            check_tmpfs_option(field, option)?;
         }
     }
     for (group, text) in GROUPS {
@@ -106,7 +154,8 @@ pub(super) fn check_options(field: &str, kind: MountKind, options: &[String]) ->
     Ok(())
 }
 
-/// A mount's options with what Podman adds to them, as its inspect shows.
+/// A mount's options with what Podman adds to them, as its inspect shows. Podman adds `tmpcopyup` too,
+/// which is not carried out here.
 pub(super) fn shown_options(mount: &Mount) -> Vec<String> {
     let has = |group: &[&str]| {
         mount
@@ -138,9 +187,6 @@ pub(super) fn shown_options(mount: &Mount) -> Vec<String> {
             if !has(&["dev", "nodev"]) {
                 add("nodev");
             }
-            if !has(&["tmpcopyup", "notmpcopyup"]) {
-                add("tmpcopyup");
-            }
         }
     }
     all
@@ -166,9 +212,33 @@ mod tests {
         assert_eq!(shown_options(&bind), ["ro", "rprivate", "rbind"]);
         assert_eq!(other_options(&shown_options(&bind)), ["rbind"]);
         let tmpfs = from_tmpfs("/t", "").unwrap();
+        assert_eq!(shown_options(&tmpfs).join(","), "rprivate,nosuid,nodev");
+    }
+
+    #[test]
+    fn a_tmpfs_option_that_is_not_carried_out_is_refused_by_name() {
+        for word in ["tmpcopyup", "U", "copy", "idmap"] {
+            let error = from_tmpfs("/t", word).unwrap_err();
+            assert!(
+                matches!(&error, Error::Unsupported { what, .. } if what.contains(word)),
+                "{error}"
+            );
+        }
+        for word in ["size", "mode", "ro=1", "noatime=5", "nr_inodes=5"] {
+            let error = from_tmpfs("/t", word).unwrap_err();
+            assert!(matches!(error, Error::InvalidArgument(_)), "{error}");
+        }
+        from_tmpfs("/t", "size=1m,mode=700,noatime,noswap,notmpcopyup,rw").unwrap();
+    }
+
+    #[test]
+    fn what_older_clients_send_for_a_read_only_container_is_taken() {
+        // recorded: create-requests-podman-4.3.1.jsonl
+        let words = || CLIENT_DEFAULT.iter().map(|&word| word.to_owned()).collect();
         assert_eq!(
-            shown_options(&tmpfs).join(","),
-            "rprivate,nosuid,nodev,tmpcopyup"
+            without_client_default("/tmp", words()),
+            ["rw", "rprivate", "nosuid", "nodev"]
         );
+        assert_eq!(without_client_default("/t", words()), CLIENT_DEFAULT);
     }
 }

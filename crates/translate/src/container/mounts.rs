@@ -5,7 +5,7 @@ use model::container::{Mount, MountKind};
 use podman_api::container::compat::{BindOptions, MountRequest, TmpfsOptions};
 use podman_api::oci;
 
-use super::mount_options::{DROPPED, PROPAGATIONS, check_options, key};
+use super::mount_options::{DROPPED, PROPAGATIONS, check_options, key, without_client_default};
 use crate::refuse::invalid;
 
 /// A mount of a libpod create (`mounts[]`): type `bind` or `tmpfs`.
@@ -28,6 +28,10 @@ pub(super) fn from_libpod(mount: oci::Mount) -> Result<Mount, Error> {
         "bind" | "" => MountKind::Bind,
         "tmpfs" => MountKind::Tmpfs,
         other => return Err(unknown_type("mounts", other)),
+    };
+    let options = match kind {
+        MountKind::Tmpfs => without_client_default(&destination, options),
+        MountKind::Bind => options,
     };
     make("mounts", kind, source, &destination, options)
 }

@@ -73,7 +73,7 @@ pub(crate) async fn wait(cx: Cx) -> Answer {
     let condition = match query.all("condition").next_back().unwrap_or_default() {
         "" | "not-running" => WaitCondition::NotRunning,
         "next-exit" => WaitCondition::NextExit,
-        "removed" => WaitCondition::Removing,
+        "removed" => WaitCondition::Removed,
         other => {
             let cause = "not a valid docker condition";
             let message =

@@ -1,0 +1,144 @@
+//! The folders of named volumes: `NAME/_data`, and those whose removal was asked for.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::io::ErrorKind;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use model::{Error, Id};
+
+use super::{private_dir, remove_dir};
+
+/// Where folders go whose removal was asked for; no volume can be named so.
+const REMOVING: &str = ".removing";
+
+/// The folders of all volumes.
+#[derive(Clone, Debug)]
+pub(crate) struct VolumeDirs(pub(super) PathBuf);
+
+/// A folder whose removal was asked for.
+#[derive(Debug)]
+pub(crate) struct SetAside {
+    pub(crate) name: String,
+    /// Around it; removed with it.
+    folder: PathBuf,
+}
+
+impl VolumeDirs {
+    /// Where a volume's data lies.
+    pub(crate) fn data(&self, name: &str) -> PathBuf {
+        self.0.join(name).join("_data")
+    }
+
+    /// Makes a volume's folder, open to every user as Podman's is: what lies in it says who may read it.
+    ///
+    /// # Errors
+    /// There is data of that name already, which would be shown as the new volume's.
+    pub(crate) fn make(&self, name: &str) -> Result<(), Error> {
+        let data = self.data(name);
+        if !is_empty(&data)? {
+            let cause = "the folder holds data of a volume that is not known".to_owned();
+            return Err(Error::Failed {
+                message: format!("{}: move it away: {cause}", data.display()),
+                cause,
+            });
+        }
+        private_dir(&data)?;
+        fs::set_permissions(&data, fs::Permissions::from_mode(0o755))
+            .map_err(|error| about(&data, &error))
+    }
+
+    /// Takes a volume's folder out of use, in one step; `None` when there is none.
+    pub(crate) fn set_aside(&self, name: &str) -> Result<Option<SetAside>, Error> {
+        // A folder of its own for each: the name may be as long as a name can be.
+        let folder = self.0.join(REMOVING).join(Id::generate().as_str());
+        private_dir(&folder)?;
+        let path = folder.join(name);
+        match fs::rename(self.0.join(name), &path) {
+            Ok(()) => Ok(Some(SetAside {
+                name: name.to_owned(),
+                folder,
+            })),
+            Err(error) if error.kind() == ErrorKind::NotFound => remove_dir(&folder).map(|()| None),
+            Err(error) => Err(about(&path, &error)),
+        }
+    }
+
+    /// Takes it into use again.
+    pub(crate) fn put_back(&self, aside: &SetAside) -> Result<(), Error> {
+        let data = self.0.join(&aside.name);
+        fs::rename(aside.folder.join(&aside.name), &data).map_err(|error| about(&data, &error))?;
+        aside.remove()
+    }
+
+    /// What was set aside before the daemon ended.
+    pub(super) fn set_aside_before(&self) -> Result<Vec<SetAside>, Error> {
+        let mut found = Vec::new();
+        for folder in entries(&self.0.join(REMOVING))? {
+            for path in entries(&folder)? {
+                let name = path.file_name().unwrap_or_default();
+                found.push(SetAside {
+                    name: name.to_string_lossy().into_owned(),
+                    folder: folder.clone(),
+                });
+            }
+        }
+        Ok(found)
+    }
+
+    /// Removes folders that a create left empty before it had a record. Others without a record are left
+    /// alone, loudly: the store may be older than they are.
+    pub(super) fn sweep(&self, is_known: impl Fn(&str) -> bool) -> Result<(), Error> {
+        for path in entries(&self.0)? {
+            let name = path.file_name().and_then(OsStr::to_str).unwrap_or_default();
+            if name == REMOVING || is_known(name) {
+                continue;
+            }
+            // Neither removes a folder with something in it.
+            match fs::remove_dir(path.join("_data")).and_then(|()| fs::remove_dir(&path)) {
+                Ok(()) => {
+                    tracing::info!(folder = %path.display(), "an empty folder of no volume was removed")
+                }
+                Err(error) => {
+                    tracing::warn!(folder = %path.display(), %error, "a folder of no known volume is left alone");
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl SetAside {
+    /// Removes it with all in it.
+    pub(crate) fn remove(&self) -> Result<(), Error> {
+        remove_dir(&self.folder)
+    }
+}
+
+fn is_empty(dir: &Path) -> Result<bool, Error> {
+    match fs::read_dir(dir) {
+        Ok(mut entries) => Ok(entries.next().is_none()),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(true),
+        Err(error) => Err(about(dir, &error)),
+    }
+}
+
+fn entries(dir: &Path) -> Result<Vec<PathBuf>, Error> {
+    let entries = match fs::read_dir(dir) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(about(dir, &error)),
+    };
+    entries
+        .map(|entry| {
+            entry
+                .map(|entry| entry.path())
+                .map_err(|error| about(dir, &error))
+        })
+        .collect()
+}
+
+fn about(path: &Path, error: &std::io::Error) -> Error {
+    Error::Internal(format!("{}: {error}", path.display()))
+}
