@@ -12,6 +12,7 @@ use model::error::Kind;
 use model::event::Action;
 use model::observed::{ContainerStatus, CriState};
 use model::request::Changed;
+use model::view::{ContainerBody, ContainerView, State};
 use model::{Error, Id};
 
 use crate::events::of_container;
@@ -62,16 +63,16 @@ impl Inner {
         // Not ours: say what it is rather than that it does not exist.
         let view = self.snapshot(true).await?.find(name)?;
         match view.body {
-            model::view::ContainerBody::Own(record) => Ok(record),
-            model::view::ContainerBody::Infra { pod, .. } => Err(Error::Conflict {
-                message: format!(
-                    "container {} is the infra container of pod {} and cannot be changed without it",
-                    view_name(&pod.id),
+            ContainerBody::Own(record) => Ok(record),
+            ContainerBody::Infra { id, pod } => {
+                let message = format!(
+                    "container {id} is the infra container of pod {} and cannot be removed without \
+                     removing the pod",
                     pod.id
-                ),
-                cause: "infra containers follow their pod".to_owned(),
-            }),
-            model::view::ContainerBody::Foreign(foreign) => Err(Error::Foreign {
+                );
+                Err(Error::Plain(message))
+            }
+            ContainerBody::Foreign(foreign) => Err(Error::Foreign {
                 kind: "container",
                 name: foreign.name.clone(),
             }),
@@ -160,6 +161,21 @@ impl Inner {
         }
     }
 
+    /// Records the end that a view shows and nobody has recorded yet: who sees an exit finds its
+    /// event told.
+    pub(crate) async fn book_end(self: &Arc<Self>, view: &ContainerView) -> Result<(), Error> {
+        let ContainerBody::Own(record) = &view.body else {
+            return Ok(());
+        };
+        let seen = record.progress.last_run.as_ref();
+        let booked =
+            seen.is_some_and(|seen| seen.attempt == view.run.attempt && seen.finished_at.is_some());
+        match view.state == State::Exited && view.run.finished_at.is_some() && !booked {
+            true => self.record_run(&record.id, view.run.clone()).await,
+            false => Ok(()),
+        }
+    }
+
     /// The same for a run already seen.
     pub(crate) async fn record_run(self: &Arc<Self>, id: &Id, run: Run) -> Result<(), Error> {
         let sandbox = self
@@ -218,10 +234,6 @@ fn find(book: &Book, name: &str) -> Result<Option<Arc<ContainerRecord>>, Error> 
         Found::None => Ok(None),
         Found::Many => Err(ambiguous("container", name)),
     }
-}
-
-fn view_name(pod: &Id) -> String {
-    model::view::infra_name(pod)
 }
 
 /// What `exec`, `attach` and `logs` answer until they are here.

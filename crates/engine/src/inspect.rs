@@ -20,6 +20,7 @@ impl Engine {
         let inner = self.inner();
         let snapshot = inner.snapshot(true).await?;
         let mut view = snapshot.find(name)?;
+        inner.book_end(&view).await?;
         if size {
             view.size = inner.size_of(&view).await;
         }

@@ -272,10 +272,20 @@ impl Inner {
             return Ok(());
         };
         let new = self.runtime.container_status(new, true).await?;
-        let (Some(from), Some(to)) = (old.verbose.layer.as_ref(), new.verbose.layer.as_ref())
-        else {
-            tracing::warn!(container = %record.id, "the runtime shows no writable layer: what it wrote is gone");
-            return Ok(());
+        let (from, to) = match (&old.verbose.layer, &new.verbose.layer) {
+            (Some(from), Some(to)) => (from, to),
+            // The runtime shows layers: that of the attempt before is there, and cannot be seen now.
+            (None, Some(_)) | (Some(_), None) => {
+                return Err(Error::Runtime {
+                    call: "ContainerStatus",
+                    message: "the writable layer cannot be found; nothing is started without it"
+                        .to_owned(),
+                });
+            }
+            (None, None) => {
+                tracing::warn!(container = %record.id, "the runtime shows no writable layer: what it wrote is gone");
+                return Ok(());
+            }
         };
         let leave_out = left_out(record, &old, files);
         let (upper, merged) = (from.upper.clone(), to.merged.clone());

@@ -98,12 +98,6 @@ impl Engine {
             dir.take_over(owner);
         }
         let store = Arc::new(Store::open(dir)?);
-        if !store.dir().lock_owner(store.owner())? {
-            return Err(Error::Internal(format!(
-                "owner {} is served by another daemon",
-                store.owner()
-            )));
-        }
         let inner = Arc::new(Inner {
             observer: Arc::new(Observer::new(Arc::clone(&runtime))),
             runtime,
@@ -182,11 +176,11 @@ impl Engine {
             match view.state {
                 State::Running | State::Stopping => counts.running += 1,
                 State::Paused => counts.paused += 1,
-                State::Created
-                | State::Initialized
-                | State::Exited
-                | State::Removing
-                | State::Unknown => {
+                State::Exited => {
+                    counts.stopped += 1;
+                    counts.exited += 1;
+                }
+                State::Created | State::Initialized | State::Removing | State::Unknown => {
                     counts.stopped += 1;
                 }
             }

@@ -35,12 +35,6 @@ impl Engine {
             options,
             ignore_if_exists,
         } = spec;
-        if !matches!(driver.as_str(), "" | "local") {
-            return Err(Error::unsupported(
-                "Driver",
-                format!("\"{driver}\" is not here; volumes are local folders"),
-            ));
-        }
         if let Some(option) = options.keys().next() {
             return Err(Error::unsupported(
                 format!("Options[{option}]"),
@@ -49,7 +43,10 @@ impl Engine {
         }
         let anonymous = name.is_none();
         let name = name.unwrap_or_else(|| Id::generate().to_string());
-        model::id::check_name(&name)?;
+        model::id::check_name(&name).map_err(in_create)?;
+        if !matches!(driver.as_str(), "" | "local") {
+            return Err(no_such_driver(&name, &driver));
+        }
         let _change = inner.store.change_volumes().await;
         match inner.store.read(|book| book.volumes.get(&name).cloned()) {
             Some(existing) if ignore_if_exists => return Ok(volume_view(existing)),
@@ -152,5 +149,27 @@ fn volume_view(record: Arc<VolumeRecord>) -> VolumeView {
     VolumeView {
         record,
         users: Vec::new(),
+    }
+}
+
+/// Podman's words for an option of a volume that cannot be meant.
+fn in_create(error: Error) -> Error {
+    match error {
+        Error::InvalidArgument(why) => {
+            Error::InvalidArgument(format!("running volume create option: {why}"))
+        }
+        other => other,
+    }
+}
+
+/// Podman's words for a driver that is not there: volumes here are local folders.
+fn no_such_driver(name: &str, driver: &str) -> Error {
+    let cause = "required plugin missing".to_owned();
+    Error::Failed {
+        message: format!(
+            "volume {name} uses volume plugin {driver} but it could not be retrieved: no volume plugin \
+             with name {driver} available: {cause}"
+        ),
+        cause,
     }
 }

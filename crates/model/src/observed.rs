@@ -34,6 +34,8 @@ pub struct RuntimeFacts {
     pub cgroup_manager: String,
     /// Runtime handlers by name; empty where the runtime lists none.
     pub handlers: Vec<String>,
+    /// The one that an empty name means; empty where the runtime does not say.
+    pub default_handler: String,
     /// Storage driver or snapshotter, where known.
     pub storage_driver: String,
     /// Where images and layers lie, where known.

@@ -402,6 +402,8 @@ pub struct Counts {
     pub paused: usize,
     /// All others.
     pub stopped: usize,
+    /// Of those, the ones that have run and ended.
+    pub exited: usize,
 }
 
 /// Facts of the host, from /proc and /etc.

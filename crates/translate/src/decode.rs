@@ -34,7 +34,19 @@ where
     let text = String::from_utf8_lossy(body.get(..length).unwrap_or(body));
     let value: Value = serde_json::from_str(&text).map_err(|error| error.to_string())?;
     let known = serde_json::to_value(T::default()).map_err(|error| error.to_string())?;
-    T::deserialize(Go(with_known_names(value, &known))).map_err(|fault| fault.to_string())
+    T::deserialize(Go(with_known_names(value, &known)))
+        .map_err(|fault| fault.in_struct(go_name::<T>()).to_string())
+}
+
+/// What Podman calls the outermost type in its errors; serde does not tell the name of a type that
+/// keeps unknown keys.
+fn go_name<T>() -> &'static str {
+    let path = std::any::type_name::<T>();
+    match path.rsplit("::").next().unwrap_or(path) {
+        "SpecGenerator" => "specGeneratorWire",
+        "CreateContainer" => "CreateContainerConfig",
+        own => own,
+    }
 }
 
 /// Gives keys the case of the type's own names. serde does not tell the names of a type that keeps

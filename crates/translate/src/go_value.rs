@@ -49,7 +49,7 @@ impl Fault {
         self
     }
 
-    fn in_struct(mut self, name: &'static str) -> Self {
+    pub(crate) fn in_struct(mut self, name: &'static str) -> Self {
         self.root = name;
         self
     }

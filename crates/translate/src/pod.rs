@@ -73,7 +73,7 @@ pub fn pod_create(spec: PodSpecGenerator) -> Result<NewPod, Error> {
     } = spec;
     let tries = restart_tries.unwrap_or(0);
     let policy = some(restart_policy)
-        .map(|word| restart("restart_policy", &word, tries))
+        .map(|word| restart(&word, tries))
         .transpose()?;
     let spec = PodSpec {
         handler: handler("", &BTreeMap::new(), &labels), // a pod's body has neither runtime nor annotations

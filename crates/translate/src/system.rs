@@ -228,6 +228,7 @@ fn libpod_store(view: &SystemView) -> libpod::StoreInfo {
         running,
         paused,
         stopped,
+        exited: _, // among the stopped
     } = view.containers;
     let (allocated, used) = view.graph_root_bytes;
     libpod::StoreInfo {
@@ -261,7 +262,8 @@ pub fn compat_info(view: &SystemView, now: Timestamp) -> compat::Info {
         total,
         running,
         paused,
-        stopped,
+        stopped: _, // Docker counts those that have ended
+        exited,
     } = view.containers;
     let has = |name: &str| {
         host.cgroup_controllers
@@ -273,7 +275,7 @@ pub fn compat_info(view: &SystemView, now: Timestamp) -> compat::Info {
         containers: count(total),
         containers_running: count(running),
         containers_paused: count(paused),
-        containers_stopped: count(stopped),
+        containers_stopped: count(exited),
         images: count(view.images),
         driver: view.runtime.storage_driver.clone(),
         driver_status: Some(Vec::new()), // the runtime's own
@@ -310,7 +312,10 @@ pub fn compat_info(view: &SystemView, now: Timestamp) -> compat::Info {
         experimental_build: true, // Podman says so, and clients ask
         server_version: PODMAN_VERSION.to_owned(),
         runtimes: runtimes(view),
-        default_runtime: view.default_handler.clone(),
+        default_runtime: match view.default_handler.as_str() {
+            "" => view.runtime.default_handler.clone(),
+            own => own.to_owned(),
+        },
         swarm: compat::Swarm {
             local_node_state: "inactive".to_owned(),
             ..compat::Swarm::default()

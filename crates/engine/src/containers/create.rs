@@ -163,10 +163,11 @@ fn check_mounts(spec: &model::container::ContainerSpec) -> Result<(), Error> {
             Face::Compat => std::fs::create_dir_all(source)
                 .map_err(|error| Error::Plain(format!("mkdir {}: {error}", mount.source)))?,
             Face::Libpod => {
-                return Err(Error::Plain(format!(
-                    "statfs {}: no such file or directory",
-                    mount.source
-                )));
+                let cause = "no such file or directory".to_owned();
+                return Err(Error::Failed {
+                    message: format!("statfs {}: {cause}", mount.source),
+                    cause,
+                });
             }
         }
     }

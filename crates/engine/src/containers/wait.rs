@@ -109,6 +109,7 @@ impl Waiter {
         let snapshot = self.inner.snapshot(true).await?;
         match snapshot.find(&self.id) {
             Ok(view) => {
+                self.inner.book_end(&view).await?;
                 let ended_now = std::mem::replace(&mut self.was_up, view.state.is_up())
                     && !self.was_up
                     && self.conditions.contains(&WaitCondition::NextExit);

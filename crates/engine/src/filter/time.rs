@@ -23,6 +23,11 @@ pub enum Side {
     Until,
 }
 
+/// A duration in Go's words (`250ms`, `1h30m`); `None` for what is none.
+pub fn parse_duration(text: &str) -> Option<SignedDuration> {
+    duration::parse(text)
+}
+
 /// The time of a filter `until`: a duration before now (`10m`, `1h30m`), a date or time as in RFC
 /// 3339, shortened at will and without a zone meant in the daemon's, or Unix seconds with or
 /// without a fraction (`common/pkg/timetype`).

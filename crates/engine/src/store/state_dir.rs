@@ -139,7 +139,10 @@ impl StateDir {
     }
 
     pub(crate) fn volume_dirs(&self) -> VolumeDirs {
-        VolumeDirs(self.volumes())
+        VolumeDirs {
+            volumes: self.volumes(),
+            removing: self.path.join("removing"),
+        }
     }
 }
 

@@ -10,12 +10,14 @@ use model::{Error, Id};
 
 use super::{private_dir, remove_dir};
 
-/// Where folders go whose removal was asked for; no volume can be named so.
-const REMOVING: &str = ".removing";
-
 /// The folders of all volumes.
 #[derive(Clone, Debug)]
-pub(crate) struct VolumeDirs(pub(super) PathBuf);
+pub(crate) struct VolumeDirs {
+    /// Those in use.
+    pub(super) volumes: PathBuf,
+    /// Those whose removal was asked for, each in a folder of its own; on the same file system.
+    pub(super) removing: PathBuf,
+}
 
 /// A folder whose removal was asked for.
 #[derive(Debug)]
@@ -28,7 +30,7 @@ pub(crate) struct SetAside {
 impl VolumeDirs {
     /// Where a volume's data lies.
     pub(crate) fn data(&self, name: &str) -> PathBuf {
-        self.0.join(name).join("_data")
+        self.volumes.join(name).join("_data")
     }
 
     /// Makes a volume's folder, open to every user as Podman's is: what lies in it says who may read it.
@@ -52,10 +54,10 @@ impl VolumeDirs {
     /// Takes a volume's folder out of use, in one step; `None` when there is none.
     pub(crate) fn set_aside(&self, name: &str) -> Result<Option<SetAside>, Error> {
         // A folder of its own for each: the name may be as long as a name can be.
-        let folder = self.0.join(REMOVING).join(Id::generate().as_str());
+        let folder = self.removing.join(Id::generate().as_str());
         private_dir(&folder)?;
         let path = folder.join(name);
-        match fs::rename(self.0.join(name), &path) {
+        match fs::rename(self.volumes.join(name), &path) {
             Ok(()) => Ok(Some(SetAside {
                 name: name.to_owned(),
                 folder,
@@ -67,7 +69,7 @@ impl VolumeDirs {
 
     /// Takes it into use again.
     pub(crate) fn put_back(&self, aside: &SetAside) -> Result<(), Error> {
-        let data = self.0.join(&aside.name);
+        let data = self.volumes.join(&aside.name);
         fs::rename(aside.folder.join(&aside.name), &data).map_err(|error| about(&data, &error))?;
         aside.remove()
     }
@@ -75,8 +77,12 @@ impl VolumeDirs {
     /// What was set aside before the daemon ended.
     pub(super) fn set_aside_before(&self) -> Result<Vec<SetAside>, Error> {
         let mut found = Vec::new();
-        for folder in entries(&self.0.join(REMOVING))? {
-            for path in entries(&folder)? {
+        for folder in entries(&self.removing)? {
+            let inside = entries(&folder)?;
+            if inside.is_empty() {
+                remove_dir(&folder)?;
+            }
+            for path in inside {
                 let name = path.file_name().unwrap_or_default();
                 found.push(SetAside {
                     name: name.to_string_lossy().into_owned(),
@@ -90,15 +96,15 @@ impl VolumeDirs {
     /// Removes folders that a create left empty before it had a record. Others without a record are left
     /// alone, loudly: the store may be older than they are.
     pub(super) fn sweep(&self, is_known: impl Fn(&str) -> bool) -> Result<(), Error> {
-        for path in entries(&self.0)? {
+        for path in entries(&self.volumes)? {
             let name = path.file_name().and_then(OsStr::to_str).unwrap_or_default();
-            if name == REMOVING || is_known(name) {
+            if is_known(name) {
                 continue;
             }
             // Neither removes a folder with something in it.
             match fs::remove_dir(path.join("_data")).and_then(|()| fs::remove_dir(&path)) {
                 Ok(()) => {
-                    tracing::info!(folder = %path.display(), "an empty folder of no volume was removed")
+                    tracing::info!(folder = %path.display(), "an empty folder of no volume was removed");
                 }
                 Err(error) => {
                     tracing::warn!(folder = %path.display(), %error, "a folder of no known volume is left alone");

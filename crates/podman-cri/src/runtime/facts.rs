@@ -34,13 +34,15 @@ pub(super) async fn read(client: &Client) -> Result<RuntimeFacts, Error> {
             containerd_places(&images, &configuration(&status))
         }
     };
+    let handlers = handlers(&status)?;
     Ok(RuntimeFacts {
         kind,
         name: version.runtime_name,
         version: version.runtime_version,
         endpoint: client.runtime_endpoint().to_string(),
         cgroup_manager: cgroup_manager(client, &status).await?,
-        handlers: handlers(&status)?.names,
+        handlers: handlers.names,
+        default_handler: handlers.default.unwrap_or_default(),
         storage_driver: places.driver,
         storage_root: places.root,
         run_root: places.run,

@@ -24,7 +24,7 @@ pub(crate) fn some(text: String) -> Option<String> {
 }
 
 /// A restart policy and its bound.
-pub(crate) fn restart(field: &str, word: &str, tries: u64) -> Result<RestartPolicy, Error> {
+pub(crate) fn restart(word: &str, tries: u64) -> Result<RestartPolicy, Error> {
     let policy = match word {
         "" | "no" | "none" | "never" => RestartPolicy::No,
         "always" => RestartPolicy::Always,
@@ -33,10 +33,9 @@ pub(crate) fn restart(field: &str, word: &str, tries: u64) -> Result<RestartPoli
             max: u32::try_from(tries).unwrap_or(u32::MAX),
         },
         other => {
-            return Err(invalid(
-                field,
-                format!("{other:?} is not a valid restart policy"),
-            ));
+            return Err(Error::InvalidArgument(format!(
+                "running container create option: {other:?} is not a valid restart policy"
+            )));
         }
     };
     if tries > 0 && !matches!(policy, RestartPolicy::OnFailure { .. }) {
@@ -172,14 +171,14 @@ mod tests {
             ("on-failure", 0, RestartPolicy::OnFailure { max: 0 }),
             ("on-failure", 3, RestartPolicy::OnFailure { max: 3 }),
         ] {
-            assert_eq!(restart("restart_policy", word, tries).unwrap(), policy);
+            assert_eq!(restart(word, tries).unwrap(), policy);
         }
-        let error = restart("restart_policy", "sometimes", 0).unwrap_err();
+        let error = restart("sometimes", 0).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "restart_policy: \"sometimes\" is not a valid restart policy: invalid argument"
+            "running container create option: \"sometimes\" is not a valid restart policy: invalid argument"
         );
-        assert!(restart("restart_policy", "always", 3).is_err());
+        assert!(restart("always", 3).is_err());
     }
 
     #[test]

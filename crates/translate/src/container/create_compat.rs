@@ -194,7 +194,7 @@ fn from_host_config(
         seccomp_unconfined: security.seccomp_unconfined,
         resources,
         remove: auto_remove,
-        restart: restart("HostConfig.RestartPolicy", &policy, tries)?,
+        restart: restart(&policy, tries)?,
         ..ContainerSpec::default()
     })
 }

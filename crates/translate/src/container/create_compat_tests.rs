@@ -287,7 +287,7 @@ fn what_cannot_be_meant_names_the_field() {
         (
             none(),
             json!({"RestartPolicy": {"Name": "sometimes"}}),
-            "HostConfig.RestartPolicy: \"sometimes\" is not a valid restart policy: invalid argument",
+            "running container create option: \"sometimes\" is not a valid restart policy: invalid argument",
         ),
         (
             none(),

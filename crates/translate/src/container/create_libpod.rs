@@ -148,11 +148,7 @@ pub fn libpod_create(spec: SpecGenerator, host: &Host) -> Result<NewContainer, E
         stop_signal: stop_signal.as_ref().map(signal).transpose()?,
         stop_timeout: stop_timeout.map(|secs| u32::try_from(secs).unwrap_or(u32::MAX)),
         remove: remove.unwrap_or(false),
-        restart: restart(
-            "restart_policy",
-            &restart_policy,
-            restart_tries.unwrap_or(0),
-        )?,
+        restart: restart(&restart_policy, restart_tries.unwrap_or(0))?,
         create_command: container_create_command,
         face: Face::Libpod,
     };

@@ -250,7 +250,7 @@ fn what_cannot_be_meant_names_the_field() {
         ),
         (
             json!({"restart_policy": "sometimes"}),
-            "restart_policy: \"sometimes\" is not a valid restart policy: invalid argument",
+            "running container create option: \"sometimes\" is not a valid restart policy: invalid argument",
         ),
         (
             json!({"stop_signal": 99}),

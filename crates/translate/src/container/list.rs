@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use model::view::{ContainerView, SizeView, State};
-use podman_api::container::compat::{self, ListNetworkSettings, MountPoint, Port};
+use podman_api::container::compat::{self, ListHostConfig, ListNetworkSettings, MountPoint, Port};
 use podman_api::container::libpod::{self, ContainerSize, ListNamespaces};
 
 use super::show::{self, ShownMount};
@@ -110,7 +110,11 @@ pub fn compat_item(view: &ContainerView, now: Timestamp) -> compat::ListContaine
         labels: Some(show::labels(view)),
         state: compat_state(view.state).to_owned(),
         status: status(view, now),
-        host_config: None, // Podman leaves it out
+        // Podman leaves it out, and clients that look for the network miss it
+        host_config: Some(ListHostConfig {
+            network_mode: if view.network.host { "host" } else { "bridge" }.to_owned(),
+            annotations: BTreeMap::new(),
+        }),
         network_settings: Some(ListNetworkSettings {
             networks: Some(endpoints(view, None)),
         }),

@@ -45,6 +45,8 @@ pub enum Why {
     HostValue,
     /// CRI has no field for it; the message that would have to have it.
     Cri(&'static str),
+    /// Meant to be better than Podman: something more that clients look for; who does.
+    Better(&'static str),
 }
 
 /// An explained difference: a path (and all below it), its kind, and why.

@@ -13,15 +13,20 @@ pub(crate) async fn create(mut cx: Cx) -> Answer {
     let body = cx.json(volumes::DECODE).await?;
     let spec = translate::volume::compat_volume_create(body)
         .map_err(|error| Failure::of_create(&error))?;
+    let existed = match &spec.name {
+        Some(name) => cx.engine().volume_exists(name).await?,
+        None => false,
+    };
     let created = cx
         .engine()
         .create_volume(spec)
         .await
         .map_err(|error| Failure::of_create(&error))?;
-    json(
-        StatusCode::CREATED,
-        &translate::volume::compat_volume_created(&created),
-    )
+    let volume = match existed {
+        true => translate::volume::compat_volume(&created),
+        false => translate::volume::compat_volume_created(&created),
+    };
+    json(StatusCode::CREATED, &volume)
 }
 
 /// Source: `VolumeList`.

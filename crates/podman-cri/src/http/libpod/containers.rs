@@ -90,6 +90,12 @@ pub(crate) async fn remove(cx: Cx) -> Answer {
 /// Podman looks, means nothing here: an end is told when it happens.
 pub(crate) async fn wait(cx: Cx) -> Answer {
     let query = cx.query();
+    for interval in query.all("interval").filter(|text| !text.is_empty()) {
+        if engine::filter::time::parse_duration(interval).is_none() {
+            let message = format!("time: invalid duration {interval:?}");
+            return Err(Failure::new(StatusCode::INTERNAL_SERVER_ERROR, message));
+        }
+    }
     let words: Vec<_> = query.all("condition").collect();
     let known: Option<Vec<_>> = words.iter().map(|word| condition(word)).collect();
     let conditions = match known {

@@ -80,7 +80,11 @@ pub(crate) async fn remove(cx: &Cx, query: &Query, volumes: &str) -> Result<Vec<
         force: query.flag("force")?,
         ignore: query.flag("ignore")?,
         volumes: query.flag(volumes)?,
-        timeout_secs: query.number("timeout")?,
+        timeout_secs: match (cx.face, query.number("timeout")?) {
+            // Docker's force kills; Podman's compat face waits the whole stop timeout there.
+            (Face::Compat, None) => Some(0),
+            (_, asked) => asked,
+        },
     };
     let removed = cx.engine().remove_container(cx.name(), options).await?;
     match removed.first().and_then(|first| first.error.clone()) {
