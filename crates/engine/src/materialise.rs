@@ -83,6 +83,11 @@ impl Inner {
             });
         }
         self.give_up_next_sandbox(&record).await?;
+        self.make_sandbox(id).await
+    }
+
+    /// Runs the next attempt of a sandbox.
+    async fn make_sandbox(self: &Arc<Self>, id: &Id) -> Result<Live, Error> {
         let record = self
             .store
             .update_sandbox(id, Write::SandboxIntended, |record| {

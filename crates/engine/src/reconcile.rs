@@ -75,7 +75,7 @@ impl Inner {
                 match self.try_perform(action.clone()).await {
                     Ok(()) => done = true,
                     Err(error) => {
-                        tracing::warn!(?action, %error, "could not be taken up; tried again later")
+                        tracing::warn!(?action, %error, "could not be taken up; tried again later");
                     }
                 }
             }

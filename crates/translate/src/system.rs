@@ -255,6 +255,14 @@ fn libpod_store(view: &SystemView) -> libpod::StoreInfo {
     }
 }
 
+/// The runtime handler of a request that names none: the daemon's, else the runtime's own.
+fn default_handler(view: &SystemView) -> String {
+    match view.default_handler.as_str() {
+        "" => view.runtime.default_handler.clone(),
+        own => own.to_owned(),
+    }
+}
+
 /// `GET /info`; `now` is its `SystemTime`.
 pub fn compat_info(view: &SystemView, now: Timestamp) -> compat::Info {
     let host = &view.host;
@@ -312,10 +320,7 @@ pub fn compat_info(view: &SystemView, now: Timestamp) -> compat::Info {
         experimental_build: true, // Podman says so, and clients ask
         server_version: PODMAN_VERSION.to_owned(),
         runtimes: runtimes(view),
-        default_runtime: match view.default_handler.as_str() {
-            "" => view.runtime.default_handler.clone(),
-            own => own.to_owned(),
-        },
+        default_runtime: default_handler(view),
         swarm: compat::Swarm {
             local_node_state: "inactive".to_owned(),
             ..compat::Swarm::default()

@@ -2,4 +2,5 @@
 
 pub mod build;
 pub mod reference;
+#[path = "../../../../conformance/src/shape/compare.rs"]
 pub mod shape;
