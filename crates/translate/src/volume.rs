@@ -9,7 +9,6 @@ use podman_api::volume::{
     CompatVolume, CompatVolumeCreate, CompatVolumeList, LibpodVolume, LibpodVolumeCreate,
 };
 
-use crate::container::common::name;
 use crate::human;
 
 /// The only driver.
@@ -18,7 +17,7 @@ const LOCAL: &str = "local";
 /// What `POST /libpod/volumes/create` asks for.
 ///
 /// # Errors
-/// [`Error::Unsupported`] for another driver or owner; Podman's text for a bad name.
+/// [`Error::Unsupported`] for another owner. Name and driver are the engine's to check.
 pub fn libpod_volume_create(body: LibpodVolumeCreate) -> Result<VolumeSpec, Error> {
     let LibpodVolumeCreate {
         name: asked,
@@ -40,19 +39,17 @@ pub fn libpod_volume_create(body: LibpodVolumeCreate) -> Result<VolumeSpec, Erro
     }
     labels.extend(label); // podman-remote's key, which counts in Podman
     Ok(VolumeSpec {
-        name: name(asked)?,
-        driver: known(driver)?,
+        name: Some(asked).filter(|name| !name.is_empty()),
+        driver,
         labels,
         options,
         ignore_if_exists,
     })
 }
 
-/// What `POST /volumes/create` asks for: an existing volume of that name is the answer.
-///
-/// # Errors
-/// [`Error::Unsupported`] for another driver; Podman's text for a bad name.
-pub fn compat_volume_create(body: CompatVolumeCreate) -> Result<VolumeSpec, Error> {
+/// What `POST /volumes/create` asks for: an existing volume of that name is the answer. Name and
+/// driver are the engine's to check.
+pub fn compat_volume_create(body: CompatVolumeCreate) -> VolumeSpec {
     let CompatVolumeCreate {
         name: asked,
         driver,
@@ -60,22 +57,12 @@ pub fn compat_volume_create(body: CompatVolumeCreate) -> Result<VolumeSpec, Erro
         labels,
         cluster_volume_spec: _, // of swarm; Podman does not read it
     } = body;
-    Ok(VolumeSpec {
-        name: name(asked)?,
-        driver: known(driver)?,
+    VolumeSpec {
+        name: Some(asked).filter(|name| !name.is_empty()),
+        driver,
         labels,
         options: driver_opts,
         ignore_if_exists: true,
-    })
-}
-
-fn known(driver: String) -> Result<String, Error> {
-    match driver.as_str() {
-        "" | LOCAL => Ok(driver),
-        other => Err(Error::unsupported(
-            format!("Driver {other:?}"),
-            "there are no volume plugins; local is the driver",
-        )),
     }
 }
 
@@ -152,7 +139,7 @@ mod tests {
             ..CompatVolumeCreate::default()
         };
         let libpod = libpod_volume_create(libpod).unwrap();
-        let compat = compat_volume_create(compat).unwrap();
+        let compat = compat_volume_create(compat);
         assert_eq!(
             libpod,
             VolumeSpec {
@@ -163,15 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn plugins_owners_and_bad_names_are_refused() {
-        let driver = CompatVolumeCreate {
-            driver: "nfs".into(),
-            ..CompatVolumeCreate::default()
-        };
-        assert!(matches!(
-            compat_volume_create(driver),
-            Err(Error::Unsupported { .. })
-        ));
+    fn owners_are_refused_by_name() {
         let owner = LibpodVolumeCreate {
             uid: Some(5),
             ..LibpodVolumeCreate::default()
@@ -179,14 +158,6 @@ mod tests {
         assert!(matches!(
             libpod_volume_create(owner),
             Err(Error::Unsupported { .. })
-        ));
-        let name = LibpodVolumeCreate {
-            name: "a/b".into(),
-            ..LibpodVolumeCreate::default()
-        };
-        assert!(matches!(
-            libpod_volume_create(name),
-            Err(Error::InvalidArgument(_))
         ));
     }
 }

@@ -31,9 +31,12 @@ pub(crate) fn not_there_yet(served: &[Route]) -> Vec<Route> {
         .filter(|(method, pattern, _)| !has(served, method, pattern))
         .map(|(method, pattern, purpose)| {
             let what = format!("{purpose} ({method} {pattern})");
-            on(method, pattern, move |_cx| {
+            on(method, pattern, move |mut cx: Cx| {
                 let failure = Failure::not_served(&what);
-                async move { Err(failure) }
+                async move {
+                    cx.discard_body().await;
+                    Err(failure)
+                }
             })
         })
         .collect()

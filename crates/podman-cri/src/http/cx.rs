@@ -97,6 +97,13 @@ impl Cx {
         Ok(translate::decode::decode_body(&bytes, context)?)
     }
 
+    /// Reads the body to its end and forgets it: a client that still writes when it is answered and
+    /// hung up on sees a broken pipe instead of the answer.
+    pub(crate) async fn discard_body(&mut self) {
+        // One too large or cut short is not wanted anyway.
+        self.bytes().await.map(drop).unwrap_or_default();
+    }
+
     async fn bytes(&mut self) -> Result<Bytes, Failure> {
         let too_large = || {
             let limit = limits::BODY_BYTES;
