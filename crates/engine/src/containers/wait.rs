@@ -117,7 +117,12 @@ impl Waiter {
                     .conditions
                     .iter()
                     .any(|condition| meets(*condition, &view));
-                Ok((met || ended_now).then_some(view.run.exit_code))
+                // Podman's code of one that has never run.
+                let code = match view.state {
+                    State::Created | State::Initialized => -1,
+                    _ => view.run.exit_code,
+                };
+                Ok((met || ended_now).then_some(code))
             }
             Err(Error::NotFound { .. }) => {
                 let gone = [WaitCondition::Removing, WaitCondition::Removed];

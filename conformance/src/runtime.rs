@@ -1,0 +1,183 @@
+//! A private CRI runtime inside a [`TestHost`].
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use anyhow::{Context, Result, anyhow};
+use cri_client::{Client, Endpoint};
+use private_runtime::{
+    BUSYBOX_NAME, Image, Kind, Options, PAUSE_NAME, PrivateRuntime, Probe, requirements,
+};
+
+use crate::{TestHost, host::report};
+
+/// The demo image's names: `busybox` resolves to the first for libpod and the second for docker.
+pub const BUSYBOX_NAMES: [&str; 2] = [BUSYBOX_NAME, "docker.io/library/busybox:latest"];
+
+/// A runtime to test with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Variant {
+    /// Which runtime.
+    pub kind: Kind,
+    /// Whether it sends events (containerd 1.6 never does).
+    pub events: bool,
+}
+
+impl Variant {
+    /// containerd.
+    pub const CONTAINERD: Self = Self {
+        kind: Kind::Containerd,
+        events: true,
+    };
+    /// CRI-O with its events on.
+    pub const CRIO: Self = Self {
+        kind: Kind::CriO,
+        events: true,
+    };
+    /// CRI-O as it is by default, without events.
+    pub const CRIO_SILENT: Self = Self {
+        kind: Kind::CriO,
+        events: false,
+    };
+
+    /// Its name in a test's output.
+    pub fn name(self) -> &'static str {
+        match (self.kind, self.events) {
+            (Kind::Containerd, _) => "containerd",
+            (Kind::CriO, true) => "crio",
+            (Kind::CriO, false) => "crio without events",
+        }
+    }
+}
+
+/// The runtimes this host can test with, and a line on standard error for each it cannot.
+/// `PODMAN_CRI_TEST_RUNTIME` (`containerd` or `crio`) keeps to one of them.
+pub fn variants() -> Vec<Variant> {
+    let only = std::env::var("PODMAN_CRI_TEST_RUNTIME").ok();
+    let all = [Variant::CONTAINERD, Variant::CRIO, Variant::CRIO_SILENT];
+    let mut usable = all.to_vec();
+    for kind in Kind::ALL {
+        let missing = requirements::missing(kind);
+        let skipped = only.as_deref().is_some_and(|only| only != kind.name());
+        if !missing.is_empty() {
+            let list = private_runtime::MissingList(missing);
+            report(&format!("tests run WITHOUT {}: {list}", kind.name()));
+        } else if skipped {
+            report(&format!(
+                "tests run WITHOUT {}: PODMAN_CRI_TEST_RUNTIME",
+                kind.name()
+            ));
+        } else {
+            continue;
+        }
+        usable.retain(|variant| variant.kind != kind);
+    }
+    usable
+}
+
+/// A runtime that runs inside a test.
+#[derive(Debug)]
+pub struct Runtime {
+    inner: PrivateRuntime,
+}
+
+impl Runtime {
+    /// Starts it with the demo image and these; waits until CRI sees them.
+    pub async fn start(host: &TestHost, variant: Variant, images: Vec<Image>) -> Result<Self> {
+        let mut all = vec![Image::busybox(&BUSYBOX_NAMES)?];
+        all.extend(images);
+        let names: Vec<String> = all.iter().flat_map(|image| image.names.clone()).collect();
+        let inner = PrivateRuntime::start(Options {
+            kind: Some(variant.kind),
+            events: variant.events,
+            second_handler: true,
+            images: all,
+            prefix: host.prefix(),
+            probe: Some(probe()),
+            ..Options::new(host.dir().join("rt"))?
+        })
+        .await?;
+        let runtime = Self { inner };
+        runtime.wait_for_images(&names).await?;
+        Ok(runtime)
+    }
+
+    /// Which runtime it is.
+    pub fn kind(&self) -> Kind {
+        self.inner.kind()
+    }
+
+    /// Its CRI socket.
+    pub fn socket(&self) -> PathBuf {
+        self.inner.socket()
+    }
+
+    /// A CRI client of it.
+    pub fn cri(&self) -> Result<Client> {
+        client(&self.socket())
+    }
+
+    /// The private runtime behind it.
+    pub fn private(&self) -> &PrivateRuntime {
+        &self.inner
+    }
+
+    /// Ends the runtime's process and starts it again; its containers go on.
+    pub async fn restart(&mut self, kill: bool) -> Result<()> {
+        self.inner.end(kill);
+        self.inner.start_again().await?;
+        Ok(())
+    }
+
+    /// Removes all sandboxes through CRI, with their containers.
+    pub async fn empty(&self) -> Result<()> {
+        let cri = self.cri()?;
+        for sandbox in cri.list_pod_sandbox(None).await? {
+            cri.stop_pod_sandbox(&sandbox.id).await?;
+            cri.remove_pod_sandbox(&sandbox.id).await?;
+        }
+        Ok(())
+    }
+
+    /// Ends it and all it runs; names what could not be taken down.
+    pub fn stop(self) -> Vec<String> {
+        self.inner.stop()
+    }
+
+    async fn wait_for_images(&self, names: &[String]) -> Result<()> {
+        const TRIES: u32 = 200;
+        let cri = self.cri()?;
+        for _ in 0..TRIES {
+            let images = cri.list_images(None).await?;
+            let seen = |name: &String| images.iter().any(|image| image.repo_tags.contains(name));
+            if names.iter().chain([&PAUSE_NAME.to_owned()]).all(seen) {
+                return Ok(());
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(25)).await;
+        }
+        Err(anyhow!("the runtime does not see the images {names:?}"))
+    }
+}
+
+fn client(socket: &Path) -> Result<Client> {
+    let endpoint: Endpoint = format!("unix://{}", socket.display())
+        .parse()
+        .map_err(|error| anyhow!("{error}"))
+        .context("the runtime's socket")?;
+    Ok(Client::connect(endpoint.clone(), endpoint))
+}
+
+/// Asks for the version through CRI.
+fn probe() -> Probe {
+    Arc::new(|socket| {
+        Box::pin(async move {
+            let cri = client(&socket).map_err(|error| error.to_string())?;
+            cri.version()
+                .await
+                .map(drop)
+                .map_err(|error| error.to_string())
+        })
+    })
+}

@@ -1,0 +1,82 @@
+//! Helpers of the tests that follow containers through the lives of daemon and runtime: the API in
+//! a few words, what the runtime itself has, and containers that keep a record of their own runs.
+
+mod api;
+mod cri;
+mod witness;
+
+use std::{
+    fmt::Display,
+    fs,
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result};
+
+use crate::Lab;
+
+pub use api::{Api, LIBPOD};
+pub use cri::{ID, OWNER, Objects, RECORD, SeenContainer, SeenSandbox};
+pub use witness::{IMAGE, Witness, next_folder};
+
+/// How long anything that is to happen by itself may take.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+/// How often it is looked at meanwhile.
+const POLL: Duration = Duration::from_millis(20);
+
+/// Looks until it succeeds; after [`PATIENCE`] the last error, with what was waited for.
+pub async fn eventually<T>(
+    what: impl Display,
+    mut look: impl AsyncFnMut() -> Result<T>,
+) -> Result<T> {
+    let since = Instant::now();
+    loop {
+        match look().await {
+            Ok(found) => return Ok(found),
+            Err(error) if since.elapsed() >= PATIENCE => {
+                return Err(error).with_context(|| format!("waited {PATIENCE:?} for {what}"));
+            }
+            Err(_) => tokio::time::sleep(POLL).await,
+        }
+    }
+}
+
+/// Ends a test: the daemon stops, and what daemons keep of their own goes (their stores, their empty
+/// folders, the locks of their owners); whatever else is there is a leak.
+pub async fn finish(mut lab: Lab) -> Result<()> {
+    if let Some(mut daemon) = lab.daemon.take() {
+        daemon.stop().await?;
+    }
+    lab.check_leaks().await?;
+    for dir in fs::read_dir(lab.host.dir())? {
+        let dir = dir?.path();
+        if dir.join("podman-cri.sqlite").exists() {
+            remove_state(&dir)?;
+        }
+    }
+    remove_owner_locks(&lab)?;
+    lab.finish().await
+}
+
+/// Removes the state folder of a daemon that has ended; fails where a container or volume is left.
+pub fn remove_state(dir: &Path) -> Result<()> {
+    for entry in fs::read_dir(dir)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            fs::remove_dir(&path).with_context(|| path.display().to_string())?;
+        }
+    }
+    fs::remove_dir_all(dir).with_context(|| dir.display().to_string())
+}
+
+/// Removes the owners' locks that this test's daemons made.
+fn remove_owner_locks(lab: &Lab) -> Result<()> {
+    let made = lab.host.dir().join("host/run/upper/podman-cri/owners");
+    for lock in fs::read_dir(&made).into_iter().flatten() {
+        let name = lock?.file_name().to_string_lossy().into_owned();
+        lab.host
+            .shell(&format!("rm '/run/podman-cri/owners/{name}'"))?;
+    }
+    Ok(())
+}

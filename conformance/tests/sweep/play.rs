@@ -1,0 +1,436 @@
+//! One run of one scenario: its container, pod, volume or image, and what is done to it.
+
+use std::{fs, path::PathBuf};
+
+use anyhow::{Context, Result, bail};
+use conformance::{
+    Response, TestHost,
+    scenario::{Api, LIBPOD, Objects, Witness, eventually, next_folder},
+};
+use cri_api::v1::ImageSpec;
+use serde_json::{Value, json};
+
+use crate::{
+    registry::PULLED,
+    scenarios::{Do, Scenario, State, Subject},
+    stage::{Eyes, Stage},
+};
+
+/// The containers of a pod. Names that are no hex digits: those could be ids.
+const MEMBERS: [&str; 2] = ["left", "right"];
+/// The name of the pod, the volume, or the only container.
+const NAME: &str = "subject";
+/// A file of the image: where a folder is mounted on it, the container cannot start.
+const BREAKS_AT: &str = "/etc/group";
+
+/// One run.
+#[derive(Debug)]
+pub(crate) struct Play {
+    subject: Subject,
+    witnesses: Vec<Witness>,
+    /// The bind mount that can be broken.
+    source: Option<PathBuf>,
+}
+
+impl Play {
+    pub(crate) fn new(host: &TestHost, scenario: &Scenario) -> Result<Self> {
+        let witnesses = match scenario.subject {
+            Subject::Sleeper | Subject::Breakable => vec![Witness::new(host, NAME)?],
+            Subject::Remover => vec![Witness::then(host, NAME, &until_told("exit 3"))?],
+            Subject::Restarter => {
+                let then = "[ -e /out/go ] && exec sleep 1000; ".to_owned() + &until_told("exit 3");
+                vec![Witness::then(host, NAME, &then)?]
+            }
+            Subject::Pod => {
+                let members = MEMBERS.map(|name| Witness::new(host, name));
+                members.into_iter().collect::<Result<_>>()?
+            }
+            Subject::Volume | Subject::Image => Vec::new(),
+        };
+        let source = (scenario.subject == Subject::Breakable)
+            .then(|| next_folder(host))
+            .transpose()?
+            .map(|dir| dir.join("source"));
+        let play = Self {
+            subject: scenario.subject,
+            witnesses,
+            source,
+        };
+        play.mend()?;
+        Ok(play)
+    }
+
+    /// Does one step before the act: it must succeed.
+    pub(crate) async fn prepare(&self, stage: &mut Stage, step: Do) -> Result<()> {
+        match step {
+            Do::Forget => {
+                stage.kill().await?;
+                fs::remove_dir_all(stage.state_dir()).context("the state folder")
+            }
+            Do::DieAt(point, step) => {
+                let (armed, served) = stage.arm(point).await?;
+                if served {
+                    self.act(&stage.eyes(), *step).await.ok();
+                }
+                let never = async || bail!("it goes on");
+                match stage.outcome(&armed, never).await?.survived {
+                    true => bail!("the daemon does not pass {point}"),
+                    false => Ok(()),
+                }
+            }
+            Do::Break => self.break_source(),
+            _ => {
+                stage.start().await?;
+                let answer = self.act(&stage.eyes(), step).await?;
+                if !answer
+                    .as_ref()
+                    .is_none_or(|a| (200..300).contains(&a.status))
+                {
+                    bail!("{step:?} is answered {answer:?}");
+                }
+                self.ran_after(step).await
+            }
+        }
+    }
+
+    /// Waits until the containers that a step has started have noted their runs.
+    async fn ran_after(&self, step: Do) -> Result<()> {
+        if matches!(step, Do::Start | Do::Restart) {
+            for witness in &self.witnesses {
+                witness.has_run(0).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends one request, or does what needs none. An error: the connection broke.
+    pub(crate) async fn act(&self, eyes: &Eyes, step: Do) -> Result<Option<Response>> {
+        let api = &eyes.api;
+        let (kind, name) = match self.subject {
+            Subject::Pod => ("pods", NAME),
+            Subject::Volume => ("volumes", NAME),
+            Subject::Image => ("images", PULLED),
+            _ => ("containers", NAME),
+        };
+        let path = |verb: &str| format!("/{kind}/{name}/{verb}");
+        let timeout = match self.subject {
+            Subject::Pod => "t=0",
+            _ => "timeout=0",
+        };
+        let answer = match step {
+            Do::Create => self.create(api, kind).await?,
+            Do::CreateMembers => {
+                for witness in &self.witnesses {
+                    let mut body = witness.body();
+                    body["pod"] = json!(NAME);
+                    api.create(&body).await?;
+                }
+                return Ok(None);
+            }
+            Do::Start => api.post(&path("start")).await?,
+            Do::Stop => api.post(&path(&format!("stop?{timeout}"))).await?,
+            Do::Restart => api.post(&path("restart?t=0&timeout=0")).await?,
+            Do::Remove => api.delete(&format!("/{kind}/{name}")).await?,
+            Do::ForceRemove => {
+                api.delete(&format!("/{kind}/{name}?force=true&timeout=0"))
+                    .await?
+            }
+            Do::Go => {
+                self.witnesses.first().context("a witness")?.go()?;
+                return Ok(None);
+            }
+            Do::Pull => {
+                let path = format!("/images/pull?reference={PULLED}&policy=always&tlsVerify=false");
+                let mut answer = api.post(&path).await?;
+                // what goes wrong after the first byte is told in the stream
+                if answer.text().contains("\"error\"") {
+                    answer.status = 500;
+                }
+                answer
+            }
+            Do::StartDaemon => return Ok(None),
+            Do::Break | Do::Forget | Do::DieAt(..) => bail!("{step:?} is no act"),
+        };
+        Ok(Some(answer))
+    }
+
+    async fn create(&self, api: &Api, kind: &str) -> Result<Response> {
+        let body = match (self.subject, self.witnesses.first()) {
+            (Subject::Pod | Subject::Volume, _) | (_, None) => json!({"name": NAME, "Name": NAME}),
+            (_, Some(witness)) => self.container(witness),
+        };
+        api.http
+            .post(&format!("{LIBPOD}/{kind}/create"), &body)
+            .await
+    }
+
+    fn container(&self, witness: &Witness) -> Value {
+        let mut body = witness.body();
+        match self.subject {
+            Subject::Remover => body["remove"] = json!(true),
+            Subject::Restarter => {
+                body["restart_policy"] = json!("on-failure");
+                body["restart_tries"] = json!(5);
+            }
+            _ => {}
+        }
+        if let (Some(source), Some(mounts)) = (&self.source, body["mounts"].as_array_mut()) {
+            mounts.push(json!({ "type": "bind", "source": source, "destination": BREAKS_AT }));
+        }
+        body
+    }
+
+    fn break_source(&self) -> Result<()> {
+        let source = self.source.as_ref().context("a source")?;
+        fs::remove_file(source)?;
+        Ok(fs::create_dir(source)?)
+    }
+
+    /// Makes what can be broken whole.
+    pub(crate) fn mend(&self) -> Result<()> {
+        let Some(source) = &self.source else {
+            return Ok(());
+        };
+        if source.is_dir() {
+            fs::remove_dir(source)?;
+        }
+        Ok(fs::write(source, "")?)
+    }
+
+    /// Fails unless everything is in this state, in the API and at the runtime, with nothing that
+    /// is doubled or left over.
+    pub(crate) async fn is(&self, eyes: &Eyes, state: State) -> Result<()> {
+        self.is_one_of(eyes, &[state]).await
+    }
+
+    /// The same for one of several states; a pod's containers may differ.
+    pub(crate) async fn is_one_of(&self, eyes: &Eyes, states: &[State]) -> Result<()> {
+        let api = &eyes.api;
+        match self.subject {
+            Subject::Volume => {
+                let there = !api.volumes().await?.is_empty();
+                among(states, if there { State::Created } else { State::Gone })
+            }
+            Subject::Image => {
+                let found = api.get(&format!("/images/{PULLED}/exists")).await?;
+                let there = found.status == 204;
+                among(states, if there { State::Created } else { State::Gone })
+            }
+            Subject::Pod => self.pod_is_one_of(eyes, states).await,
+            _ => {
+                let found = self.container_is_one_of(eyes, NAME, states).await?;
+                self.has_come_back(found)?;
+                let objects = eyes.objects().await?;
+                match (found, objects.sandboxes.as_slice()) {
+                    (State::Gone | State::Created, []) => Ok(()),
+                    (State::Running, [one]) if one.ready => Ok(()),
+                    (State::Exited, [one]) if !one.ready => Ok(()),
+                    _ => bail!("{found:?}, and the runtime has {objects:?}"),
+                }
+            }
+        }
+    }
+
+    /// A container that its policy is to start again has run twice.
+    fn has_come_back(&self, found: State) -> Result<()> {
+        let runs = self.witnesses.first().map_or(0, Witness::runs);
+        match self.subject == Subject::Restarter && found == State::Running && runs < 2 {
+            true => bail!("it has not been started again"),
+            false => Ok(()),
+        }
+    }
+
+    async fn pod_is_one_of(&self, eyes: &Eyes, states: &[State]) -> Result<()> {
+        let api = &eyes.api;
+        let mut found = Vec::new();
+        for witness in &self.witnesses {
+            let name = witness.name();
+            let gone = [states, &[State::Gone]].concat();
+            let state = self.container_is_one_of(eyes, name, &gone).await?;
+            found.push(state);
+        }
+        let there = api.has_pod(NAME).await?;
+        let sandboxes = eyes.objects().await?.sandboxes;
+        let members = found.iter().any(|state| *state != State::Gone);
+        match (there, found.contains(&State::Gone)) {
+            (false, _) if !members && sandboxes.is_empty() => among(states, State::Gone),
+            (true, _) if !members => among(states, State::Created),
+            (true, false) => {
+                let ready: Vec<_> = sandboxes.iter().map(|sandbox| sandbox.ready).collect();
+                found.iter().try_for_each(|state| among(states, *state))?;
+                up_or_down(states, &ready)
+            }
+            _ => bail!("pod: {there}, containers: {found:?}, sandboxes: {sandboxes:?}"),
+        }
+    }
+
+    async fn container_is_one_of(
+        &self,
+        eyes: &Eyes,
+        name: &str,
+        states: &[State],
+    ) -> Result<State> {
+        let api = &eyes.api;
+        let listed = api.list().await?;
+        let id = api.inspect(name).await?.map(|found| found["Id"].clone());
+        let state = match api.state(name).await?.as_deref() {
+            None => State::Gone,
+            Some("created" | "configured") => State::Created,
+            Some("running") => State::Running,
+            Some("exited") => State::Exited,
+            Some(other) => bail!("{name} is {other}"),
+        };
+        among(states, state)?;
+        let shown = |item: &&Value| Some(&item["Id"]) == id.as_ref();
+        if listed.iter().filter(shown).count() != usize::from(state != State::Gone) {
+            bail!("{name} is {state:?} and the list shows {listed:?}");
+        }
+        let objects = eyes.objects().await?;
+        check_objects(&objects, &listed)?;
+        let id = id.as_ref().and_then(Value::as_str).unwrap_or_default();
+        let of = objects.containers_of(id);
+        let fits = match (state, of.as_slice()) {
+            (State::Gone | State::Created, []) => true,
+            (State::Running, [one]) => one.state == cri_api::v1::ContainerState::ContainerRunning,
+            (State::Exited, [one]) => one.state == cri_api::v1::ContainerState::ContainerExited,
+            _ => false,
+        };
+        match fits {
+            true => Ok(state),
+            false => bail!("{name} is {state:?}, and the runtime has {objects:?}"),
+        }
+    }
+
+    /// Uses what is left once more, and removes it: it must be as good as if nothing had happened.
+    pub(crate) async fn use_again(&self, eyes: &Eyes) -> Result<()> {
+        self.mend()?;
+        let api = &eyes.api;
+        match self.subject {
+            Subject::Volume | Subject::Image => {}
+            Subject::Pod => self.use_pod(api).await?,
+            _ => self.use_container(api).await?,
+        }
+        self.clean(eyes).await
+    }
+
+    async fn use_container(&self, api: &Api) -> Result<()> {
+        let witness = self.witnesses.first().context("a witness")?;
+        if api.state(NAME).await?.is_none() {
+            witness.begin_anew()?;
+            api.create(&self.container(witness))
+                .await
+                .context("its name is free")?;
+        }
+        start_again(api, "containers", NAME, std::slice::from_ref(witness)).await
+    }
+
+    async fn use_pod(&self, api: &Api) -> Result<()> {
+        if !api.has_pod(NAME).await? {
+            api.create_pod(&json!({ "name": NAME })).await?;
+        }
+        for witness in &self.witnesses {
+            if api.state(witness.name()).await?.is_none() {
+                let mut body = witness.body();
+                body["pod"] = json!(NAME);
+                witness.begin_anew()?;
+                api.create(&body).await?;
+            }
+        }
+        start_again(api, "pods", NAME, &self.witnesses).await
+    }
+
+    /// Removes everything, and waits until nothing is left.
+    async fn clean(&self, eyes: &Eyes) -> Result<()> {
+        let api = &eyes.api;
+        match self.subject {
+            Subject::Pod => api.remove_pod(NAME).await?,
+            Subject::Volume => {
+                api.delete(&format!("/volumes/{NAME}")).await?;
+            }
+            Subject::Image => {
+                let image = ImageSpec {
+                    image: PULLED.to_owned(),
+                    ..ImageSpec::default()
+                };
+                eyes.cri.remove_image(image).await?;
+            }
+            _ => api.remove(NAME).await?,
+        }
+        eventually("everything to be gone", async || {
+            eyes.objects().await?.none()?;
+            let (containers, pods) = (api.list().await?, api.pods().await?);
+            if !containers.is_empty() || !pods.is_empty() || !api.volumes().await?.is_empty() {
+                bail!("still listed: {containers:?} {pods:?}");
+            }
+            for folder in ["containers", "volumes"] {
+                let dir = eyes.state_dir.join(folder);
+                if fs::read_dir(&dir)?.next().is_some() {
+                    bail!("{} is not empty", dir.display());
+                }
+            }
+            Ok(())
+        })
+        .await
+    }
+}
+
+/// Starts what may run already; then each container has run once more than before, or still runs,
+/// and has what it wrote.
+async fn start_again(api: &Api, kind: &str, name: &str, witnesses: &[Witness]) -> Result<()> {
+    let before: Vec<_> = witnesses.iter().map(Witness::runs).collect();
+    let mut ran = Vec::new();
+    for witness in witnesses {
+        ran.push(api.state(witness.name()).await?.as_deref() == Some("running"));
+    }
+    let answer = api.post(&format!("/{kind}/{name}/start")).await?;
+    if !matches!(answer.status, 200 | 204 | 304) {
+        bail!("cannot be started: {} {}", answer.status, answer.text());
+    }
+    for ((witness, before), ran) in witnesses.iter().zip(before).zip(ran) {
+        // one that ran may not have come to note it yet
+        let more_than = if ran {
+            before.saturating_sub(1)
+        } else {
+            before
+        };
+        witness.has_run(more_than).await?;
+        match api.state(witness.name()).await?.as_deref() {
+            Some("running") => {}
+            other => bail!("{} was started and is {other:?}", witness.name()),
+        }
+    }
+    Ok(())
+}
+
+fn until_told(then: &str) -> String {
+    format!("while [ ! -e /out/go ]; do sleep 0.02; done; {then}")
+}
+
+fn among(states: &[State], state: State) -> Result<()> {
+    match states.contains(&state) {
+        true => Ok(()),
+        false => bail!("{state:?} instead of {states:?}"),
+    }
+}
+
+/// A pod's sandbox is up exactly when that is all its containers can mean.
+fn up_or_down(states: &[State], ready: &[bool]) -> Result<()> {
+    let fits = match states {
+        [State::Running] => ready == [true],
+        [State::Exited] => !ready.contains(&true),
+        [State::Created] => ready.is_empty(),
+        _ => true,
+    };
+    match fits {
+        true => Ok(()),
+        false => bail!("{states:?}, and its sandboxes are up: {ready:?}"),
+    }
+}
+
+fn check_objects(objects: &Objects, listed: &[Value]) -> Result<()> {
+    let shown: Vec<String> = listed
+        .iter()
+        .filter_map(|item| item["Id"].as_str().map(ToOwned::to_owned))
+        .collect();
+    objects.no_doubles(&shown)
+}
