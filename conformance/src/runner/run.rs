@@ -256,8 +256,22 @@ async fn steps(
     Ok(Vec::new())
 }
 
-/// What cases left on the service.
+/// How long what a case made with `--rm`, or removed as its last step, may still take to go.
+const GOING: std::time::Duration = std::time::Duration::from_secs(20);
+
+/// What cases left on the service, once what is on its way out has had its time.
 async fn left_behind(target: &Target) -> Result<Vec<String>> {
+    let until = tokio::time::Instant::now() + GOING;
+    loop {
+        let left = there_now(target).await?;
+        if left.is_empty() || tokio::time::Instant::now() >= until {
+            return Ok(left);
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    }
+}
+
+async fn there_now(target: &Target) -> Result<Vec<String>> {
     let mut left = Vec::new();
     let own = format!("{PREFIX}{}-", std::process::id());
     for (kind, path) in [
