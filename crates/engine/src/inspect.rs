@@ -96,7 +96,7 @@ impl Inner {
         Ok(ContainerDetail {
             handler: sandbox
                 .as_ref()
-                .map(|record| self.handler_of(record))
+                .map(|record| self.named_handler(record))
                 .unwrap_or_default(),
             view,
             status,

@@ -14,7 +14,7 @@ use model::view::{ContainerBody, ContainerView, NetworkView, PodBody, PodState, 
 use model::{Error, Id};
 
 use crate::filter::{Context, container::ContainerFilter, pod::PodFilter};
-use crate::observe::{ContainerFacts, Seen};
+use crate::observe::{ContainerFacts, SandboxFacts, Seen};
 use crate::store::is_pod;
 use crate::system::{Engine, Inner};
 
@@ -24,7 +24,7 @@ pub(crate) struct Snapshot {
     pub(crate) containers: Vec<Arc<ContainerRecord>>,
     pub(crate) sandboxes: HashMap<Id, Arc<SandboxRecord>>,
     facts: HashMap<String, Arc<ContainerFacts>>,
-    networks: HashMap<String, Arc<NetworkView>>,
+    sandbox_facts: HashMap<String, Arc<SandboxFacts>>,
     stopping: HashSet<Id>,
     owner: String,
 }
@@ -47,6 +47,11 @@ impl Engine {
             for view in &mut views {
                 view.size = self.inner().size_of(view).await;
             }
+        }
+        if options.namespaces {
+            views = tokio::task::spawn_blocking(move || with_namespaces(views))
+                .await
+                .map_err(Error::internal)?;
         }
         Ok(views)
     }
@@ -77,17 +82,18 @@ impl Inner {
             ours.contains(listed.cri_id.as_str())
                 || (foreign && !is_known(listed.mark.as_ref(), owner, &known))
         };
-        let (facts, networks) = tokio::join!(
+        let (facts, sandbox_facts) = tokio::join!(
             self.observer
                 .facts_of(seen.listing.containers.iter().filter(shown)),
-            self.observer.networks_of(seen.listing.sandboxes.iter()),
+            self.observer
+                .sandbox_facts_of(seen.listing.sandboxes.iter()),
         );
         Ok(Snapshot {
             seen,
             containers,
             sandboxes,
             facts,
-            networks,
+            sandbox_facts,
             stopping: self.stopping(),
             owner: owner.to_owned(),
         })
@@ -206,6 +212,7 @@ impl Snapshot {
                 state,
             ),
             size: None,
+            namespaces: None,
             body: ContainerBody::Own(Arc::clone(record)),
         }
     }
@@ -243,10 +250,10 @@ impl Snapshot {
             sandbox.is_some_and(|sandbox| sandbox.spec.network == model::container::Network::Host);
         let live = lives_in
             .filter(|_| state.is_up())
-            .and_then(|id| self.networks.get(id));
-        live.map(|network| NetworkView {
+            .and_then(|id| self.sandbox_facts.get(id));
+        live.map(|facts| NetworkView {
             host,
-            ..NetworkView::clone(network)
+            ..facts.network.clone()
         })
         .unwrap_or(NetworkView {
             host,
@@ -279,11 +286,14 @@ impl Snapshot {
                 pod: Arc::clone(pod),
             },
             network: self.network(Some(pod), sandbox_id(pod), state),
+            pid: sandbox_id(pod)
+                .filter(|_| state.is_up())
+                .and_then(|id| self.sandbox_facts.get(id)?.pid),
             state,
             run,
-            pid: None,
             pod: Some((pod.id.clone(), pod.name.clone())),
             size: None,
+            namespaces: None,
         })
     }
 
@@ -334,6 +344,14 @@ impl Snapshot {
         pods.sort_by_cached_key(|(created, pod)| (*created, pod.id().to_owned()));
         pods.into_iter().map(|(_, pod)| pod).collect()
     }
+}
+
+/// The same with the namespaces of each process of this host.
+fn with_namespaces(mut views: Vec<ContainerView>) -> Vec<ContainerView> {
+    for view in &mut views {
+        view.namespaces = view.pid.and_then(crate::host::namespaces_of);
+    }
+    views
 }
 
 fn members_of(pod: &str, containers: &[ContainerView]) -> Vec<ContainerView> {

@@ -43,10 +43,7 @@ impl Inner {
     pub(crate) async fn materialise(self: &Arc<Self>, id: &Id) -> Result<(), Error> {
         self.give_up_next(id, None).await?;
         let record = self.store.container(id)?;
-        let result = match self.ensure_sandbox(&record.sandbox).await {
-            Ok(live) => self.make_attempt(&record, &live).await,
-            Err(error) => Err(error),
-        };
+        let result = self.next_attempt(&record).await;
         if let Err(error) = &result
             && let Err(left) = self.give_up_next(id, Some(error.to_string())).await
         {
@@ -54,6 +51,15 @@ impl Inner {
             tracing::warn!(container = %id, error = %left, "a failed start could not be cleaned up");
         }
         result
+    }
+
+    async fn next_attempt(self: &Arc<Self>, record: &Arc<ContainerRecord>) -> Result<(), Error> {
+        let checked = Arc::clone(record);
+        tokio::task::spawn_blocking(move || crate::host::check_sources(&checked.spec))
+            .await
+            .map_err(Error::internal)??;
+        let live = self.ensure_sandbox(&record.sandbox).await?;
+        self.make_attempt(record, &live).await
     }
 
     /// Makes sure that the sandbox is up; a new attempt of it where it is not.
@@ -292,7 +298,9 @@ impl Inner {
                 return Ok(());
             }
         };
-        let leave_out = left_out(record, &old, files);
+        let covered = covered(record, &old, files);
+        let command = crate::host::Command::new(&new.verbose, &covered);
+        let leave_out = layer::LeaveOut::new(covered);
         let (upper, merged) = (from.upper.clone(), to.merged.clone());
         let target_upper = to.upper.clone();
         let carried = tokio::task::spawn_blocking(move || {
@@ -300,11 +308,17 @@ impl Inner {
                 Some(merged) => layer::Target::Merged(merged),
                 None => layer::Target::Upper(&target_upper),
             };
-            layer::carry(upper.as_path(), target, &leave_out)
+            let carried = layer::carry(upper.as_path(), target, &leave_out).map_err(|error| {
+                Error::Internal(format!("carrying the writable layer over: {error}"))
+            })?;
+            // Where the tree is mounted already the OCI runtime has looked before it was whole.
+            match merged.as_deref().zip(command) {
+                Some((merged, command)) => command.check(merged).map(|()| carried),
+                None => Ok(carried),
+            }
         })
         .await
-        .map_err(Error::internal)?
-        .map_err(|error| Error::Internal(format!("carrying the writable layer over: {error}")))?;
+        .map_err(Error::internal)??;
         tracing::debug!(container = %record.id, ?carried, "writable layer carried over");
         crate::crash::point("disk", "layer");
         Ok(())
@@ -469,12 +483,9 @@ fn hostname_of(record: &ContainerRecord, sandbox: &SandboxRecord) -> String {
     }
 }
 
-/// What the runtime or this daemon put into the root file system and makes anew for each attempt.
-fn left_out(
-    record: &ContainerRecord,
-    old: &ContainerStatus,
-    files: Vec<String>,
-) -> layer::LeaveOut {
+/// What the runtime or this daemon put over the root file system, or into it and makes anew for each
+/// attempt.
+fn covered(record: &ContainerRecord, old: &ContainerStatus, files: Vec<String>) -> Vec<String> {
     let fixed = ["/dev", "/proc", "/sys", "/etc/mtab", "/run/.containerenv"];
     let asked = record.spec.mounts.iter().map(|mount| {
         debug_assert!(matches!(mount.kind, MountKind::Bind | MountKind::Tmpfs));
@@ -482,5 +493,6 @@ fn left_out(
     });
     let observed = old.mounts.iter().map(|mount| mount.destination.clone());
     let fixed = fixed.into_iter().map(ToOwned::to_owned);
-    layer::LeaveOut::new(files.into_iter().chain(asked).chain(observed).chain(fixed))
+    let all = files.into_iter().chain(asked).chain(observed).chain(fixed);
+    all.collect()
 }

@@ -95,6 +95,23 @@ impl ContainerFacts {
     }
 }
 
+/// Facts of a CRI sandbox that hold as long as it is ready.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct SandboxFacts {
+    pub(crate) network: NetworkView,
+    /// Its own process, where it has one (CRI-O drops it where nothing needs it).
+    pub(crate) pid: Option<i32>,
+}
+
+impl SandboxFacts {
+    fn of(status: &SandboxStatus) -> Self {
+        Self {
+            network: network_of(status),
+            pid: status.pid.filter(|pid| *pid > 0 && status.ready),
+        }
+    }
+}
+
 /// The run a status tells of.
 pub(crate) fn run_of(status: &ContainerStatus) -> Run {
     Run {
@@ -111,7 +128,7 @@ pub(crate) struct Observer {
     runtime: Arc<Probed>,
     queue: Mutex<Queue>,
     containers: Mutex<HashMap<String, (CriState, Arc<ContainerFacts>)>>,
-    sandboxes: Mutex<HashMap<String, Arc<NetworkView>>>,
+    sandboxes: Mutex<HashMap<String, Arc<SandboxFacts>>>,
 }
 
 #[derive(Default)]
@@ -220,19 +237,19 @@ impl Observer {
         Ok(facts)
     }
 
-    /// Networks of these ready sandboxes, each from memory or fetched once.
-    pub(crate) async fn networks_of(
+    /// Facts of these ready sandboxes, each from memory or fetched once.
+    pub(crate) async fn sandbox_facts_of(
         &self,
         ready: impl Iterator<Item = &SandboxListed>,
-    ) -> HashMap<String, Arc<NetworkView>> {
+    ) -> HashMap<String, Arc<SandboxFacts>> {
         let mut found = HashMap::new();
         let mut missing = Vec::new();
         {
             let known = lock(&self.sandboxes);
             for sandbox in ready.filter(|s| s.ready) {
                 match known.get(&sandbox.cri_id) {
-                    Some(network) => {
-                        drop(found.insert(sandbox.cri_id.clone(), Arc::clone(network)));
+                    Some(facts) => {
+                        drop(found.insert(sandbox.cri_id.clone(), Arc::clone(facts)));
                     }
                     None => missing.push(sandbox.cri_id.clone()),
                 }
@@ -244,11 +261,11 @@ impl Observer {
         while let Some((status, id)) = fetched.next().await {
             match status {
                 Ok(status) => {
-                    let network = Arc::new(network_of(&status));
+                    let facts = Arc::new(SandboxFacts::of(&status));
                     if status.ready {
-                        lock(&self.sandboxes).insert(id.clone(), Arc::clone(&network));
+                        lock(&self.sandboxes).insert(id.clone(), Arc::clone(&facts));
                     }
-                    found.insert(id, network);
+                    found.insert(id, facts);
                 }
                 Err(Error::RuntimeNotFound { .. }) => {}
                 Err(error) => {

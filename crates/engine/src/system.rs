@@ -336,6 +336,15 @@ impl Inner {
         own.unwrap_or(&self.options.default_handler).to_owned()
     }
 
+    /// The same by name, where the runtime says which one its default is.
+    pub(crate) fn named_handler(&self, sandbox: &SandboxRecord) -> String {
+        let handler = self.handler_of(sandbox);
+        match handler.is_empty() {
+            true => self.facts().default_handler,
+            false => handler,
+        }
+    }
+
     /// Host paths of a container's files.
     pub(crate) fn file_paths(&self, id: &Id) -> FilePaths {
         let dir = self.store.dir().container(id);
@@ -427,6 +436,7 @@ fn host_view() -> HostView {
             .map(|c| c.mode.version().to_owned())
             .unwrap_or_default(),
         cgroup_controllers: cgroups.map(|c| c.controllers).unwrap_or_default(),
+        open_files: crate::host::open_files(),
         seccomp: exists("/proc/sys/kernel/seccomp"),
         apparmor: exists("/sys/kernel/security/apparmor"),
         selinux: exists("/sys/fs/selinux/enforce"),

@@ -34,6 +34,11 @@ impl Kind {
     }
 }
 
+/// Podman's words for a command that is not there, and for a mount's missing source (recorded).
+const NOT_FOUND: &str = "OCI runtime attempted to invoke a command that was not found";
+/// Podman's words for a command that cannot be executed (recorded).
+const NOT_EXECUTABLE: &str = "OCI permission denied";
+
 /// The engine's error: what an operation could not do, and why.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Error {
@@ -193,6 +198,16 @@ impl Error {
             context: context.into(),
             cause: cause.into(),
         }
+    }
+
+    /// A command, or the source of a mount, that is not there: the OCI runtime's text and Podman's.
+    pub fn command_not_found(text: impl std::fmt::Display) -> Self {
+        Self::CommandNotFound(format!("{text}: {NOT_FOUND}"))
+    }
+
+    /// A command that cannot be executed: the OCI runtime's text and Podman's.
+    pub fn command_not_executable(text: impl std::fmt::Display) -> Self {
+        Self::CommandNotExecutable(format!("{text}: {NOT_EXECUTABLE}"))
     }
 
     /// An internal error from whatever failed.

@@ -66,6 +66,15 @@ pub struct FileMount {
     pub read_only: bool,
 }
 
+/// Whether `StopContainer` with a timeout of 0 kills at once (measured: CRI-O sends the stop signal first
+/// whatever the timeout, and a container that handles it can end by itself).
+pub fn kills_at_once(kind: RuntimeKind) -> bool {
+    match kind {
+        RuntimeKind::CriO => false,
+        RuntimeKind::Containerd | RuntimeKind::Other => true,
+    }
+}
+
 /// Whether a runtime's containers get the stop signal that was asked for from `StopContainer`
 /// (measured: containerd ignores `ContainerConfig.stop_signal`; all honour the image's).
 pub fn honours_stop_signal(kind: RuntimeKind) -> bool {

@@ -115,6 +115,8 @@ pub struct ListOptions {
     pub limit: u32,
     /// With sizes.
     pub size: bool,
+    /// With the namespaces of each process.
+    pub namespaces: bool,
     /// Filters; checked by the engine.
     pub filters: Filters,
     /// Foreign ones are shown too (the lists of both faces do).

@@ -69,6 +69,27 @@ pub struct ContainerView {
     pub network: NetworkView,
     /// Bytes: writable layer and image, where asked for and known.
     pub size: Option<SizeView>,
+    /// The namespaces of its process, where asked for and known.
+    pub namespaces: Option<Namespaces>,
+}
+
+/// Inode numbers of a process's namespaces, as text.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Namespaces {
+    /// Mounts.
+    pub mnt: String,
+    /// Control groups.
+    pub cgroup: String,
+    /// System V and POSIX message queues, shared memory.
+    pub ipc: String,
+    /// Network.
+    pub net: String,
+    /// Process ids.
+    pub pid: String,
+    /// Host name.
+    pub uts: String,
+    /// Users.
+    pub user: String,
 }
 
 /// What a listed container is.
@@ -157,7 +178,7 @@ pub struct ContainerDetail {
     pub files: FilePaths,
     /// Storage driver, "" where unknown.
     pub driver: String,
-    /// Runtime handler in effect, "" for the default.
+    /// Runtime handler in effect; "" where the runtime does not say which is its default.
     pub handler: String,
     /// cgroup manager of the runtime.
     pub cgroup_manager: String,
@@ -425,6 +446,8 @@ pub struct HostView {
     pub distribution_codename: String,
     /// `PRETTY_NAME` of os-release.
     pub distribution_pretty: String,
+    /// Files this daemon has open.
+    pub open_files: usize,
     /// CPUs.
     pub cpus: usize,
     /// Share of time since boot, in percent: user, system, idle.

@@ -313,6 +313,7 @@ pub fn compat_info(view: &SystemView, now: Timestamp) -> compat::Info {
             insecure_registry_cidrs: Some(Vec::new()),
             mirrors: Some(Vec::new()),
         }),
+        nfd: count(host.open_files),
         ncpu: count(host.cpus),
         mem_total: bytes(host.mem_total),
         docker_root_dir: view.graph_root.clone(),

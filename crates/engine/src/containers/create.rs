@@ -1,10 +1,9 @@
 //! Create: a record, after checking all that can be checked. Nothing is made at the runtime.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use model::container::{ContainerRecord, Face, ImageRef, MountKind, Progress};
+use model::container::{ContainerRecord, Face, ImageRef, Progress};
 use model::error::Kind;
 use model::event::Action;
 use model::pod::{PodSpec, Role, SandboxProgress, SandboxRecord};
@@ -64,7 +63,7 @@ impl Engine {
             .runtime
             .check_container(&spec, &sandbox, &inner.facts())?;
         let checked = spec.clone();
-        tokio::task::spawn_blocking(move || check_mounts(&checked))
+        tokio::task::spawn_blocking(move || crate::host::make_or_miss_sources(&checked))
             .await
             .map_err(Error::internal)??;
         let record = ContainerRecord {
@@ -117,9 +116,9 @@ impl Inner {
             )));
         }
         match pod {
-            Some(pod) if self.handler_of(pod) != asked => Err(Error::InvalidArgument(format!(
+            Some(pod) if self.named_handler(pod) != asked => Err(Error::InvalidArgument(format!(
                 "runtime handler \"{asked}\" differs from the pod's (\"{}\"): a container has its sandbox's handler",
-                self.handler_of(pod)
+                self.named_handler(pod)
             ))),
             Some(_) | None => Ok(()),
         }
@@ -145,33 +144,6 @@ impl Inner {
             config: image.detail.config.clone(),
         })
     }
-}
-
-/// A bind mount's source must exist: the runtimes would make a folder of it in silence. Docker's
-/// `-v` makes it, and so does the compat face.
-fn check_mounts(spec: &model::container::ContainerSpec) -> Result<(), Error> {
-    for mount in spec
-        .mounts
-        .iter()
-        .filter(|mount| mount.kind == MountKind::Bind)
-    {
-        let source = Path::new(&mount.source);
-        if source.exists() {
-            continue;
-        }
-        match spec.face {
-            Face::Compat => std::fs::create_dir_all(source)
-                .map_err(|error| Error::Plain(format!("mkdir {}: {error}", mount.source)))?,
-            Face::Libpod => {
-                let cause = "no such file or directory".to_owned();
-                return Err(Error::Failed {
-                    message: format!("statfs {}: {cause}", mount.source),
-                    cause,
-                });
-            }
-        }
-    }
-    Ok(())
 }
 
 /// The hidden sandbox of a standalone container: what that container needs of it.

@@ -92,7 +92,7 @@ impl Inner {
             .map(drop)
     }
 
-    /// Ends the process: the stop signal, then SIGKILL after the timeout.
+    /// Ends the process: the stop signal, then SIGKILL after the timeout; SIGKILL alone where that is 0.
     pub(crate) async fn stop_process(
         &self,
         record: &ContainerRecord,
@@ -102,26 +102,44 @@ impl Inner {
         let timeout = timeout_secs
             .or(record.spec.stop_timeout)
             .unwrap_or(DEFAULT_STOP_TIMEOUT_SECS);
-        let honoured = model::order::honours_stop_signal(self.facts().kind);
-        let own_signal = record.spec.stop_signal.filter(|_| !honoured);
-        if let (Some(stop_signal), Some(pid)) = (own_signal, status.verbose.pid)
-            && timeout > 0
-        {
-            // containerd ignores the signal of the container's configuration (measured).
-            // One that has ended by itself is what was asked for.
-            self.signal(&status.cri_id, pid, stop_signal).await?;
-            let until = Instant::now() + Duration::from_secs(timeout.into());
-            while Instant::now() < until {
-                let now =
-                    crate::list::found(self.runtime.container_status(&status.cri_id, false).await)?;
-                if now.is_none_or(|now| now.state != CriState::Running) {
+        let kind = self.facts().kind;
+        // What the runtime would not send by itself, where the process is on this host. One that has
+        // ended meanwhile is what was asked for.
+        let own_signal = match timeout {
+            0 if model::order::kills_at_once(kind) => None,
+            0 => Some(Signal::KILL),
+            _ if model::order::honours_stop_signal(kind) => None,
+            _ => record.spec.stop_signal,
+        };
+        if let (Some(own_signal), Some(pid)) = (own_signal, status.verbose.pid) {
+            self.signal(&status.cri_id, pid, own_signal).await?;
+            if timeout > 0 {
+                let ended = self.ends_within(status, Duration::from_secs(timeout.into()));
+                if ended.await? {
                     return Ok(());
                 }
-                tokio::time::sleep(LOOK_AGAIN).await;
+                return self.runtime.stop_container(&status.cri_id, 0).await;
             }
-            return self.runtime.stop_container(&status.cri_id, 0).await;
         }
         self.runtime.stop_container(&status.cri_id, timeout).await
+    }
+
+    /// Whether a container that was signalled ends in time.
+    async fn ends_within(
+        &self,
+        status: &ContainerStatus,
+        patience: Duration,
+    ) -> Result<bool, Error> {
+        let until = Instant::now() + patience;
+        while Instant::now() < until {
+            let now =
+                crate::list::found(self.runtime.container_status(&status.cri_id, false).await)?;
+            if now.is_none_or(|now| now.state != CriState::Running) {
+                return Ok(true);
+            }
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+        Ok(false)
     }
 
     pub(crate) async fn kill(self: &Arc<Self>, id: &Id, kill_signal: Signal) -> Result<(), Error> {

@@ -62,6 +62,7 @@ pub(crate) fn container(
             ..NetworkView::default()
         },
         size: None,
+        namespaces: None,
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use model::Id;
 use model::observed::{ContainerListed, CriState, SandboxListed};
-use model::view::{ContainerBody, ContainerView, ForeignContainer, ForeignPod, NetworkView, State};
+use model::view::{ContainerBody, ContainerView, ForeignContainer, ForeignPod, State};
 
 use super::Snapshot;
 use crate::observe::ContainerFacts;
@@ -20,8 +20,8 @@ impl Snapshot {
             CriState::Exited => State::Exited,
             CriState::Unknown => State::Unknown,
         };
-        let network = self
-            .networks
+        let sandbox_facts = self
+            .sandbox_facts
             .get(&listed.sandbox_cri_id)
             .filter(|_| state.is_up());
         ContainerView {
@@ -29,10 +29,11 @@ impl Snapshot {
             run: facts.map(|facts| facts.run.clone()).unwrap_or_default(),
             pid: facts.and_then(|facts| facts.pid),
             pod: sandbox.and_then(|s| Some((Id::parse(&s.cri_id)?, foreign_pod_name(s)))),
-            network: network
-                .map(|network| NetworkView::clone(network))
+            network: sandbox_facts
+                .map(|facts| facts.network.clone())
                 .unwrap_or_default(),
             size: None,
+            namespaces: None,
             body: ContainerBody::Foreign(Arc::new(foreign_container(
                 listed,
                 sandbox,
@@ -50,9 +51,9 @@ impl Snapshot {
             labels: listed.labels.clone(),
             handler: listed.handler.clone(),
             host_network: self
-                .networks
+                .sandbox_facts
                 .get(&listed.cri_id)
-                .is_some_and(|network| network.host),
+                .is_some_and(|facts| facts.network.host),
         }
     }
 }

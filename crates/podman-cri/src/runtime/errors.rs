@@ -4,11 +4,6 @@ use cri_client::{Endpoint, Error as CriError, Refusal};
 use model::Error;
 use model::error::Kind;
 
-/// Podman's words for a command that is not there (recorded of 5.8.6).
-const NOT_FOUND: &str = "OCI runtime attempted to invoke a command that was not found";
-/// Podman's words for a command that cannot be executed (recorded of 5.8.6).
-const NOT_EXECUTABLE: &str = "OCI permission denied";
-
 /// The one place where `cri-client`'s errors become the engine's.
 pub(super) fn runtime_error(endpoint: &Endpoint, error: CriError) -> Error {
     match error {
@@ -22,11 +17,9 @@ pub(super) fn runtime_error(endpoint: &Endpoint, error: CriError) -> Error {
                 false => format!("{}: {}", refusal.message, Kind::Image.unknown()),
             },
         },
-        CriError::CommandNotFound(refusal) => {
-            Error::CommandNotFound(format!("{}: {NOT_FOUND}", oci_text(&refusal.message)))
-        }
+        CriError::CommandNotFound(refusal) => Error::command_not_found(oci_text(&refusal.message)),
         CriError::CommandNotExecutable(refusal) => {
-            Error::CommandNotExecutable(format!("{}: {NOT_EXECUTABLE}", oci_text(&refusal.message)))
+            Error::command_not_executable(oci_text(&refusal.message))
         }
         CriError::NoSuchHandler { handler, .. } => no_such_handler(&handler, &[]),
         CriError::Unimplemented(Refusal { call, message, .. }) => Error::unsupported(
@@ -165,8 +158,9 @@ mod tests {
             let shown = error.to_string();
             let wanted = "runc: runc create failed: unable to start container process: exec: \"nosuch\": \
                 executable file not found in $PATH: ";
-            assert_eq!(shown, format!("{wanted}{NOT_FOUND}"));
-            assert_eq!(error.cause(), NOT_FOUND);
+            let words = "OCI runtime attempted to invoke a command that was not found";
+            assert_eq!(shown, format!("{wanted}{words}"));
+            assert_eq!(error.cause(), words);
         }
     }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use model::view::{ContainerView, SizeView, State};
+use model::view::{ContainerView, Namespaces, SizeView, State};
 use podman_api::container::compat::{self, ListHostConfig, ListNetworkSettings, MountPoint, Port};
 use podman_api::container::libpod::{self, ContainerSize, ListNamespaces};
 
@@ -32,7 +32,7 @@ pub fn libpod_item(view: &ContainerView) -> libpod::ListContainer {
         labels: Some(labels).filter(|labels| !labels.is_empty()),
         mounts: Some(destinations(view)),
         names: vec![view.name()],
-        namespaces: ListNamespaces::default(), // of the process, which only the host's /proc knows
+        namespaces: view.namespaces.as_ref().map(namespaces).unwrap_or_default(),
         networks: Some(listed(view)),
         pid: show::pid(view),
         pod: view
@@ -51,6 +51,27 @@ pub fn libpod_item(view: &ContainerView) -> libpod::ListContainer {
         started_at: human::unix_or_zero(view.run.started_at),
         state: view.state.word().to_owned(),
         status: String::new(), // the health
+    }
+}
+
+fn namespaces(of: &Namespaces) -> ListNamespaces {
+    let Namespaces {
+        mnt,
+        cgroup,
+        ipc,
+        net,
+        pid,
+        uts,
+        user,
+    } = of.clone();
+    ListNamespaces {
+        mnt,
+        cgroup,
+        ipc,
+        net,
+        pidns: pid,
+        uts,
+        user,
     }
 }
 

@@ -88,6 +88,7 @@ fn view(body: ContainerBody, state: State, host: bool) -> ContainerView {
             netns: address("/run/netns/netns-1"),
         },
         size: None,
+        namespaces: None,
     }
 }
 

@@ -107,6 +107,7 @@ pub(crate) fn list_options(cx: &Cx, query: &Query) -> Result<ListOptions, Failur
         all: query.flag("all")? || limit > 0 || filters.contains_key("status"),
         limit,
         size: query.flag("size")?,
+        namespaces: query.flag("namespace")?,
         filters,
         external: true,
     })
