@@ -123,6 +123,8 @@ impl Inner {
     async fn restart(self: &Arc<Self>, id: &Id, timeout_secs: Option<u32>) -> Result<(), Error> {
         let _busy = self.claim(id).await;
         let record = self.startable(id)?;
+        let event = of_container(&record, None, Action::Restart);
+        self.store.record_events(vec![event]).await?;
         if let Some(status) = self.status_of(&record).await? {
             if status.state == CriState::Running {
                 let _stopping = self.mark_stopping(id);
@@ -131,9 +133,7 @@ impl Inner {
             self.record_end(&record).await?;
         }
         self.want_running(id).await?;
-        self.materialise(id).await?;
-        let event = of_container(&record, None, Action::Restart);
-        self.store.record_events(vec![event]).await
+        self.materialise(id).await
     }
 
     /// The runtime's status of the attempt that counts, fresh.

@@ -256,6 +256,7 @@ impl Inner {
     ) -> Result<Vec<FileMount>, Error> {
         let job = crate::host::FilesJob {
             dir: self.store.dir().container(&record.id),
+            peers: self.peers_of(record),
             record: record.clone(),
             sandbox: SandboxRecord::clone(&live.record),
             hostname: hostname_of(record, &live.record),
@@ -266,6 +267,18 @@ impl Inner {
             .map_err(Error::internal)??;
         crate::crash::point("disk", "files");
         Ok(files)
+    }
+
+    /// The other containers of a container's pod.
+    pub(crate) fn peers_of(&self, record: &ContainerRecord) -> Vec<crate::host::Peer> {
+        let members = self.store.read(|book| book.in_sandbox(&record.sandbox));
+        let others = members.iter().filter(|member| member.id != record.id);
+        others
+            .map(|member| crate::host::Peer {
+                name: member.name.clone(),
+                dir: self.store.dir().container(&member.id),
+            })
+            .collect()
     }
 
     /// Carries the writable layer of the attempt before, where there is one.
@@ -456,10 +469,15 @@ impl Inner {
         Ok(())
     }
 
-    /// Removes a container's folder, and unmounts what was mounted in it.
-    pub(crate) async fn remove_files(&self, id: &Id) -> Result<(), Error> {
-        let dir: PathBuf = self.store.dir().container(id);
+    /// Removes a container's folder, unmounts what was mounted in it, and takes its name out of the
+    /// files of its pod.
+    pub(crate) async fn remove_files(&self, record: &ContainerRecord) -> Result<(), Error> {
+        let dir: PathBuf = self.store.dir().container(&record.id);
+        let name = record.name.clone();
+        let peers = self.peers_of(record).into_iter().map(|peer| peer.dir);
+        let peers: Vec<_> = peers.collect();
         tokio::task::spawn_blocking(move || {
+            crate::host::forget_peer(&name, &peers)?;
             crate::host::unmount_below(&dir)?;
             crate::store::remove_dir(&dir)
         })

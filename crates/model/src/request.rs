@@ -119,8 +119,6 @@ pub struct ListOptions {
     pub namespaces: bool,
     /// Filters; checked by the engine.
     pub filters: Filters,
-    /// Foreign ones are shown too (the lists of both faces do).
-    pub external: bool,
 }
 
 /// Which events.

@@ -110,7 +110,7 @@ impl Runtime for CriRuntime {
         sandbox: &SandboxRecord,
         facts: &RuntimeFacts,
     ) -> Result<(), Error> {
-        cri::check_container(spec, sandbox, facts.unified_cgroups)
+        cri::check_container(spec, sandbox, facts)
     }
 
     fn check_pod(&self, spec: &PodSpec) -> Result<(), Error> {
@@ -179,7 +179,7 @@ impl Runtime for CriRuntime {
 
     async fn stop_container(&self, cri_id: &str, timeout_secs: u32) -> Result<(), Error> {
         let timeout = Duration::from_secs(timeout_secs.into());
-        let done = self.client.stop_container(cri_id, timeout).await;
+        let done = retried(|| self.client.stop_container(cri_id, timeout)).await;
         gone_is_done(done).map_err(|error| self.failed(error))
     }
 

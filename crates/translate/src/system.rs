@@ -308,11 +308,7 @@ pub fn compat_info(view: &SystemView, now: Timestamp) -> compat::Info {
         os_version: or_unknown(&host.distribution_version).to_owned(),
         os_type: host.os.clone(),
         architecture: host.arch.clone(),
-        registry_config: Some(compat::RegistryConfig {
-            index_configs: BTreeMap::new(), // the runtime's own, which CRI does not show
-            insecure_registry_cidrs: Some(Vec::new()),
-            mirrors: Some(Vec::new()),
-        }),
+        registry_config: Some(no_registries()),
         nfd: count(host.open_files),
         ncpu: count(host.cpus),
         mem_total: bytes(host.mem_total),
@@ -336,6 +332,15 @@ pub fn compat_info(view: &SystemView, now: Timestamp) -> compat::Info {
         uptime: host.uptime.clone(),
         // debugging, proxies, address pools, real-time CPU and the commits of programs: none of ours
         ..compat::Info::default()
+    }
+}
+
+/// The runtime's own configuration, which CRI does not show.
+fn no_registries() -> compat::RegistryConfig {
+    compat::RegistryConfig {
+        index_configs: BTreeMap::new(),
+        insecure_registry_cidrs: Some(Vec::new()),
+        mirrors: Some(Vec::new()),
     }
 }
 

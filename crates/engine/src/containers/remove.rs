@@ -100,7 +100,7 @@ impl Inner {
         if let Some(hidden) = &hidden {
             self.remove_cri_sandboxes(&hidden.id).await?;
         }
-        self.remove_files(&record.id).await?;
+        self.remove_files(record).await?;
         let event = of_container(record, pod.as_deref(), Action::Remove);
         self.store.remove_container(&record.id, vec![event]).await?;
         if let Some(hidden) = hidden {

@@ -40,8 +40,8 @@ enum Found {
 impl Command {
     /// That of a container, as the runtime has put it together; `None` where it does not say.
     pub(crate) fn new(said: &ContainerVerbose, mounts: &[String]) -> Option<Self> {
-        let search = said.env.iter().rev();
-        let search = search.filter_map(|pair| pair.strip_prefix("PATH=")).next();
+        let mut env = said.env.iter().rev();
+        let search = env.find_map(|pair| pair.strip_prefix("PATH="));
         Some(Self {
             program: said.args.first()?.clone(),
             search: search.unwrap_or_default().to_owned(),

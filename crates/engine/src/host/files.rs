@@ -7,22 +7,34 @@ use model::Error;
 use model::container::{ContainerRecord, Mount, MountKind, Network};
 use model::order::FileMount;
 use model::pod::SandboxRecord;
-use model::view::NetworkView;
+use model::view::{NetworkView, infra_name};
 use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
 
 use super::etc_files::{self, hosts, resolv};
-use crate::store::private_dir;
+use crate::store::{is_pod, private_dir};
 
 /// What Podman mounts as tmpfs into a read-only container (`--read-only-tmpfs`).
 const READ_WRITE_TMPFS: &[&str] = &["/run", "/tmp", "/var/tmp"];
+
+/// Where POSIX shared memory lies.
+const SHARED_MEMORY: &str = "/dev/shm";
 
 /// Everything needed to write a container's files.
 pub(crate) struct FilesJob {
     pub(crate) dir: PathBuf,
     pub(crate) record: ContainerRecord,
     pub(crate) sandbox: SandboxRecord,
+    /// The other containers of its pod.
+    pub(crate) peers: Vec<Peer>,
     pub(crate) hostname: String,
     pub(crate) network: NetworkView,
+}
+
+/// Another container of the same pod.
+pub(crate) struct Peer {
+    pub(crate) name: String,
+    /// Its folder.
+    pub(crate) dir: PathBuf,
 }
 
 impl FilesJob {
@@ -65,6 +77,7 @@ impl FilesJob {
                 read_only: false,
             });
         }
+        self.tell_peers()?;
         let tmpfs = self.tmpfs();
         for (number, wanted) in tmpfs.iter().enumerate() {
             files.push(self.mount_tmpfs(number, wanted)?);
@@ -84,19 +97,48 @@ impl FilesJob {
                 .cloned(),
         );
         let base = fs::read_to_string("/etc/hosts").unwrap_or_default();
-        let own: Vec<_> = std::iter::once(&self.network.address)
-            .chain(&self.network.more)
-            .filter(|address| !host_network && !address.is_empty())
-            .map(|address| hosts::HostEntry::new(address, [&self.hostname, &self.record.name]))
-            .collect();
-        let gateway = Some(self.network.gateway.as_str()).filter(|gateway| !gateway.is_empty());
+        let gateway = Some(self.network.gateway.clone()).filter(|gateway| !gateway.is_empty());
+        let host_ip = match host_network {
+            true => super::address(),
+            false => gateway,
+        };
+        let own = match host_network {
+            true => Vec::new(),
+            false => self.own_lines(),
+        };
         let wanted = hosts::Hosts {
             asked: &asked,
             base: &base,
-            host_ip: gateway,
+            host_ip: host_ip.as_deref(),
             own: &own,
         };
-        hosts::hosts(&wanted).map_err(|error| Error::Plain(error.to_string()))
+        let text = hosts::hosts(&wanted).map_err(|error| Error::Plain(error.to_string()))?;
+        let in_pod = is_pod(&self.sandbox) && !host_network;
+        let members = std::iter::once(&self.record.name).chain(self.peers.iter().map(|p| &p.name));
+        let members: Vec<_> = members.filter(|_| in_pod).map(|name| here(name)).collect();
+        Ok(hosts::add(&text, &members))
+    }
+
+    /// The container's addresses with its names: in a pod those of the pod, for they share them.
+    fn own_lines(&self) -> Vec<hosts::HostEntry> {
+        let second = match is_pod(&self.sandbox) {
+            true => infra_name(&self.sandbox.id),
+            false => self.record.name.clone(),
+        };
+        let addresses = std::iter::once(&self.network.address).chain(&self.network.more);
+        addresses
+            .filter(|address| !address.is_empty())
+            .map(|address| hosts::HostEntry::new(address, [&self.hostname, &second]))
+            .collect()
+    }
+
+    /// The containers of a pod find each other by name, those that run already too.
+    fn tell_peers(&self) -> Result<(), Error> {
+        let line = [here(&self.record.name)];
+        for peer in &self.peers {
+            change_hosts(&peer.dir, |text| hosts::add(text, &line))?;
+        }
+        Ok(())
     }
 
     fn resolv_conf(&self) -> String {
@@ -162,6 +204,15 @@ impl FilesJob {
                 }
             }
         }
+        let own = |mount: &Mount| mount.destination == SHARED_MEMORY;
+        if spec.read_only && !spec.read_write_tmpfs && !spec.mounts.iter().any(own) {
+            wanted.push(Mount {
+                kind: MountKind::Tmpfs,
+                destination: SHARED_MEMORY.to_owned(),
+                read_only: true,
+                ..Mount::default()
+            });
+        }
         wanted
     }
 
@@ -179,6 +230,36 @@ impl FilesJob {
             destination: wanted.destination.clone(),
             read_only: wanted.read_only,
         })
+    }
+}
+
+/// The line of a container of a pod: all of them share one loopback.
+fn here(name: &str) -> hosts::HostEntry {
+    hosts::HostEntry::new("127.0.0.1", [name])
+}
+
+/// Takes a container that is gone out of the files of its pod.
+///
+/// # Errors
+/// [`Error::Internal`] when a file cannot be written.
+pub(crate) fn forget_peer(name: &str, dirs: &[PathBuf]) -> Result<(), Error> {
+    let line = [here(name)];
+    dirs.iter()
+        .try_for_each(|dir| change_hosts(dir, |text| hosts::remove(text, &line)))
+}
+
+/// Changes the `/etc/hosts` of a container that may run; one that has none yet gets it at its start.
+fn change_hosts(dir: &Path, change: impl FnOnce(&str) -> String) -> Result<(), Error> {
+    let path = dir.join("hosts");
+    let old = match fs::read_to_string(&path) {
+        Ok(old) => old,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(about(&path, error)),
+    };
+    let new = change(&old);
+    match new == old {
+        true => Ok(()),
+        false => etc_files::rewrite(&path, &new).map_err(|error| about(&path, error)),
     }
 }
 

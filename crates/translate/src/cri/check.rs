@@ -2,31 +2,44 @@
 
 use model::Error;
 use model::container::{ContainerSpec, Network};
+use model::observed::{RuntimeFacts, RuntimeKind};
 use model::pod::{PodSpec, SandboxRecord};
 
 use super::mounts::check_mount;
 use super::resources::cri_resources;
-use super::security::container_security;
+use super::security::{container_security, runs_as_root};
 use super::signal::cri_signal;
 
-/// Says what CRI cannot carry out of a container, or what cannot be meant. `unified_cgroups`: the host
-/// has cgroup v2.
+/// Says what CRI cannot carry out of a container, or what cannot be meant.
 ///
 /// # Errors
 /// The first such field, in Podman's words where Podman has some.
 pub fn check_container(
     spec: &ContainerSpec,
     sandbox: &SandboxRecord,
-    unified_cgroups: bool,
+    runtime: &RuntimeFacts,
 ) -> Result<(), Error> {
     container_security(spec, sandbox)?;
-    cri_resources(&spec.resources, unified_cgroups)?;
+    check_privileged_user(spec, runtime.kind)?;
+    cri_resources(&spec.resources, runtime.unified_cgroups)?;
     spec.stop_signal.map(cri_signal).transpose()?;
     spec.mounts.iter().try_for_each(check_mount)?;
     check_annotations(spec.annotations.keys())?;
     match (sandbox.spec.network, spec.hostname.as_deref()) {
         (Network::Host, Some(name)) if !name.is_empty() => Err(no_name_on_host_network(name)),
         _ => Ok(()),
+    }
+}
+
+/// A privileged process of another user than root has no capabilities with Podman. CRI-O makes them
+/// ambient, and every user has them all (measured).
+fn check_privileged_user(spec: &ContainerSpec, runtime: RuntimeKind) -> Result<(), Error> {
+    match runtime {
+        RuntimeKind::CriO if spec.privileged && !runs_as_root(spec) => Err(Error::unsupported(
+            "privileged with a user other than root",
+            "CRI-O would give that user all capabilities, which Podman does not",
+        )),
+        RuntimeKind::CriO | RuntimeKind::Containerd | RuntimeKind::Other => Ok(()),
     }
 }
 
@@ -85,8 +98,41 @@ mod tests {
 
     #[test]
     fn a_container_that_asks_for_nothing_special_passes() {
-        for unified in [true, false] {
-            check_container(&ContainerSpec::default(), &sandbox(Role::Hidden), unified).unwrap();
+        for kind in [RuntimeKind::CriO, RuntimeKind::Containerd] {
+            check_container(&ContainerSpec::default(), &sandbox(Role::Hidden), &of(kind)).unwrap();
+        }
+    }
+
+    fn of(kind: RuntimeKind) -> RuntimeFacts {
+        RuntimeFacts {
+            kind,
+            ..RuntimeFacts::default()
+        }
+    }
+
+    #[test]
+    fn nobody_but_root_gets_all_capabilities() {
+        let table = [
+            (None, "", true),
+            (Some("root"), "", true),
+            (Some("0:5"), "", true),
+            (Some("1000"), "", false),
+            (None, "web", false),
+        ];
+        for (asked, of_image, good) in table {
+            let mut spec = ContainerSpec {
+                privileged: true,
+                user: asked.map(str::to_owned),
+                ..ContainerSpec::default()
+            };
+            spec.image.config.user = of_image.to_owned();
+            let check = |kind| check_container(&spec, &sandbox(Role::Hidden), &of(kind));
+            assert_eq!(
+                check(RuntimeKind::CriO).is_ok(),
+                good,
+                "{asked:?} {of_image}"
+            );
+            check(RuntimeKind::Containerd).unwrap();
         }
     }
 
@@ -140,7 +186,7 @@ mod tests {
             ),
         ];
         for (word, spec) in bad {
-            let text = check_container(&spec, &sandbox(Role::Hidden), false)
+            let text = check_container(&spec, &sandbox(Role::Hidden), &RuntimeFacts::default())
                 .unwrap_err()
                 .to_string();
             assert!(text.contains(word), "{word}: {text}");
@@ -154,9 +200,9 @@ mod tests {
             hostname: Some("web".into()),
             ..ContainerSpec::default()
         };
-        check_container(&spec, &sandbox, true).unwrap();
+        check_container(&spec, &sandbox, &RuntimeFacts::default()).unwrap();
         sandbox.spec.network = Network::Host;
-        assert!(check_container(&spec, &sandbox, true).is_err());
+        assert!(check_container(&spec, &sandbox, &RuntimeFacts::default()).is_err());
         sandbox.spec.hostname = spec.hostname;
         assert!(check_pod(&sandbox.spec).is_err());
     }

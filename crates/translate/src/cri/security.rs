@@ -205,7 +205,7 @@ fn group_ids(spec: &ContainerSpec) -> Result<Vec<i64>, Error> {
 }
 
 /// Whether the user in effect is root, so far as its text says: a name other than root counts as not.
-fn runs_as_root(spec: &ContainerSpec) -> bool {
+pub(super) fn runs_as_root(spec: &ContainerSpec) -> bool {
     let text = match spec.user.as_deref() {
         None | Some("") => spec.image.config.user.as_str(),
         Some(asked) => asked,

@@ -109,7 +109,6 @@ pub(crate) fn list_options(cx: &Cx, query: &Query) -> Result<ListOptions, Failur
         size: query.flag("size")?,
         namespaces: query.flag("namespace")?,
         filters,
-        external: true,
     })
 }
 
