@@ -12,13 +12,18 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
-use crate::Lab;
+use crate::{Lab, Variant, host::report, variants};
 
 pub use api::{Api, LIBPOD};
 pub use cri::{ID, OWNER, Objects, RECORD, SeenContainer, SeenSandbox};
 pub use witness::{IMAGE, Witness, next_folder};
+
+/// Both runtimes, once each.
+pub const BOTH: &[Variant] = &[Variant::CONTAINERD, Variant::CRIO];
+/// Both runtimes, CRI-O with its events on and off.
+pub const ALL: &[Variant] = &[Variant::CONTAINERD, Variant::CRIO, Variant::CRIO_SILENT];
 
 /// How long anything that is to happen by itself may take.
 pub const PATIENCE: Duration = Duration::from_secs(20);
@@ -39,6 +44,27 @@ pub async fn eventually<T>(
             }
             Err(_) => tokio::time::sleep(POLL).await,
         }
+    }
+}
+
+/// Runs a test on each of these runtimes that this host has, and says which it leaves out; fails
+/// with the errors of all of them.
+pub async fn on_each(
+    wanted: &[Variant],
+    mut test: impl AsyncFnMut(Variant) -> Result<()>,
+) -> Result<()> {
+    let usable = variants();
+    let mut problems = Vec::new();
+    for variant in wanted {
+        if !usable.contains(variant) {
+            report(&format!("SKIPPED on {}: not here", variant.name()));
+        } else if let Err(error) = test(*variant).await {
+            problems.push(format!("on {}: {error:#}", variant.name()));
+        }
+    }
+    match problems.is_empty() {
+        true => Ok(()),
+        false => bail!("{}", problems.join("\n")),
     }
 }
 

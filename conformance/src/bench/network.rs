@@ -18,10 +18,8 @@ pub(super) async fn widen(cni: &Path) -> Result<()> {
         let text = fs::read_to_string(&file)?;
         let shown = file.display().to_string();
         let wide = widened(&text).with_context(|| format!("the network in {shown}"))?;
-        // beside the folder first: half a file must never be seen
-        let draft = cni.with_extension("draft");
-        fs::write(&draft, wide)?;
-        fs::rename(&draft, &file)?;
+        // in place: containerd 1.6 does not look again when a file is renamed to this name
+        fs::write(&file, wide)?;
     }
     tokio::time::sleep(READ_AGAIN).await;
     Ok(())

@@ -1,0 +1,112 @@
+//! What a container sees from inside: the files under `/etc`, its name, and what it may do.
+//!
+//! The table says what Podman 5.8 shows; it is proven on a real one where `PODMAN_CRI_PODMAN_SOCKET`
+//! names its socket, and holds on both runtimes.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a test speaks and ends where it cannot go on"
+)]
+
+mod expected;
+mod look;
+
+use anyhow::{Context, Result, bail};
+use conformance::{
+    Http, Lab, Setup, Variant,
+    runner::Podman,
+    scenario::{self, BOTH, on_each},
+};
+use expected::{LOOKS, Look};
+use look::Place;
+use private_runtime::Kind;
+use serde_json::json;
+
+/// The pod that lookers are made in.
+const POD: &str = "nest";
+
+/// Takes all looks at a place; fails with every difference.
+async fn look_around(place: &Place<'_>, runtime: Option<Kind>) -> Result<()> {
+    let api = place.api();
+    api.remove_pod(POD).await?;
+    let pod = api.create_pod(&json!({ "name": POD })).await?;
+    let mut problems = Vec::new();
+    for look in LOOKS {
+        let differences = one_look(place, look, &pod, runtime).await;
+        let differences = differences.with_context(|| look.name.to_owned());
+        match differences {
+            Ok(found) => problems.extend(found),
+            Err(error) => problems.push(format!("{error:#}")),
+        }
+    }
+    api.remove_pod(POD).await?;
+    match problems.is_empty() {
+        true => Ok(()),
+        false => bail!("{}", problems.join("\n")),
+    }
+}
+
+async fn one_look(
+    place: &Place<'_>,
+    look: &Look,
+    pod: &str,
+    runtime: Option<Kind>,
+) -> Result<Vec<String>> {
+    let fields = serde_json::from_str(look.fields)?;
+    let (id, seen) = place.look(look.name, &fields).await?;
+    Ok(look.differences(&id, pod, &seen, runtime))
+}
+
+async fn as_in_podman(variant: Variant) -> Result<()> {
+    let lab = Lab::start(Setup::new(variant)).await?;
+    look_around(&Place::Here(&lab), Some(variant.kind)).await?;
+    scenario::finish(lab).await
+}
+
+/// CRI-O gives the capabilities of a privileged container to every user: Podman does not, so it is
+/// refused there.
+async fn nobody_but_root_is_privileged(variant: Variant) -> Result<()> {
+    let lab = Lab::start(Setup::new(variant)).await?;
+    let place = Place::Here(&lab);
+    let fields = json!({ "privileged": true, "user": "1000" });
+    let looked = place.look("looker", &fields).await;
+    match (variant.kind, looked) {
+        (Kind::Containerd, Ok((_, seen)))
+            if seen["process"].contains("CapEff: 0000000000000000") => {}
+        (Kind::CriO, Err(error)) if format!("{error:#}").contains("privileged with a user") => {}
+        (_, looked) => bail!("{looked:?}"),
+    }
+    scenario::finish(lab).await
+}
+
+#[tokio::test]
+async fn a_container_sees_what_it_sees_with_podman() {
+    on_each(BOTH, as_in_podman).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_privileged_user_other_than_root_has_no_capabilities() {
+    on_each(BOTH, nobody_but_root_is_privileged).await.unwrap();
+}
+
+#[tokio::test]
+async fn the_table_is_podmans() {
+    let Some(podman) = Podman::given() else {
+        println!("SKIPPED: PODMAN_CRI_PODMAN_SOCKET names no Podman service");
+        return;
+    };
+    let target = podman.target().await.unwrap();
+    if target.version != (5, 8) {
+        println!(
+            "SKIPPED: the table is of Podman 5.8, not of {}",
+            target.name
+        );
+        return;
+    }
+    let socket = std::env::var_os("PODMAN_CRI_PODMAN_SOCKET").unwrap();
+    look_around(&Place::Podman(&Http::new(socket)), None)
+        .await
+        .unwrap();
+}

@@ -1,0 +1,90 @@
+//! `docker`.
+
+use anyhow::{Result, ensure};
+
+use crate::user::{IMAGE, User};
+
+pub(crate) async fn story(user: &User<'_>) -> Result<()> {
+    the_system(user).await?;
+    a_container(user).await?;
+    volumes(user).await?;
+    refusals(user).await?;
+    events(user).await
+}
+
+async fn the_system(user: &User<'_>) -> Result<()> {
+    let version = user.json("version --format json").await?;
+    ensure!(version["Server"]["ApiVersion"].is_string(), "{version}");
+    let info = user.json("info --format json").await?;
+    ensure!(
+        info["Containers"] == 0 && info["OSType"] == "linux",
+        "{info}"
+    );
+    user.say("info").await?;
+    let images = user.say("images --format {{.Repository}}:{{.Tag}}").await?;
+    ensure!(images.lines().any(|line| line == IMAGE), "{images}");
+    user.hears("ps -a -q", "").await
+}
+
+async fn a_container(user: &User<'_>) -> Result<()> {
+    let id = user.makes("create", "web").await?;
+    user.hears("ps -a --format {{.Names}}/{{.State}}", "web/created")
+        .await?;
+    user.hears("start web", "web").await?;
+    user.has_kept(1).await?;
+    let status = user.say("ps --format {{.Status}}").await?;
+    ensure!(status.starts_with("Up "), "{status}");
+    user.hears(
+        "inspect web --format {{.Id}}/{{.State.Running}}/{{.Name}}",
+        &format!("{id}/true//web"),
+    )
+    .await?;
+    user.hears("stop -t 0 web", "web").await?;
+    user.hears(
+        "inspect web --format {{.State.Status}}/{{.State.ExitCode}}",
+        "exited/137",
+    )
+    .await?;
+    let status = user.say("ps -a --format {{.Status}}").await?;
+    ensure!(status.starts_with("Exited (137)"), "{status}");
+    user.hears("start web", "web").await?;
+    user.has_kept(2).await?;
+    user.hears("restart -t 0 web", "web").await?;
+    user.has_kept(3).await?;
+    user.hears("kill web", "web").await?;
+    user.hears("wait web", "137").await?;
+    user.hears("rm web", "web").await?;
+    user.fails("inspect web", "no such").await?;
+    user.begins_anew()?;
+    user.makes("create", "gone").await?;
+    user.hears("rm -f gone", "gone").await?;
+    user.hears("ps -a -q", "").await
+}
+
+async fn volumes(user: &User<'_>) -> Result<()> {
+    user.hears("volume create --label a=b shelf", "shelf")
+        .await?;
+    user.hears("volume ls -q", "shelf").await?;
+    user.hears(
+        "volume inspect shelf --format {{.Name}}/{{.Driver}}/{{.Labels.a}}",
+        "shelf/local/b",
+    )
+    .await?;
+    user.hears("volume rm shelf", "shelf").await?;
+    user.hears("volume ls -q", "").await
+}
+
+async fn refusals(user: &User<'_>) -> Result<()> {
+    user.fails("start nobody", "no such container").await?;
+    user.fails("create --pull never localhost/nothing", "localhost/nothing")
+        .await?;
+    user.hears("ps -a -q", "").await
+}
+
+async fn events(user: &User<'_>) -> Result<()> {
+    let line = "events --since 10m --until -1s --filter container=web --format {{.Action}}";
+    let history = [
+        "create", "start", "die", "start", "restart", "die", "start", "kill", "die", "remove",
+    ];
+    user.has_lived(line, &history).await
+}

@@ -1,0 +1,169 @@
+//! `podman --remote`.
+
+use anyhow::{Result, ensure};
+
+use crate::user::{IMAGE, User};
+
+pub(crate) async fn story(user: &User<'_>) -> Result<()> {
+    the_system(user).await?;
+    a_container(user).await?;
+    one_never_started(user).await?;
+    a_pod(user).await?;
+    volumes(user).await?;
+    refusals(user).await?;
+    events(user).await
+}
+
+async fn the_system(user: &User<'_>) -> Result<()> {
+    let version = user.json("version --format json").await?;
+    ensure!(version["Server"]["Version"].is_string(), "{version}");
+    let info = user.json("info --format json").await?;
+    ensure!(info["host"]["kernel"].is_string(), "{info}");
+    user.say("info").await?;
+    let images = user.say("images --format {{.Repository}}:{{.Tag}}").await?;
+    ensure!(images.lines().any(|line| line == IMAGE), "{images}");
+    let image = user.json(&format!("image inspect {IMAGE}")).await?;
+    ensure!(
+        image[0]["Config"]["Cmd"] == serde_json::json!(["sh"]),
+        "{image}"
+    );
+    user.hears("ps -a -q", "").await
+}
+
+async fn a_container(user: &User<'_>) -> Result<()> {
+    let id = user.makes("run -d", "web").await?;
+    user.has_kept(1).await?;
+    user.hears(
+        "ps --no-trunc --format {{.ID}}/{{.Names}}",
+        &format!("{id}/web"),
+    )
+    .await?;
+    let status = user.say("ps --format {{.Status}}").await?;
+    ensure!(status.starts_with("Up "), "{status}");
+    user.hears(
+        "inspect web --format {{.Id}}/{{.State.Status}}/{{.Name}}",
+        &format!("{id}/running/web"),
+    )
+    .await?;
+    user.fails("rm web", "as it is running").await?;
+    user.hears("stop -t 0 web", "web").await?;
+    user.hears(
+        "inspect web --format {{.State.Status}}/{{.State.ExitCode}}",
+        "exited/137",
+    )
+    .await?;
+    let status = user.say("ps -a --format {{.Status}}").await?;
+    ensure!(status.starts_with("Exited (137) "), "{status}");
+    user.hears("ps -q", "").await?;
+    user.hears("start web", "web").await?;
+    user.has_kept(2).await?;
+    user.hears(
+        "inspect web --format {{.Id}}/{{.State.Status}}",
+        &format!("{id}/running"),
+    )
+    .await?;
+    user.say("restart -t 0 web").await?;
+    user.has_kept(3).await?;
+    user.say("kill web").await?;
+    user.hears("wait web", "137").await?;
+    user.fails("kill web", "can only kill running containers")
+        .await?;
+    user.say("rm web").await?;
+    user.fails("inspect web", "no such").await?;
+    user.begins_anew()
+}
+
+async fn one_never_started(user: &User<'_>) -> Result<()> {
+    let id = user.makes("create", "idle").await?;
+    user.hears("ps -a --format {{.Names}}/{{.Status}}", "idle/Created")
+        .await?;
+    user.fails(&format!("create --name idle {IMAGE}"), "already in use")
+        .await?;
+    user.hears(&format!("container exists {}", &id[..12]), "")
+        .await?;
+    user.say("rm idle").await?;
+    let said = user.try_say("container exists idle").await?;
+    ensure!(said.code == 1, "{said:?}");
+    user.hears("ps -a -q", "").await
+}
+
+async fn a_pod(user: &User<'_>) -> Result<()> {
+    let pod = user.say("pod create --name nest").await?;
+    ensure!(pod.len() == 64, "{pod}");
+    user.hears(
+        "pod ps --format {{.Name}}/{{.Status}}/{{.NumberOfContainers}}",
+        "nest/Created/1",
+    )
+    .await?;
+    user.makes("run -d --pod nest", "egg").await?;
+    user.has_kept(1).await?;
+    user.hears(
+        "pod ps --no-trunc --format {{.ID}}/{{.Status}}/{{.NumberOfContainers}}",
+        &format!("{pod}/Running/2"),
+    )
+    .await?;
+    let inspect = user.json("pod inspect nest").await?;
+    let inspect = inspect.get(0).unwrap_or(&inspect); // a list since 5.0
+    ensure!(
+        inspect["State"] == "Running" && inspect["Name"] == "nest",
+        "{inspect}"
+    );
+    ensure!(
+        inspect["Containers"]
+            .as_array()
+            .is_some_and(|list| list.len() == 2),
+        "{inspect}"
+    );
+    user.hears(
+        "ps -a --filter pod=nest --filter name=egg --format {{.PodName}}",
+        "nest",
+    )
+    .await?;
+    user.say("pod stop -t 0 nest").await?;
+    user.hears_soon("pod ps --format {{.Status}}", "Exited")
+        .await?;
+    user.hears("ps -q", "").await?;
+    user.say("pod start nest").await?;
+    user.has_kept(2).await?;
+    user.hears("pod ps --format {{.Status}}", "Running").await?;
+    user.say("pod restart nest").await?;
+    user.has_kept(3).await?;
+    user.fails("pod rm nest", "without force").await?;
+    user.say("pod rm -f -t 0 nest").await?;
+    user.hears("pod ps -q", "").await?;
+    user.hears("ps -a -q", "").await?;
+    user.begins_anew()
+}
+
+async fn volumes(user: &User<'_>) -> Result<()> {
+    user.hears("volume create --label a=b shelf", "shelf")
+        .await?;
+    user.hears("volume ls -q", "shelf").await?;
+    user.hears(
+        "volume inspect shelf --format {{.Name}}/{{.Driver}}/{{.Labels.a}}",
+        "shelf/local/b",
+    )
+    .await?;
+    user.fails("volume create shelf", "already exists").await?;
+    user.hears("volume rm shelf", "shelf").await?;
+    user.hears("volume ls -q", "").await
+}
+
+async fn refusals(user: &User<'_>) -> Result<()> {
+    user.fails("start nobody", "no such container").await?;
+    user.fails("pod start nobody", "no such pod").await?;
+    user.fails("create --pull never localhost/nothing", "localhost/nothing")
+        .await?;
+    user.fails(&format!("create --pod nobody {IMAGE}"), "nobody")
+        .await?;
+    user.hears("ps -a -q", "").await
+}
+
+/// What has happened to the container of the story, in its order.
+async fn events(user: &User<'_>) -> Result<()> {
+    let line = "events --stream=false --since 10m --filter container=web --format {{.Status}}";
+    let history = [
+        "create", "start", "died", "start", "restart", "died", "start", "kill", "died", "remove",
+    ];
+    user.has_lived(line, &history).await
+}
