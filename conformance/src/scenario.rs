@@ -3,6 +3,7 @@
 
 mod api;
 mod cri;
+mod kubelet;
 mod witness;
 
 use std::{
@@ -18,6 +19,7 @@ use crate::{Lab, Variant, host::report, variants};
 
 pub use api::{Api, LIBPOD};
 pub use cri::{ID, OWNER, Objects, RECORD, SeenContainer, SeenSandbox};
+pub use kubelet::KubePod;
 pub use witness::{IMAGE, Witness, next_folder};
 
 /// Both runtimes, once each.
