@@ -227,7 +227,8 @@ impl Inner {
     }
 }
 
-fn find(book: &Book, name: &str) -> Result<Option<Arc<ContainerRecord>>, Error> {
+/// One of our containers by name, id or unique short id.
+pub(crate) fn find(book: &Book, name: &str) -> Result<Option<Arc<ContainerRecord>>, Error> {
     use crate::store::Found;
     match book.find_container(name) {
         Found::One(record) => Ok(Some(record)),

@@ -3,10 +3,13 @@
 use std::sync::Arc;
 
 use model::Error;
-use model::observed::SandboxStatus;
+use model::container::ContainerRecord;
+use model::observed::{ContainerStatus, CriState};
+use model::pod::SandboxRecord;
 use model::view::{ContainerBody, ContainerDetail, ContainerView, FilePaths, PodView, SizeView};
 
-use crate::list::{Snapshot, current_id, found, sandbox_id};
+use crate::list::{Now, current_id, found};
+use crate::observe::ContainerFacts;
 use crate::runtime::Runtime as _;
 use crate::system::{Engine, Inner};
 
@@ -18,13 +21,15 @@ impl Engine {
         size: bool,
     ) -> Result<ContainerDetail, Error> {
         let inner = self.inner();
+        if let Some(record) = inner.store.read(|book| crate::containers::find(book, name))? {
+            return inner.inspect_own(record, size).await;
+        }
         let snapshot = inner.snapshot(true).await?;
         let mut view = snapshot.find(name)?;
-        inner.book_end(&view).await?;
         if size {
             view.size = inner.size_of(&view).await;
         }
-        inner.detail(view, &snapshot).await
+        inner.inspect_other(view).await
     }
 
     /// `GET /libpod/pods/{name}/json`.
@@ -49,62 +54,93 @@ impl Inner {
         Some(SizeView { writable, root_fs })
     }
 
-    async fn detail(
+    /// One of ours: asked for alone, so that it does not matter how many others there are.
+    async fn inspect_own(
+        self: &Arc<Self>,
+        mut record: Arc<ContainerRecord>,
+        size: bool,
+    ) -> Result<ContainerDetail, Error> {
+        let mut status = self.status_of(&record).await?;
+        if status.is_none() {
+            // An attempt that has taken its place meanwhile, not a container that is lost.
+            let latest = self.store.container(&record.id)?;
+            if current_id(&latest) != current_id(&record) {
+                status = self.status_of(&latest).await?;
+                record = latest;
+            }
+        }
+        let sandbox = self.store.sandbox(&record.sandbox).ok();
+        let facts = status.as_ref().map(ContainerFacts::of);
+        // The sandbox of a container that runs is up, and its network does not change any more.
+        let runs = status.as_ref().map(|status| status.state) == Some(CriState::Running);
+        let sandbox_facts = match lives_in(&record).filter(|_| runs) {
+            Some(id) => self.observer.facts_of_sandbox(id).await?,
+            None => None,
+        };
+        let now = Now {
+            state: status.as_ref().map(|status| status.state),
+            facts: facts.as_ref(),
+            stopping: self.stopping().contains(&record.id),
+            sandbox: sandbox.as_deref(),
+            sandbox_facts: sandbox_facts.as_deref(),
+        };
+        let mut view = now.view(&record);
+        self.book_end(&view).await?;
+        if size {
+            view.size = self.size_of(&view).await;
+        }
+        let files = self.file_paths(&record.id);
+        Ok(self.detail(view, sandbox, status, files))
+    }
+
+    /// An infra container, or one of somebody else.
+    async fn inspect_other(&self, view: ContainerView) -> Result<ContainerDetail, Error> {
+        match &view.body {
+            ContainerBody::Infra { id, pod } => {
+                let (files, pod) = (self.file_paths(id), Arc::clone(pod));
+                Ok(self.detail(view, Some(pod), None, files))
+            }
+            ContainerBody::Foreign(foreign) => {
+                let status = found(self.runtime.container_status(&foreign.id, true).await)?;
+                let log = status.as_ref().map(|status| status.log_path.clone());
+                let files = FilePaths {
+                    log: log.unwrap_or_default(),
+                    ..FilePaths::default()
+                };
+                Ok(self.detail(view, None, status, files))
+            }
+            // Made since its name was looked up.
+            ContainerBody::Own(record) => {
+                let status = self.status_of(record).await?;
+                let sandbox = self.store.sandbox(&record.sandbox).ok();
+                let files = self.file_paths(&record.id);
+                Ok(self.detail(view, sandbox, status, files))
+            }
+        }
+    }
+
+    fn detail(
         &self,
         view: ContainerView,
-        snapshot: &Snapshot,
-    ) -> Result<ContainerDetail, Error> {
-        let (cri_id, sandbox, sandbox_cri_id) = match &view.body {
-            ContainerBody::Own(record) => {
-                let sandbox = snapshot.sandboxes.get(&record.sandbox).cloned();
-                let attempt = record.progress.current.as_ref();
-                let lives_in = attempt.and_then(|attempt| attempt.sandbox_cri_id.clone());
-                (current_id(record).map(ToOwned::to_owned), sandbox, lives_in)
-            }
-            ContainerBody::Infra { pod, .. } => (
-                None,
-                Some(Arc::clone(pod)),
-                sandbox_id(pod).map(ToOwned::to_owned),
-            ),
-            ContainerBody::Foreign(foreign) => (
-                Some(foreign.id.clone()),
-                None,
-                Some(foreign.sandbox.clone()),
-            ),
-        };
-        let status = match cri_id {
-            Some(id) => found(self.runtime.container_status(&id, true).await)?,
-            None => None,
-        };
-        let sandbox_status = match sandbox_cri_id {
-            Some(id) => found(self.runtime.sandbox_status(&id).await)?
-                .filter(|status: &SandboxStatus| status.ready),
-            None => None,
-        };
+        sandbox: Option<Arc<SandboxRecord>>,
+        status: Option<ContainerStatus>,
+        files: FilePaths,
+    ) -> ContainerDetail {
         let facts = self.facts();
-        let files = match &view.body {
-            ContainerBody::Own(record) => self.file_paths(&record.id),
-            ContainerBody::Infra { id, .. } => self.file_paths(id),
-            ContainerBody::Foreign(_) => FilePaths {
-                log: status
-                    .as_ref()
-                    .map(|status| status.log_path.clone())
-                    .unwrap_or_default(),
-                ..FilePaths::default()
-            },
-        };
-        Ok(ContainerDetail {
-            handler: sandbox
-                .as_ref()
-                .map(|record| self.named_handler(record))
-                .unwrap_or_default(),
+        let handler = sandbox.as_ref().map(|record| self.named_handler(record));
+        ContainerDetail {
+            handler: handler.unwrap_or_default(),
             view,
             status,
             sandbox,
-            sandbox_status,
             files,
-            driver: facts.storage_driver.clone(),
-            cgroup_manager: facts.cgroup_manager.clone(),
-        })
+            driver: facts.storage_driver,
+            cgroup_manager: facts.cgroup_manager,
+        }
     }
+}
+
+/// The CRI sandbox that the attempt which counts lives in.
+fn lives_in(record: &ContainerRecord) -> Option<&str> {
+    record.progress.current.as_ref()?.sandbox_cri_id.as_deref()
 }

@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use model::container::{ContainerRecord, Run};
+use model::container::{ContainerRecord, Network, Run};
 use model::observed::{ContainerListed, CriState, Mark};
 use model::pod::{Role, SandboxRecord};
 use model::request::{Filters, ListOptions};
@@ -193,72 +193,19 @@ impl Snapshot {
     /// One of our containers.
     pub(crate) fn own(&self, record: &Arc<ContainerRecord>) -> ContainerView {
         let listed = current_id(record).and_then(|id| self.seen.container(id));
-        let facts = listed.and_then(|listed| self.facts.get(&listed.cri_id));
-        let state = self.state_of(record, listed, facts.map(Arc::as_ref));
-        let sandbox = self.sandboxes.get(&record.sandbox);
-        ContainerView {
-            state,
-            run: facts
-                .map(|facts| facts.run.clone())
-                .or_else(|| record.progress.last_run.clone())
-                .unwrap_or_default(),
-            pid: facts.filter(|_| state.is_up()).and_then(|facts| facts.pid),
-            pod: sandbox
-                .filter(|sandbox| is_pod(sandbox))
-                .map(|pod| (pod.id.clone(), pod.name.clone())),
-            network: self.network(
-                sandbox,
-                listed.map(|listed| listed.sandbox_cri_id.as_str()),
-                state,
-            ),
-            size: None,
-            namespaces: None,
-            body: ContainerBody::Own(Arc::clone(record)),
-        }
-    }
-
-    fn state_of(
-        &self,
-        record: &ContainerRecord,
-        listed: Option<&ContainerListed>,
-        facts: Option<&ContainerFacts>,
-    ) -> State {
-        if record.progress.removing {
-            return State::Removing;
-        }
-        if record.progress.current.is_none() {
-            return State::Created;
-        }
-        match listed.map(|listed| listed.state) {
-            // The runtime has lost it: what was seen last counts.
-            None | Some(CriState::Exited) => State::Exited,
-            Some(CriState::Created) => State::Initialized,
-            Some(CriState::Unknown) => State::Unknown,
-            Some(CriState::Running) if self.stopping.contains(&record.id) => State::Stopping,
-            Some(CriState::Running) if facts.is_some_and(ContainerFacts::paused) => State::Paused,
-            Some(CriState::Running) => State::Running,
-        }
-    }
-
-    fn network(
-        &self,
-        sandbox: Option<&Arc<SandboxRecord>>,
-        lives_in: Option<&str>,
-        state: State,
-    ) -> NetworkView {
-        let host =
-            sandbox.is_some_and(|sandbox| sandbox.spec.network == model::container::Network::Host);
-        let live = lives_in
-            .filter(|_| state.is_up())
-            .and_then(|id| self.sandbox_facts.get(id));
-        live.map(|facts| NetworkView {
-            host,
-            ..facts.network.clone()
-        })
-        .unwrap_or(NetworkView {
-            host,
-            ..NetworkView::default()
-        })
+        let lives_in = listed.map(|listed| listed.sandbox_cri_id.as_str());
+        let now = Now {
+            state: listed.map(|listed| listed.state),
+            facts: listed
+                .and_then(|listed| self.facts.get(&listed.cri_id))
+                .map(Arc::as_ref),
+            stopping: self.stopping.contains(&record.id),
+            sandbox: self.sandboxes.get(&record.sandbox).map(Arc::as_ref),
+            sandbox_facts: lives_in
+                .and_then(|id| self.sandbox_facts.get(id))
+                .map(Arc::as_ref),
+        };
+        now.view(record)
     }
 
     fn infra(&self, pod: &Arc<SandboxRecord>) -> Option<ContainerView> {
@@ -280,15 +227,15 @@ impl Snapshot {
             finished_at: pod.progress.down_at.filter(|_| state == State::Exited),
             ..Run::default()
         };
+        let facts = sandbox_id(pod).and_then(|id| self.sandbox_facts.get(id));
+        let facts = facts.filter(|_| state.is_up()).map(Arc::as_ref);
         Some(ContainerView {
             body: ContainerBody::Infra {
                 id: id.clone(),
                 pod: Arc::clone(pod),
             },
-            network: self.network(Some(pod), sandbox_id(pod), state),
-            pid: sandbox_id(pod)
-                .filter(|_| state.is_up())
-                .and_then(|id| self.sandbox_facts.get(id)?.pid),
+            network: network(Some(pod), facts),
+            pid: facts.and_then(|facts| facts.pid),
             state,
             run,
             pod: Some((pod.id.clone(), pod.name.clone())),
@@ -343,6 +290,70 @@ impl Snapshot {
         let mut pods: Vec<_> = own.chain(foreign).collect();
         pods.sort_by_cached_key(|(created, pod)| (*created, pod.id().to_owned()));
         pods.into_iter().map(|(_, pod)| pod).collect()
+    }
+}
+
+/// What the runtime says of one of our containers at one moment.
+pub(crate) struct Now<'a> {
+    /// None where the runtime does not know it.
+    pub(crate) state: Option<CriState>,
+    pub(crate) facts: Option<&'a ContainerFacts>,
+    /// A stop of it is under way here.
+    pub(crate) stopping: bool,
+    pub(crate) sandbox: Option<&'a SandboxRecord>,
+    pub(crate) sandbox_facts: Option<&'a SandboxFacts>,
+}
+
+impl Now<'_> {
+    /// The container as it is shown.
+    pub(crate) fn view(&self, record: &Arc<ContainerRecord>) -> ContainerView {
+        let state = self.state_of(record);
+        let run = self.facts.map(|facts| facts.run.clone());
+        let pod = self.sandbox.filter(|sandbox| is_pod(sandbox));
+        ContainerView {
+            state,
+            run: run
+                .or_else(|| record.progress.last_run.clone())
+                .unwrap_or_default(),
+            pid: self
+                .facts
+                .filter(|_| state.is_up())
+                .and_then(|facts| facts.pid),
+            pod: pod.map(|pod| (pod.id.clone(), pod.name.clone())),
+            network: network(self.sandbox, self.sandbox_facts.filter(|_| state.is_up())),
+            size: None,
+            namespaces: None,
+            body: ContainerBody::Own(Arc::clone(record)),
+        }
+    }
+
+    fn state_of(&self, record: &ContainerRecord) -> State {
+        if record.progress.removing {
+            return State::Removing;
+        }
+        if record.progress.current.is_none() {
+            return State::Created;
+        }
+        match self.state {
+            // The runtime has lost it: what was seen last counts.
+            None | Some(CriState::Exited) => State::Exited,
+            Some(CriState::Created) => State::Initialized,
+            Some(CriState::Unknown) => State::Unknown,
+            Some(CriState::Running) if self.stopping => State::Stopping,
+            Some(CriState::Running) if self.facts.is_some_and(ContainerFacts::paused) => {
+                State::Paused
+            }
+            Some(CriState::Running) => State::Running,
+        }
+    }
+}
+
+/// A network as shown: the facts are those of a sandbox that is up.
+fn network(sandbox: Option<&SandboxRecord>, facts: Option<&SandboxFacts>) -> NetworkView {
+    let on_host = |sandbox: &SandboxRecord| sandbox.spec.network == Network::Host;
+    NetworkView {
+        host: sandbox.is_some_and(on_host),
+        ..facts.map(|facts| facts.network.clone()).unwrap_or_default()
     }
 }
 

@@ -256,17 +256,11 @@ impl Observer {
             }
         }
         let mut fetched = futures_util::stream::iter(missing)
-            .map(|id| async move { (self.runtime.sandbox_status(&id).await, id) })
+            .map(|id| async move { (self.fetch_sandbox(&id).await, id) })
             .buffer_unordered(STATUS_CALLS);
-        while let Some((status, id)) = fetched.next().await {
-            match status {
-                Ok(status) => {
-                    let facts = Arc::new(SandboxFacts::of(&status));
-                    if status.ready {
-                        lock(&self.sandboxes).insert(id.clone(), Arc::clone(&facts));
-                    }
-                    found.insert(id, facts);
-                }
+        while let Some((facts, id)) = fetched.next().await {
+            match facts {
+                Ok(facts) => drop(found.insert(id, facts)),
                 Err(Error::RuntimeNotFound { .. }) => {}
                 Err(error) => {
                     tracing::warn!(sandbox = %id, %error, "no status of a listed sandbox");
@@ -274,6 +268,27 @@ impl Observer {
             }
         }
         found
+    }
+
+    /// Facts of a sandbox that is up, from memory or fetched; none where it is gone by now.
+    pub(crate) async fn facts_of_sandbox(
+        &self,
+        cri_id: &str,
+    ) -> Result<Option<Arc<SandboxFacts>>, Error> {
+        let known = lock(&self.sandboxes).get(cri_id).cloned();
+        match known {
+            Some(facts) => Ok(Some(facts)),
+            None => crate::list::found(self.fetch_sandbox(cri_id).await),
+        }
+    }
+
+    async fn fetch_sandbox(&self, cri_id: &str) -> Result<Arc<SandboxFacts>, Error> {
+        let status = self.runtime.sandbox_status(cri_id).await?;
+        let facts = Arc::new(SandboxFacts::of(&status));
+        if status.ready {
+            lock(&self.sandboxes).insert(cri_id.to_owned(), Arc::clone(&facts));
+        }
+        Ok(facts)
     }
 }
 

@@ -92,6 +92,34 @@ impl Write {
         Self::Event,
     ];
 
+    /// Whether it has to survive a power cut once it was answered: what a user asked for. What the
+    /// runtime can tell again is written without waiting for the disk; the next write of the first
+    /// kind takes it along.
+    fn survives_a_power_cut(self) -> bool {
+        match self {
+            Self::ContainerCreate
+            | Self::ContainerWanted
+            | Self::ContainerRemoving
+            | Self::ContainerRemoved
+            | Self::SandboxCreate
+            | Self::SandboxDown
+            | Self::SandboxRemoving
+            | Self::SandboxRemoved
+            | Self::VolumeCreate
+            | Self::VolumeRemove
+            | Self::Adopt => true,
+            Self::AttemptIntended
+            | Self::AttemptCreated
+            | Self::AttemptStarted
+            | Self::AttemptAbandoned
+            | Self::ContainerEnded
+            | Self::SandboxIntended
+            | Self::SandboxMade
+            | Self::SandboxAbandoned
+            | Self::Event => false,
+        }
+    }
+
     /// The crash point's name.
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -524,6 +552,7 @@ impl Store {
     ) -> Result<T, Error> {
         let mut db = self.db.lock().unwrap_or_else(PoisonError::into_inner);
         let mut event_bytes = db.event_bytes;
+        schema::wait_for_disk(&db.connection, op.survives_a_power_cut())?;
         let tx = db.connection.transaction().map_err(Error::internal)?;
         let (staged, answer) = work(self, &tx)?;
         let put = |event| schema::put_event(&tx, event, &mut event_bytes);

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use crate::Id;
 use crate::container::{ContainerRecord, Run};
-use crate::observed::{ContainerStatus, SandboxStatus};
+use crate::observed::ContainerStatus;
 use crate::pod::SandboxRecord;
 
 /// Podman's container states.
@@ -172,8 +172,6 @@ pub struct ContainerDetail {
     pub status: Option<ContainerStatus>,
     /// Its sandbox's record (none for foreign ones).
     pub sandbox: Option<Arc<SandboxRecord>>,
-    /// The sandbox's status, where it is up.
-    pub sandbox_status: Option<SandboxStatus>,
     /// Host paths of the files made for it; empty for foreign ones.
     pub files: FilePaths,
     /// Storage driver, "" where unknown.

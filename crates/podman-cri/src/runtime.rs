@@ -29,13 +29,17 @@ use errors::{gone_is_done, image_error, runtime_error};
 #[derive(Clone, Debug)]
 pub struct CriRuntime {
     client: Client,
+    layers: layer::Layers,
 }
 
 impl CriRuntime {
     /// The runtime behind `client`. Crash points stand in the client's observer
     /// ([`Client::with_observer`]), round every changing call.
     pub fn new(client: Client) -> Self {
-        Self { client }
+        Self {
+            client,
+            layers: layer::Layers::default(),
+        }
     }
 
     /// The client, for what the engine's trait does not have (streams, statistics).
@@ -185,6 +189,7 @@ impl Runtime for CriRuntime {
 
     async fn remove_container(&self, cri_id: &str) -> Result<(), Error> {
         let done = retried(|| self.client.remove_container(cri_id)).await;
+        self.layers.forget(cri_id);
         gone_is_done(done).map_err(|error| self.failed(error))
     }
 
@@ -204,13 +209,7 @@ impl Runtime for CriRuntime {
             .container_status_verbose(cri_id)
             .await
             .map_err(|error| self.failed(error))?;
-        // A status has more uses than the layer: whoever needs that looks whether it is there.
-        let layer = layer::of_container(&self.client, &info)
-            .await
-            .unwrap_or_else(|error| {
-                tracing::warn!(container = cri_id, %error, "where the writable layer lies cannot be read");
-                None
-            });
+        let layer = self.layers.of(&self.client, cri_id, &info).await;
         Ok(verbose::with_container_info(
             cri::container_status(status),
             info,

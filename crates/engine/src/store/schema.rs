@@ -46,11 +46,10 @@ pub(super) fn stored_owner(path: &Path) -> Result<Option<String>, Error> {
 
 /// Makes the tables where they are missing. A store that has no owner yet gets this one.
 pub(super) fn prepare(db: &mut Connection, owner: &str) -> Result<(), Error> {
-    // Write-ahead log: a reader never waits; FULL: what was answered survives a power cut.
+    // Write-ahead log: a reader never waits, and a killed daemon loses nothing, synced or not.
     db.pragma_update(None, "journal_mode", "WAL")
         .map_err(Error::internal)?;
-    db.pragma_update(None, "synchronous", "FULL")
-        .map_err(Error::internal)?;
+    wait_for_disk(db, true)?;
     let tx = db.transaction().map_err(Error::internal)?;
     tx.execute_batch(TABLES).map_err(Error::internal)?;
     match meta(&tx, "version")? {
@@ -67,6 +66,14 @@ pub(super) fn prepare(db: &mut Connection, owner: &str) -> Result<(), Error> {
     }
     forget_tombstones(&tx, Timestamp::now())?;
     tx.commit().map_err(Error::internal)
+}
+
+/// Whether the next transactions are on the disk when they are done, or may be lost in a power cut (the
+/// file stays whole).
+pub(super) fn wait_for_disk(db: &Connection, wait: bool) -> Result<(), Error> {
+    let mode = if wait { "FULL" } else { "NORMAL" };
+    db.pragma_update(None, "synchronous", mode)
+        .map_err(Error::internal)
 }
 
 /// A random UUID (version 4) from the digits of a random id.

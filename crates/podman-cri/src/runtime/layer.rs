@@ -1,18 +1,62 @@
 //! Where a container's writable layer lies, which CRI does not say.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use cri_api::containerd::Mount;
 use cri_client::verbose::ContainerInfo;
 use cri_client::{Client, Error};
 use model::observed::Layer;
 
+/// The layers that were found, by CRI id: they do not change any more. Forgotten when the container is
+/// removed, all of them when there are too many.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Layers(Arc<Mutex<HashMap<String, Layer>>>);
+
+/// Layers remembered at most: about as many containers as a runtime has.
+const REMEMBERED: usize = 4_096;
+
+impl Layers {
+    /// The layer of a container, from memory or found; where it cannot be read that is said, and it counts
+    /// as none: a status has more uses than the layer.
+    pub(super) async fn of(
+        &self,
+        client: &Client,
+        cri_id: &str,
+        info: &ContainerInfo,
+    ) -> Option<Layer> {
+        if let Some(layer) = self.known().get(cri_id) {
+            return Some(layer.clone());
+        }
+        let found = of_container(client, info).await.unwrap_or_else(|error| {
+            tracing::warn!(container = cri_id, %error, "where the writable layer lies cannot be read");
+            None
+        });
+        if let Some(layer) = &found {
+            let mut known = self.known();
+            if known.len() >= REMEMBERED {
+                known.clear();
+            }
+            known.insert(cri_id.to_owned(), layer.clone());
+        }
+        found
+    }
+
+    pub(super) fn forget(&self, cri_id: &str) {
+        self.known().remove(cri_id);
+    }
+
+    fn known(&self) -> MutexGuard<'_, HashMap<String, Layer>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// The layer of a container; `None` where neither way is there (a VM's, another runtime's, one that is
 /// just being removed).
-pub(super) async fn of_container(
+async fn of_container(
     client: &Client,
     info: &ContainerInfo,
 ) -> Result<Option<Layer>, Error> {

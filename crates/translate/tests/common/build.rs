@@ -148,7 +148,6 @@ pub fn detail(view: ContainerView) -> ContainerDetail {
     ContainerDetail {
         status: (ran && own).then(|| status(&view)),
         sandbox: pod,
-        sandbox_status: None,
         files: FilePaths {
             resolv_conf: file("resolv.conf"),
             hostname: file("hostname"),
