@@ -124,11 +124,20 @@ impl Runtime {
         &self.inner
     }
 
-    /// Ends the runtime's process and starts it again; its containers go on.
-    pub async fn restart(&mut self, kill: bool) -> Result<()> {
+    /// Ends the runtime's process; its containers go on.
+    pub fn end(&self, kill: bool) {
         self.inner.end(kill);
-        self.inner.start_again().await?;
-        Ok(())
+    }
+
+    /// Starts it again.
+    pub async fn start_again(&mut self) -> Result<()> {
+        Ok(self.inner.start_again().await?)
+    }
+
+    /// Ends its process and starts it again.
+    pub async fn restart(&mut self, kill: bool) -> Result<()> {
+        self.end(kill);
+        self.start_again().await
     }
 
     /// Removes all sandboxes through CRI, with their containers.

@@ -21,7 +21,10 @@ impl Engine {
         size: bool,
     ) -> Result<ContainerDetail, Error> {
         let inner = self.inner();
-        if let Some(record) = inner.store.read(|book| crate::containers::find(book, name))? {
+        if let Some(record) = inner
+            .store
+            .read(|book| crate::containers::find(book, name))?
+        {
             return inner.inspect_own(record, size).await;
         }
         let snapshot = inner.snapshot(true).await?;

@@ -4,9 +4,10 @@
 //! each action in a task of its own, under the object's claim, after looking again.
 
 mod adopt;
+mod exits;
 mod world;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -49,6 +50,8 @@ pub(crate) struct LoopMemory {
     hints_work: AtomicBool,
     /// Failed actions: not again before.
     held: Mutex<HashMap<Id, Timestamp>>,
+    /// CRI ids whose end the kernel will tell.
+    watched: Mutex<HashSet<String>>,
 }
 
 impl Inner {
@@ -122,6 +125,9 @@ impl Inner {
                         self.runtime_is_back().await;
                     }
                     due = self.round(&seen).await;
+                    if !self.memory.hints_work.load(Ordering::Relaxed) {
+                        self.watch_exits(&seen).await;
+                    }
                 }
                 Err(error) => {
                     // Said once; every request that needs the runtime says it to its client.

@@ -97,9 +97,15 @@ impl Inner {
             Some(sandbox) if is_pod(&sandbox) => (None, Some(sandbox)),
             other => (other, None),
         };
-        if let Some(hidden) = &hidden {
-            self.remove_cri_sandboxes(&hidden.id).await?;
-        }
+        // The loop may be stopping it: two at once would leave one under way when this is answered.
+        let _claim = match &hidden {
+            Some(hidden) => {
+                let claim = self.claim(&hidden.id).await;
+                self.remove_cri_sandboxes(&hidden.id).await?;
+                Some(claim)
+            }
+            None => None,
+        };
         self.remove_files(record).await?;
         let event = of_container(record, pod.as_deref(), Action::Remove);
         self.store.remove_container(&record.id, vec![event]).await?;

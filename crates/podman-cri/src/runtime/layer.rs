@@ -56,10 +56,7 @@ impl Layers {
 
 /// The layer of a container; `None` where neither way is there (a VM's, another runtime's, one that is
 /// just being removed).
-async fn of_container(
-    client: &Client,
-    info: &ContainerInfo,
-) -> Result<Option<Layer>, Error> {
+async fn of_container(client: &Client, info: &ContainerInfo) -> Result<Option<Layer>, Error> {
     if !info.snapshot_key.is_empty() {
         return of_snapshot(client, &info.snapshotter, &info.snapshot_key).await;
     }

@@ -1,0 +1,127 @@
+//! Ends of containers as the kernel tells them, for runtimes that send no events.
+//!
+//! Like events they are hints: they wake the loop, which then asks the runtime. A VM's container has no
+//! process on this host and is seen by the relist alone.
+
+use std::io;
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use model::observed::CriState;
+use rustix::io::Errno;
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+
+use crate::list::{current_id, found};
+use crate::observe::Seen;
+use crate::runtime::Runtime as _;
+use crate::system::Inner;
+
+/// Containers watched at most: each takes a file descriptor, of which a daemon has 1,024 at least.
+const WATCHED: usize = 512;
+/// First pause before the runtime is asked whether it has taken note of an end; doubled each time.
+const FIRST_PAUSE: Duration = Duration::from_millis(5);
+/// How many times it is asked: after a second and a quarter the relist has to do.
+const LOOKS: u32 = 8;
+
+impl Inner {
+    /// Watches every container of ours that runs and is not watched yet.
+    pub(super) async fn watch_exits(self: &Arc<Self>, seen: &Seen) {
+        let records = self.store.read(|book| {
+            let records = book.containers.values();
+            records
+                .filter_map(|record| Some(current_id(record)?.to_owned()))
+                .collect::<Vec<_>>()
+        });
+        let running = {
+            let watched = self.watched();
+            let listed = records.iter().filter_map(|id| seen.container(id));
+            let new = listed.filter(|listed| {
+                listed.state == CriState::Running && !watched.contains(&listed.cri_id)
+            });
+            new.take(WATCHED.saturating_sub(watched.len()))
+                .collect::<Vec<_>>()
+        };
+        let facts = self.observer.facts_of(running.into_iter()).await;
+        for (cri_id, facts) in facts {
+            let Some(pid) = facts.pid else { continue };
+            if self.watched().insert(cri_id.clone()) {
+                let inner = Arc::clone(self);
+                self.tasks
+                    .spawn(async move { inner.watch(cri_id, pid).await });
+            }
+        }
+    }
+
+    async fn watch(self: Arc<Self>, cri_id: String, pid: i32) {
+        tokio::select! {
+            ended = end_of(pid) => {
+                if let Err(error) = ended {
+                    tracing::debug!(container = cri_id, %error, "its end cannot be watched");
+                } else {
+                    self.until_noted(&cri_id).await;
+                    self.wake.notify_one();
+                }
+            }
+            () = self.shutdown.cancelled() => {}
+        }
+        self.watched().remove(&cri_id);
+    }
+
+    /// Waits until the runtime has taken note of an end, some milliseconds later than the kernel.
+    async fn until_noted(&self, cri_id: &str) {
+        for look in 0..LOOKS {
+            tokio::time::sleep(FIRST_PAUSE * (1 << look)).await;
+            let status = found(self.runtime.container_status(cri_id, false).await);
+            let runs =
+                |status: &model::observed::ContainerStatus| status.state == CriState::Running;
+            if !matches!(status, Ok(Some(status)) if runs(&status)) {
+                return;
+            }
+        }
+    }
+
+    fn watched(&self) -> std::sync::MutexGuard<'_, std::collections::HashSet<String>> {
+        let watched = &self.memory.watched;
+        watched.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Waits for the end of a process. Where its number belongs to another one by now the answer comes
+/// too late, and the relist has it.
+async fn end_of(pid: i32) -> io::Result<()> {
+    let process = Pid::from_raw(pid).ok_or(io::ErrorKind::InvalidInput)?;
+    let descriptor = match pidfd_open(process, PidfdFlags::NONBLOCK) {
+        Ok(descriptor) => descriptor,
+        Err(Errno::SRCH) => return Ok(()),
+        Err(error) => return Err(error.into()),
+    };
+    #[expect(
+        deprecated,
+        reason = "what could give another descriptor each time it is asked would be unsound; an OwnedFd does not"
+    )]
+    let watched = AsyncFd::with_interest(descriptor, Interest::READABLE)?;
+    watched.readable().await.map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_end_is_told_when_it_comes_and_at_once_when_it_has_come() {
+        let mut child = std::process::Command::new("sleep")
+            .arg("60")
+            .spawn()
+            .unwrap();
+        let pid = i32::try_from(child.id()).unwrap();
+        let early = tokio::time::timeout(Duration::from_millis(50), end_of(pid)).await;
+        assert!(early.is_err(), "it goes on");
+        child.kill().unwrap();
+        end_of(pid).await.unwrap();
+        child.wait().unwrap();
+        end_of(pid).await.unwrap();
+        assert!(end_of(0).await.is_err());
+    }
+}
