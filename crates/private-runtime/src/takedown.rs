@@ -181,7 +181,7 @@ fn remove_shim_sockets(paths: &Paths) {
 /// The bridge, its addresses, CNI's results and the firewall rules that carry this network's name.
 fn remove_network(paths: &Paths, ids: &BTreeSet<String>) {
     let bridge = paths.bridge();
-    if Path::new("/sys/class/net").join(&bridge).exists() {
+    if has_link(&bridge) {
         let removed = command::output(Path::new("ip"), &["link", "delete", &bridge]);
         if let Err(error) = removed {
             tracing::warn!(%bridge, %error, "the bridge stays");
@@ -194,6 +194,13 @@ fn remove_network(paths: &Paths, ids: &BTreeSet<String>) {
     if let Some(subnet) = address_prefix(paths) {
         firewall::remove_crio_ports(&subnet);
     }
+}
+
+/// Whether this network namespace has such a link; /sys may show those of another one.
+fn has_link(name: &str) -> bool {
+    let links = fs::read_to_string("/proc/self/net/dev").unwrap_or_default();
+    let names = links.lines().filter_map(|line| line.split_once(':'));
+    names.map(|(link, _)| link.trim()).any(|link| link == name)
 }
 
 /// CNI keeps one result per sandbox and network: ours is named after our network, that of the
