@@ -12,6 +12,7 @@
 
 mod expected;
 mod look;
+mod pod;
 
 use anyhow::{Context, Result, bail};
 use conformance::{
@@ -84,6 +85,11 @@ async fn nobody_but_root_is_privileged(variant: Variant) -> Result<()> {
 #[tokio::test]
 async fn a_container_sees_what_it_sees_with_podman() {
     on_each(BOTH, as_in_podman).await.unwrap();
+}
+
+#[tokio::test]
+async fn containers_of_a_pod_find_each_other_by_name() {
+    on_each(BOTH, pod::members_find_each_other).await.unwrap();
 }
 
 #[tokio::test]

@@ -32,7 +32,23 @@ impl Engine {
         if size {
             view.size = inner.size_of(&view).await;
         }
-        inner.inspect_other(view).await
+        match &view.body {
+            // made since its name was looked up
+            ContainerBody::Own(record) => inner.inspect_own(Arc::clone(record), size).await,
+            ContainerBody::Infra { id, pod } => {
+                let (files, pod) = (inner.file_paths(id), Arc::clone(pod));
+                Ok(inner.detail(view, Some(pod), None, files))
+            }
+            ContainerBody::Foreign(foreign) => {
+                let status = found(inner.runtime.container_status(&foreign.id, true).await)?;
+                let log = status.as_ref().map(|status| status.log_path.clone());
+                let files = FilePaths {
+                    log: log.unwrap_or_default(),
+                    ..FilePaths::default()
+                };
+                Ok(inner.detail(view, None, status, files))
+            }
+        }
     }
 
     /// `GET /libpod/pods/{name}/json`.
@@ -77,7 +93,7 @@ impl Inner {
         // The sandbox of a container that runs is up, and its network does not change any more.
         let runs = status.as_ref().map(|status| status.state) == Some(CriState::Running);
         let sandbox_facts = match lives_in(&record).filter(|_| runs) {
-            Some(id) => self.observer.facts_of_sandbox(id).await?,
+            Some(id) => self.observer.one_sandbox(id).await?,
             None => None,
         };
         let now = Now {
@@ -94,32 +110,6 @@ impl Inner {
         }
         let files = self.file_paths(&record.id);
         Ok(self.detail(view, sandbox, status, files))
-    }
-
-    /// An infra container, or one of somebody else.
-    async fn inspect_other(&self, view: ContainerView) -> Result<ContainerDetail, Error> {
-        match &view.body {
-            ContainerBody::Infra { id, pod } => {
-                let (files, pod) = (self.file_paths(id), Arc::clone(pod));
-                Ok(self.detail(view, Some(pod), None, files))
-            }
-            ContainerBody::Foreign(foreign) => {
-                let status = found(self.runtime.container_status(&foreign.id, true).await)?;
-                let log = status.as_ref().map(|status| status.log_path.clone());
-                let files = FilePaths {
-                    log: log.unwrap_or_default(),
-                    ..FilePaths::default()
-                };
-                Ok(self.detail(view, None, status, files))
-            }
-            // Made since its name was looked up.
-            ContainerBody::Own(record) => {
-                let status = self.status_of(record).await?;
-                let sandbox = self.store.sandbox(&record.sandbox).ok();
-                let files = self.file_paths(&record.id);
-                Ok(self.detail(view, sandbox, status, files))
-            }
-        }
     }
 
     fn detail(

@@ -54,6 +54,11 @@ impl Inner {
     }
 
     async fn next_attempt(self: &Arc<Self>, record: &Arc<ContainerRecord>) -> Result<(), Error> {
+        // What was good at create: the daemon may be a newer one, and the runtime another.
+        let sandbox = self.store.sandbox(&record.sandbox)?;
+        let facts = self.facts();
+        self.runtime
+            .check_container(&record.spec, &sandbox, &facts)?;
         let checked = Arc::clone(record);
         tokio::task::spawn_blocking(move || crate::host::check_sources(&checked.spec))
             .await
@@ -160,7 +165,11 @@ impl Inner {
         record: &ContainerRecord,
         live: &Live,
     ) -> Result<(), Error> {
-        let files = self.write_files(record, live).await?;
+        let files = {
+            // It changes the files of the pod's other containers too.
+            let _claim = self.claim(&record.sandbox).await;
+            self.write_files(record, live).await?
+        };
         let sandbox_cri_id = live.cri_id.clone();
         let record = self
             .store
@@ -256,7 +265,7 @@ impl Inner {
     ) -> Result<Vec<FileMount>, Error> {
         let job = crate::host::FilesJob {
             dir: self.store.dir().container(&record.id),
-            peers: self.peers_of(record),
+            peers: self.peers_of(record, &live.record),
             record: record.clone(),
             sandbox: SandboxRecord::clone(&live.record),
             hostname: hostname_of(record, &live.record),
@@ -269,16 +278,20 @@ impl Inner {
         Ok(files)
     }
 
-    /// The other containers of a container's pod.
-    pub(crate) fn peers_of(&self, record: &ContainerRecord) -> Vec<crate::host::Peer> {
-        let members = self.store.read(|book| book.in_sandbox(&record.sandbox));
-        let others = members.iter().filter(|member| member.id != record.id);
-        others
-            .map(|member| crate::host::Peer {
-                name: member.name.clone(),
-                dir: self.store.dir().container(&member.id),
-            })
-            .collect()
+    /// The other containers of a container's pod, where they share a network of their own.
+    fn peers_of(&self, record: &ContainerRecord, sandbox: &SandboxRecord) -> crate::host::Peers {
+        let mut peers = crate::host::Peers::default();
+        if !is_pod(sandbox) || sandbox.spec.network == Network::Host {
+            return peers;
+        }
+        peers.share = true;
+        for member in self.store.read(|book| book.in_sandbox(&record.sandbox)) {
+            if member.id != record.id && !member.progress.removing {
+                peers.dirs.push(self.store.dir().container(&member.id));
+                peers.names.push(member.name.clone());
+            }
+        }
+        peers
     }
 
     /// Carries the writable layer of the attempt before, where there is one.
@@ -312,7 +325,7 @@ impl Inner {
             }
         };
         let covered = covered(record, &old, files);
-        let command = crate::host::Command::new(&new.verbose, &covered);
+        let command = crate::host::Command::new(&new.verbose);
         let leave_out = layer::LeaveOut::new(covered);
         let (upper, merged) = (from.upper.clone(), to.merged.clone());
         let target_upper = to.upper.clone();
@@ -470,14 +483,18 @@ impl Inner {
     }
 
     /// Removes a container's folder, unmounts what was mounted in it, and takes its name out of the
-    /// files of its pod.
-    pub(crate) async fn remove_files(&self, record: &ContainerRecord) -> Result<(), Error> {
+    /// files of its pod. The caller holds the sandbox's claim.
+    pub(crate) async fn remove_files(
+        &self,
+        record: &ContainerRecord,
+        sandbox: Option<&SandboxRecord>,
+    ) -> Result<(), Error> {
         let dir: PathBuf = self.store.dir().container(&record.id);
         let name = record.name.clone();
-        let peers = self.peers_of(record).into_iter().map(|peer| peer.dir);
-        let peers: Vec<_> = peers.collect();
+        let peers = sandbox.map(|sandbox| self.peers_of(record, sandbox));
+        let peers = peers.unwrap_or_default().dirs;
         tokio::task::spawn_blocking(move || {
-            crate::host::forget_peer(&name, &peers)?;
+            crate::host::forget_neighbour(&name, &peers);
             crate::host::unmount_below(&dir)?;
             crate::store::remove_dir(&dir)
         })

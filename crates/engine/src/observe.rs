@@ -271,7 +271,7 @@ impl Observer {
     }
 
     /// Facts of a sandbox that is up, from memory or fetched; none where it is gone by now.
-    pub(crate) async fn facts_of_sandbox(
+    pub(crate) async fn one_sandbox(
         &self,
         cri_id: &str,
     ) -> Result<Option<Arc<SandboxFacts>>, Error> {

@@ -92,31 +92,31 @@ impl Write {
         Self::Event,
     ];
 
-    /// Whether it has to survive a power cut once it was answered: what a user asked for. What the
-    /// runtime can tell again is written without waiting for the disk; the next write of the first
-    /// kind takes it along.
+    /// Whether it has to survive a power cut once it was answered. The others are steps between two
+    /// such, and the next one takes them along: what a cut leaves then is what a crash between the two
+    /// would have left.
     fn survives_a_power_cut(self) -> bool {
         match self {
+            Self::SandboxMade
+            | Self::SandboxAbandoned
+            | Self::AttemptCreated
+            | Self::AttemptAbandoned
+            | Self::Event => false,
             Self::ContainerCreate
             | Self::ContainerWanted
+            | Self::AttemptIntended
+            | Self::AttemptStarted
+            | Self::ContainerEnded
             | Self::ContainerRemoving
             | Self::ContainerRemoved
             | Self::SandboxCreate
+            | Self::SandboxIntended
             | Self::SandboxDown
             | Self::SandboxRemoving
             | Self::SandboxRemoved
             | Self::VolumeCreate
             | Self::VolumeRemove
             | Self::Adopt => true,
-            Self::AttemptIntended
-            | Self::AttemptCreated
-            | Self::AttemptStarted
-            | Self::AttemptAbandoned
-            | Self::ContainerEnded
-            | Self::SandboxIntended
-            | Self::SandboxMade
-            | Self::SandboxAbandoned
-            | Self::Event => false,
         }
     }
 

@@ -191,7 +191,7 @@ pub struct MountObserved {
 /// runtime).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ContainerVerbose {
-    /// Process id on this host.
+    /// Its own process on this host; none where it is another's, such as a VM's.
     pub pid: Option<i32>,
     /// Effective arguments.
     pub args: Vec<String>,
@@ -209,6 +209,8 @@ pub struct ContainerVerbose {
     pub oci_version: String,
     /// Cgroup path.
     pub cgroup_path: String,
+    /// Where something is mounted over its root file system, by the runtime's own wish too.
+    pub mount_destinations: Vec<PathBuf>,
     /// Its layer.
     pub layer: Option<Layer>,
 }

@@ -6,6 +6,7 @@ use clap::Parser;
 use clap::error::ErrorKind;
 use podman_cri::config::{Args, Config, LogFormat};
 use podman_cri::{dev, serve, telemetry};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// The command line or the environment is wrong (`EX_USAGE`).
 const USAGE: u8 = 64;
@@ -19,6 +20,7 @@ fn main() -> ExitCode {
         Err(code) => return code,
     };
     telemetry::init(log_format(&config));
+    raise_open_files();
     match run(config) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -56,6 +58,18 @@ fn configuration() -> Result<Config, ExitCode> {
 fn usage(error: &dyn std::fmt::Display) -> ExitCode {
     eprintln!("podman-cri: {error}");
     ExitCode::from(USAGE)
+}
+
+/// Clients, watched processes and the runtime take a descriptor each, and the usual soft limit is 1,024.
+fn raise_open_files() {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: limit.maximum,
+        ..limit
+    };
+    if let Err(error) = setrlimit(Resource::Nofile, raised) {
+        tracing::warn!(%error, current = ?limit.current, "the limit of open files stays");
+    }
 }
 
 fn log_format(config: &Config) -> LogFormat {

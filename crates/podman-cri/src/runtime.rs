@@ -210,11 +210,8 @@ impl Runtime for CriRuntime {
             .await
             .map_err(|error| self.failed(error))?;
         let layer = self.layers.of(&self.client, cri_id, &info).await;
-        Ok(verbose::with_container_info(
-            cri::container_status(status),
-            info,
-            layer,
-        ))
+        let status = verbose::with_container_info(cri::container_status(status), info, layer);
+        Ok(verbose::without_foreign_process(status))
     }
 
     async fn writable_bytes(&self, cri_id: &str) -> Result<Option<u64>, Error> {

@@ -92,21 +92,18 @@ impl Inner {
                 self.runtime.remove_container(&listed.cri_id).await?;
             }
         }
+        // The loop may be stopping the sandbox: two at once would leave one under way when this is
+        // answered. And the files of the pod's other containers have one change at a time.
+        let _claim = self.claim(&record.sandbox).await;
         let sandbox = self.store.sandbox(&record.sandbox).ok();
         let (hidden, pod) = match sandbox {
             Some(sandbox) if is_pod(&sandbox) => (None, Some(sandbox)),
             other => (other, None),
         };
-        // The loop may be stopping it: two at once would leave one under way when this is answered.
-        let _claim = match &hidden {
-            Some(hidden) => {
-                let claim = self.claim(&hidden.id).await;
-                self.remove_cri_sandboxes(&hidden.id).await?;
-                Some(claim)
-            }
-            None => None,
-        };
-        self.remove_files(record).await?;
+        if let Some(hidden) = &hidden {
+            self.remove_cri_sandboxes(&hidden.id).await?;
+        }
+        self.remove_files(record, pod.as_deref()).await?;
         let event = of_container(record, pod.as_deref(), Action::Remove);
         self.store.remove_container(&record.id, vec![event]).await?;
         if let Some(hidden) = hidden {

@@ -112,8 +112,11 @@ impl Inner {
             _ => record.spec.stop_signal,
         };
         if let (Some(own_signal), Some(pid)) = (own_signal, status.verbose.pid) {
-            self.signal(&status.cri_id, pid, own_signal).await?;
-            if timeout > 0 {
+            let sent = self.signal(&status.cri_id, pid, own_signal).await;
+            if let Err(error) = sent {
+                // The runtime can end it all the same.
+                tracing::warn!(container = %record.id, %error, "it could not be signalled");
+            } else if timeout > 0 {
                 let ended = self.ends_within(status, Duration::from_secs(timeout.into()));
                 if ended.await? {
                     return Ok(());

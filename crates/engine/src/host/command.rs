@@ -39,14 +39,14 @@ enum Found {
 
 impl Command {
     /// That of a container, as the runtime has put it together; `None` where it does not say.
-    pub(crate) fn new(said: &ContainerVerbose, mounts: &[String]) -> Option<Self> {
+    pub(crate) fn new(said: &ContainerVerbose) -> Option<Self> {
         let mut env = said.env.iter().rev();
         let search = env.find_map(|pair| pair.strip_prefix("PATH="));
         Some(Self {
             program: said.args.first()?.clone(),
             search: search.unwrap_or_default().to_owned(),
             dir: said.cwd.clone(),
-            mounts: mounts.iter().map(PathBuf::from).collect(),
+            mounts: said.mount_destinations.clone(),
         })
     }
 
@@ -56,25 +56,31 @@ impl Command {
     /// [`Error::CommandNotFound`] or [`Error::CommandNotExecutable`], where that is certain.
     pub(crate) fn check(&self, root: &Path) -> Result<(), Error> {
         let program = &self.program;
+        let mounts: Vec<_> = self
+            .mounts
+            .iter()
+            .map(|mount| resolved(root, mount))
+            .collect();
         let mut seen = Found::Nothing;
         for candidate in self.candidates() {
-            match self.look(root, &candidate) {
+            match look(root, &candidate, &mounts) {
                 Found::Executable | Found::Unknown => return Ok(()),
                 Found::Other => seen = Found::Other,
                 Found::Nothing => {}
             }
         }
-        match seen {
-            Found::Other => Err(Error::command_not_executable(format!(
-                "exec: \"{program}\": permission denied"
-            ))),
-            _ if program.contains('/') => Err(Error::command_not_found(format!(
-                "exec: \"{program}\": stat {program}: no such file or directory"
-            ))),
-            _ => Err(Error::command_not_found(format!(
-                "exec: \"{program}\": executable file not found in $PATH"
-            ))),
-        }
+        // As runc looks: what stands in PATH and is no program is not found there.
+        let by_path = program.contains('/');
+        let text = match seen {
+            Found::Other if by_path => "permission denied".to_owned(),
+            _ if by_path => format!("stat {program}: no such file or directory"),
+            _ => "executable file not found in $PATH".to_owned(),
+        };
+        let text = format!("exec: \"{program}\": {text}");
+        Err(match seen {
+            Found::Other if by_path => Error::command_not_executable(text),
+            _ => Error::command_not_found(text),
+        })
     }
 
     /// Where it may lie, absolute paths.
@@ -88,48 +94,104 @@ impl Command {
             .map(|folder| dir.join(folder).join(&self.program))
             .collect()
     }
+}
 
-    /// Walks to a path one component at a time, as the container would, never out of `root`.
-    fn look(&self, root: &Path, path: &Path) -> Found {
-        let mut todo: Vec<PathBuf> = components(path);
-        let mut here = PathBuf::from("/");
-        let mut links = 0;
-        while let Some(next) = todo.pop() {
-            if next == Path::new("..") {
-                here.pop();
-                continue;
-            }
-            here.push(next);
-            if self.mounts.iter().any(|mount| here.starts_with(mount)) {
-                return Found::Unknown;
-            }
-            let inside = inside(root, &here);
-            let found = match statat(CWD, &inside, AtFlags::SYMLINK_NOFOLLOW) {
-                Ok(found) => found,
-                Err(Errno::NOENT | Errno::NOTDIR) => return Found::Nothing,
-                Err(_) => return Found::Unknown,
-            };
-            match FileType::from_raw_mode(found.st_mode) {
-                FileType::Symlink => {
-                    links += 1;
-                    let Some(target) = link(&inside).filter(|_| links <= MAX_LINKS) else {
-                        return Found::Unknown;
-                    };
-                    here.pop();
-                    if target.is_absolute() {
-                        here = PathBuf::from("/");
-                    }
-                    todo.extend(components(&target));
-                }
-                FileType::Directory => {}
-                FileType::RegularFile if todo.is_empty() && found.st_mode & 0o111 != 0 => {
-                    return Found::Executable;
-                }
-                _ if todo.is_empty() => return Found::Other,
-                _ => return Found::Nothing,
-            }
+/// What lies at a path of the container's.
+fn look(root: &Path, path: &Path, mounts: &[PathBuf]) -> Found {
+    let mut walk = Walk::to(path);
+    let mut found = Found::Other; // `/`
+    while let Some(step) = walk.step(root) {
+        if mounts.iter().any(|mount| walk.here.starts_with(mount)) {
+            return Found::Unknown;
         }
-        Found::Other // a folder
+        found = match step {
+            Step::Unknown => return Found::Unknown,
+            Step::Folder | Step::Link => Found::Other,
+            Step::File { executable: true } if walk.todo.is_empty() => Found::Executable,
+            Step::File { .. } if walk.todo.is_empty() => Found::Other,
+            Step::File { .. } | Step::Nothing => return Found::Nothing,
+        };
+    }
+    found
+}
+
+/// A path as it is without symbolic links, so far as it exists.
+fn resolved(root: &Path, path: &Path) -> PathBuf {
+    let mut walk = Walk::to(path);
+    while let Some(step) = walk.step(root) {
+        match step {
+            Step::Folder | Step::Link => {}
+            Step::File { .. } | Step::Nothing | Step::Unknown => break,
+        }
+    }
+    let rest = walk.todo.into_iter().rev();
+    rest.fold(walk.here, |path, name| path.join(name))
+}
+
+/// A way to a path one name at a time, as the container would go it, never out of its root.
+struct Walk {
+    /// As far as it has come.
+    here: PathBuf,
+    /// The names to come, the next one last.
+    todo: Vec<PathBuf>,
+    links: usize,
+}
+
+/// What lies where a walk has come to.
+enum Step {
+    Folder,
+    /// Followed already.
+    Link,
+    File {
+        executable: bool,
+    },
+    Nothing,
+    /// Not to be read, or links without an end.
+    Unknown,
+}
+
+impl Walk {
+    fn to(path: &Path) -> Self {
+        Self {
+            here: PathBuf::from("/"),
+            todo: components(path),
+            links: 0,
+        }
+    }
+
+    fn step(&mut self, root: &Path) -> Option<Step> {
+        let next = self.todo.pop()?;
+        if next == Path::new("..") {
+            self.here.pop();
+            return Some(Step::Folder);
+        }
+        self.here.push(next);
+        let inside = inside(root, &self.here);
+        let found = match statat(CWD, &inside, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(found) => found,
+            Err(Errno::NOENT | Errno::NOTDIR) => return Some(Step::Nothing),
+            Err(_) => return Some(Step::Unknown),
+        };
+        Some(match FileType::from_raw_mode(found.st_mode) {
+            FileType::Symlink => self.follow(&inside),
+            FileType::Directory => Step::Folder,
+            kind => Step::File {
+                executable: kind == FileType::RegularFile && found.st_mode & 0o111 != 0,
+            },
+        })
+    }
+
+    fn follow(&mut self, link: &Path) -> Step {
+        self.links += 1;
+        let Some(target) = target_of(link).filter(|_| self.links <= MAX_LINKS) else {
+            return Step::Unknown;
+        };
+        self.here.pop();
+        if target.is_absolute() {
+            self.here = PathBuf::from("/");
+        }
+        self.todo.extend(components(&target));
+        Step::Link
     }
 }
 
@@ -147,7 +209,7 @@ fn inside(root: &Path, path: &Path) -> PathBuf {
     root.join(path.strip_prefix("/").unwrap_or(path))
 }
 
-fn link(path: &Path) -> Option<PathBuf> {
+fn target_of(path: &Path) -> Option<PathBuf> {
     use std::os::unix::ffi::OsStringExt as _;
     let target = readlinkat(CWD, path, Vec::new()).ok()?;
     Some(PathBuf::from(std::ffi::OsString::from_vec(
@@ -176,8 +238,9 @@ mod tests {
         symlink("../../bin/sh", at("usr/bin/relative")).unwrap();
         symlink("../../../../../../../bin/sh", at("usr/bin/above")).unwrap();
         symlink("/bin/gone", at("usr/bin/dangling")).unwrap();
-        symlink("/data/tool", at("usr/bin/mounted")).unwrap();
+        symlink("/data/deep/tool", at("usr/bin/mounted")).unwrap();
         symlink("round", at("usr/bin/round")).unwrap();
+        symlink("/data", at("linked")).unwrap();
         root
     }
 
@@ -186,7 +249,7 @@ mod tests {
             program: program.to_owned(),
             search: "/usr/bin:/bin".to_owned(),
             dir: "/work".to_owned(),
-            mounts: vec![PathBuf::from("/data")],
+            mounts: vec![PathBuf::from("/linked/deep")],
         };
         command.check(root().path())
     }
@@ -202,7 +265,8 @@ mod tests {
             "relative",
             "above", // the container's own root ends the way up
             "mounted",
-            "/data/whatever",
+            "/data/deep/whatever",
+            "/linked/deep/whatever",
             "/usr/bin/round",
         ];
         for program in fine {
@@ -218,13 +282,15 @@ mod tests {
             ("/bin/gone", "stat /bin/gone: no such file or directory"),
             ("/usr/bin/dangling", "no such file or directory"),
             ("/bin/sh/below", "no such file or directory"),
+            ("/data/whatever", "no such file or directory"),
             ("run", "executable file not found in $PATH"),
+            ("text", "executable file not found in $PATH"),
         ] {
             let error = check(program).unwrap_err();
             assert_eq!(error.cause(), words, "{program}");
             assert!(error.to_string().contains(text), "{program}: {error}");
         }
-        for program in ["text", "/bin/text", "/bin", "/usr/bin/"] {
+        for program in ["/bin/text", "/bin", "/usr/bin/", "/"] {
             let error = check(program).unwrap_err();
             assert_eq!(error.cause(), "OCI permission denied", "{program}");
         }

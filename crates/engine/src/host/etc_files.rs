@@ -91,13 +91,12 @@ fn write_new(path: &PathBuf, text: &str, mode: u32) -> io::Result<()> {
 }
 
 /// Writes a new text into an existing file, keeping its inode, for files that running containers
-/// have mounted. As in Podman, a reader may see a part of it meanwhile.
+/// have mounted. As in Podman, a reader may see a part of it meanwhile; never an empty file, also where
+/// the disk is full.
 pub fn rewrite(path: &Path, text: &str) -> io::Result<()> {
-    File::options()
-        .write(true)
-        .truncate(true)
-        .open(path)?
-        .write_all(text.as_bytes())
+    let mut file = File::options().write(true).open(path)?;
+    file.write_all(text.as_bytes())?;
+    file.set_len(text.len() as u64)
 }
 
 #[cfg(test)]

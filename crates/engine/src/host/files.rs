@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 use model::Error;
 use model::container::{ContainerRecord, Mount, MountKind, Network};
 use model::order::FileMount;
-use model::pod::SandboxRecord;
+use model::pod::{Role, SandboxRecord};
 use model::view::{NetworkView, infra_name};
 use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
 
 use super::etc_files::{self, hosts, resolv};
-use crate::store::{is_pod, private_dir};
+use super::neighbours;
+use crate::store::private_dir;
 
 /// What Podman mounts as tmpfs into a read-only container (`--read-only-tmpfs`).
 const READ_WRITE_TMPFS: &[&str] = &["/run", "/tmp", "/var/tmp"];
@@ -24,17 +25,28 @@ pub(crate) struct FilesJob {
     pub(crate) dir: PathBuf,
     pub(crate) record: ContainerRecord,
     pub(crate) sandbox: SandboxRecord,
-    /// The other containers of its pod.
-    pub(crate) peers: Vec<Peer>,
+    /// The other containers that know it by name: see [`neighbours`].
+    pub(crate) peers: Peers,
     pub(crate) hostname: String,
     pub(crate) network: NetworkView,
 }
 
-/// Another container of the same pod.
-pub(crate) struct Peer {
-    pub(crate) name: String,
-    /// Its folder.
-    pub(crate) dir: PathBuf,
+/// The other containers of a pod that has a network of its own; else none.
+#[derive(Default)]
+pub(crate) struct Peers {
+    pub(crate) names: Vec<String>,
+    /// Their folders.
+    pub(crate) dirs: Vec<PathBuf>,
+    /// The container is in such a pod.
+    pub(crate) share: bool,
+}
+
+impl Peers {
+    /// The names that a container finds in its file: its own and theirs.
+    fn names_with<'a>(&'a self, own: &'a str) -> impl Iterator<Item = &'a str> {
+        let all = std::iter::once(own).chain(self.names.iter().map(String::as_str));
+        all.filter(|_| self.share)
+    }
 }
 
 impl FilesJob {
@@ -77,7 +89,7 @@ impl FilesJob {
                 read_only: false,
             });
         }
-        self.tell_peers()?;
+        neighbours::tell(&self.record.name, &self.peers.dirs);
         let tmpfs = self.tmpfs();
         for (number, wanted) in tmpfs.iter().enumerate() {
             files.push(self.mount_tmpfs(number, wanted)?);
@@ -113,32 +125,23 @@ impl FilesJob {
             own: &own,
         };
         let text = hosts::hosts(&wanted).map_err(|error| Error::Plain(error.to_string()))?;
-        let in_pod = is_pod(&self.sandbox) && !host_network;
-        let members = std::iter::once(&self.record.name).chain(self.peers.iter().map(|p| &p.name));
-        let members: Vec<_> = members.filter(|_| in_pod).map(|name| here(name)).collect();
-        Ok(hosts::add(&text, &members))
+        let names = self.peers.names_with(&self.record.name);
+        let lines: Vec<_> = names.map(neighbours::line_of).collect();
+        Ok(hosts::add(&text, &lines))
     }
 
-    /// The container's addresses with its names: in a pod those of the pod, for they share them.
+    /// The container's addresses with its names: in a pod those of its infra container, for they
+    /// share them.
     fn own_lines(&self) -> Vec<hosts::HostEntry> {
-        let second = match is_pod(&self.sandbox) {
-            true => infra_name(&self.sandbox.id),
-            false => self.record.name.clone(),
+        let second = match self.sandbox.role {
+            Role::Pod { infra: Some(_) } => infra_name(&self.sandbox.id),
+            Role::Pod { infra: None } | Role::Hidden => self.record.name.clone(),
         };
         let addresses = std::iter::once(&self.network.address).chain(&self.network.more);
         addresses
             .filter(|address| !address.is_empty())
             .map(|address| hosts::HostEntry::new(address, [&self.hostname, &second]))
             .collect()
-    }
-
-    /// The containers of a pod find each other by name, those that run already too.
-    fn tell_peers(&self) -> Result<(), Error> {
-        let line = [here(&self.record.name)];
-        for peer in &self.peers {
-            change_hosts(&peer.dir, |text| hosts::add(text, &line))?;
-        }
-        Ok(())
     }
 
     fn resolv_conf(&self) -> String {
@@ -230,36 +233,6 @@ impl FilesJob {
             destination: wanted.destination.clone(),
             read_only: wanted.read_only,
         })
-    }
-}
-
-/// The line of a container of a pod: all of them share one loopback.
-fn here(name: &str) -> hosts::HostEntry {
-    hosts::HostEntry::new("127.0.0.1", [name])
-}
-
-/// Takes a container that is gone out of the files of its pod.
-///
-/// # Errors
-/// [`Error::Internal`] when a file cannot be written.
-pub(crate) fn forget_peer(name: &str, dirs: &[PathBuf]) -> Result<(), Error> {
-    let line = [here(name)];
-    dirs.iter()
-        .try_for_each(|dir| change_hosts(dir, |text| hosts::remove(text, &line)))
-}
-
-/// Changes the `/etc/hosts` of a container that may run; one that has none yet gets it at its start.
-fn change_hosts(dir: &Path, change: impl FnOnce(&str) -> String) -> Result<(), Error> {
-    let path = dir.join("hosts");
-    let old = match fs::read_to_string(&path) {
-        Ok(old) => old,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(about(&path, error)),
-    };
-    let new = change(&old);
-    match new == old {
-        true => Ok(()),
-        false => etc_files::rewrite(&path, &new).map_err(|error| about(&path, error)),
     }
 }
 

@@ -9,6 +9,7 @@ pub mod etc_files;
 pub mod facts;
 mod files;
 pub mod layer;
+mod neighbours;
 mod proc;
 pub mod registries;
 pub mod signal;
@@ -17,7 +18,8 @@ mod sources;
 use std::net::{Ipv4Addr, UdpSocket};
 
 pub(crate) use command::Command;
-pub(crate) use files::{FilesJob, Peer, forget_peer, unmount_below};
+pub(crate) use files::{FilesJob, Peers, unmount_below};
+pub(crate) use neighbours::forget as forget_neighbour;
 pub(crate) use proc::{namespaces_of, open_files};
 pub(crate) use sources::{check_sources, make_or_miss_sources};
 

@@ -1,40 +1,93 @@
 //! The sources of bind mounts: the runtimes would make a folder of a missing one in silence.
 
-use std::path::Path;
+use std::fs;
+use std::io::{self, ErrorKind};
 
 use model::Error;
 use model::container::{ContainerSpec, Face, MountKind};
 
 /// At create: Docker's `-v` makes a missing source, and so does the compat face; libpod refuses.
 pub(crate) fn make_or_miss_sources(spec: &ContainerSpec) -> Result<(), Error> {
-    for source in missing(spec) {
-        match spec.face {
-            Face::Compat => std::fs::create_dir_all(source)
-                .map_err(|error| Error::Plain(format!("mkdir {source}: {error}")))?,
-            Face::Libpod => {
-                let cause = "no such file or directory".to_owned();
-                return Err(Error::Failed {
-                    message: format!("statfs {source}: {cause}"),
-                    cause,
-                });
-            }
+    for (source, error) in unreachable(spec) {
+        if spec.face == Face::Compat && error.kind() == ErrorKind::NotFound {
+            fs::create_dir_all(source)
+                .map_err(|error| Error::Plain(format!("mkdir {source}: {}", words(&error))))?;
+            continue;
         }
+        let cause = words(&error).to_lowercase();
+        return Err(Error::Failed {
+            message: format!("statfs {source}: {cause}"),
+            cause,
+        });
     }
     Ok(())
 }
 
 /// At start: what is gone since create is refused, in the words of Podman's OCI runtime.
 pub(crate) fn check_sources(spec: &ContainerSpec) -> Result<(), Error> {
-    match missing(spec).next() {
-        Some(source) => Err(Error::command_not_found(format!(
-            "cannot stat `{source}`: No such file or directory"
-        ))),
-        None => Ok(()),
-    }
+    let Some((source, error)) = unreachable(spec).next() else {
+        return Ok(());
+    };
+    let text = format!("cannot stat `{source}`: {}", words(&error));
+    Err(match error.kind() {
+        ErrorKind::NotFound => Error::command_not_found(text),
+        _ => Error::Plain(text),
+    })
 }
 
-fn missing(spec: &ContainerSpec) -> impl Iterator<Item = &str> {
+fn unreachable(spec: &ContainerSpec) -> impl Iterator<Item = (&str, io::Error)> {
     let binds = spec.mounts.iter().filter(|m| m.kind == MountKind::Bind);
-    let sources = binds.map(|mount| mount.source.as_str());
-    sources.filter(|source| !Path::new(source).exists())
+    binds.filter_map(|mount| {
+        let error = fs::metadata(&mount.source).err()?;
+        Some((mount.source.as_str(), error))
+    })
+}
+
+/// The system's words for an error, without its number.
+fn words(error: &io::Error) -> String {
+    let text = error.to_string();
+    let plain = text.split(" (os error").next();
+    plain.unwrap_or_default().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::container::Mount;
+
+    fn spec(source: &str, face: Face) -> ContainerSpec {
+        ContainerSpec {
+            mounts: vec![Mount {
+                source: source.to_owned(),
+                ..Mount::default()
+            }],
+            face,
+            ..ContainerSpec::default()
+        }
+    }
+
+    #[test]
+    fn a_source_that_cannot_be_reached_is_told_with_the_systems_words() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name).display().to_string();
+        fs::write(at("file"), "").unwrap();
+        for (source, text) in [
+            (at("gone"), "no such file or directory"),
+            (at("file/below"), "not a directory"),
+        ] {
+            let at_create = make_or_miss_sources(&spec(&source, Face::Libpod)).unwrap_err();
+            assert_eq!(at_create.to_string(), format!("statfs {source}: {text}"));
+            let at_start = check_sources(&spec(&source, Face::Libpod)).unwrap_err();
+            let said = at_start.to_string().to_lowercase();
+            assert!(said.contains(&format!("cannot stat `{}`: {text}", source.to_lowercase())));
+        }
+        for face in [Face::Libpod, Face::Compat] {
+            make_or_miss_sources(&spec(&at("file"), face)).unwrap();
+            check_sources(&spec(&at("file"), face)).unwrap();
+        }
+        make_or_miss_sources(&spec(&at("made"), Face::Compat)).unwrap();
+        assert!(folder.path().join("made").is_dir());
+        let below_a_file = spec(&at("file/below"), Face::Compat);
+        make_or_miss_sources(&below_a_file).unwrap_err();
+    }
 }

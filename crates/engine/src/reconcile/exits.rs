@@ -3,86 +3,97 @@
 //! Like events they are hints: they wake the loop, which then asks the runtime. A VM's container has no
 //! process on this host and is seen by the relist alone.
 
+use std::collections::HashSet;
 use std::io;
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use model::observed::CriState;
+use model::observed::{ContainerListed, ContainerStatus, CriState};
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
-use crate::list::{current_id, found};
+use crate::list::{found, is_ours};
 use crate::observe::Seen;
 use crate::runtime::Runtime as _;
 use crate::system::Inner;
 
-/// Containers watched at most: each takes a file descriptor, of which a daemon has 1,024 at least.
-const WATCHED: usize = 512;
+/// Containers watched at most: each takes a file descriptor and a task. The relist sees the others.
+const WATCHED: usize = 1_024;
 /// First pause before the runtime is asked whether it has taken note of an end; doubled each time.
 const FIRST_PAUSE: Duration = Duration::from_millis(5);
 /// How many times it is asked: after a second and a quarter the relist has to do.
 const LOOKS: u32 = 8;
 
 impl Inner {
-    /// Watches every container of ours that runs and is not watched yet.
+    /// Watches every container of ours that runs and is not watched yet, and forgets those that do not
+    /// run any more. Each is watched once: one whose end the runtime does not take note of is left to
+    /// the relist.
     pub(super) async fn watch_exits(self: &Arc<Self>, seen: &Seen) {
-        let records = self.store.read(|book| {
-            let records = book.containers.values();
-            records
-                .filter_map(|record| Some(current_id(record)?.to_owned()))
-                .collect::<Vec<_>>()
-        });
-        let running = {
-            let watched = self.watched();
-            let listed = records.iter().filter_map(|id| seen.container(id));
-            let new = listed.filter(|listed| {
-                listed.state == CriState::Running && !watched.contains(&listed.cri_id)
-            });
-            new.take(WATCHED.saturating_sub(watched.len()))
-                .collect::<Vec<_>>()
+        let owner = self.store.owner();
+        let runs = |listed: &&ContainerListed| {
+            listed.state == CriState::Running && is_ours(listed.mark.as_ref(), owner)
         };
-        let facts = self.observer.facts_of(running.into_iter()).await;
+        let running = || seen.listing.containers.iter().filter(runs);
+        let new: Vec<&ContainerListed> = {
+            let mut watched = self.watched();
+            let ids: HashSet<&str> = running().map(|listed| listed.cri_id.as_str()).collect();
+            watched.retain(|id| ids.contains(id.as_str()));
+            let room = WATCHED.saturating_sub(watched.len());
+            let unknown = running().filter(|listed| !watched.contains(&listed.cri_id));
+            unknown.take(room).collect()
+        };
+        let facts = self.observer.facts_of(new.into_iter()).await;
         for (cri_id, facts) in facts {
-            let Some(pid) = facts.pid else { continue };
-            if self.watched().insert(cri_id.clone()) {
-                let inner = Arc::clone(self);
-                self.tasks
-                    .spawn(async move { inner.watch(cri_id, pid).await });
+            if !self.watched().insert(cri_id.clone()) {
+                continue;
+            }
+            match facts.pid {
+                Some(pid) => {
+                    let inner = Arc::clone(self);
+                    self.tasks
+                        .spawn(async move { inner.watch(cri_id, pid).await });
+                }
+                // It has ended since it was listed.
+                None if facts.run.finished_at.is_some() => self.wake.notify_one(),
+                // No process of its own here: a VM's.
+                None => {}
             }
         }
     }
 
     async fn watch(self: Arc<Self>, cri_id: String, pid: i32) {
-        tokio::select! {
-            ended = end_of(pid) => {
-                if let Err(error) = ended {
-                    tracing::debug!(container = cri_id, %error, "its end cannot be watched");
-                } else {
-                    self.until_noted(&cri_id).await;
-                    self.wake.notify_one();
-                }
+        let ended = tokio::select! {
+            ended = end_of(pid) => ended,
+            () = self.shutdown.cancelled() => return,
+        };
+        match ended {
+            Ok(()) => {
+                self.until_noted(&cri_id).await;
+                self.wake.notify_one();
             }
-            () = self.shutdown.cancelled() => {}
+            Err(error) => tracing::debug!(container = cri_id, %error, "its end cannot be watched"),
         }
-        self.watched().remove(&cri_id);
     }
 
     /// Waits until the runtime has taken note of an end, some milliseconds later than the kernel.
     async fn until_noted(&self, cri_id: &str) {
+        let runs = |status: &ContainerStatus| status.state == CriState::Running;
         for look in 0..LOOKS {
             tokio::time::sleep(FIRST_PAUSE * (1 << look)).await;
             let status = found(self.runtime.container_status(cri_id, false).await);
-            let runs =
-                |status: &model::observed::ContainerStatus| status.state == CriState::Running;
             if !matches!(status, Ok(Some(status)) if runs(&status)) {
                 return;
             }
         }
+        tracing::warn!(
+            container = cri_id,
+            "its process has ended, and the runtime goes on saying that it runs"
+        );
     }
 
-    fn watched(&self) -> std::sync::MutexGuard<'_, std::collections::HashSet<String>> {
+    fn watched(&self) -> MutexGuard<'_, HashSet<String>> {
         let watched = &self.memory.watched;
         watched.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -92,7 +103,7 @@ impl Inner {
 /// too late, and the relist has it.
 async fn end_of(pid: i32) -> io::Result<()> {
     let process = Pid::from_raw(pid).ok_or(io::ErrorKind::InvalidInput)?;
-    let descriptor = match pidfd_open(process, PidfdFlags::NONBLOCK) {
+    let descriptor = match pidfd_open(process, PidfdFlags::empty()) {
         Ok(descriptor) => descriptor,
         Err(Errno::SRCH) => return Ok(()),
         Err(error) => return Err(error.into()),

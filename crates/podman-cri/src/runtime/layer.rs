@@ -35,7 +35,8 @@ impl Layers {
             tracing::warn!(container = cri_id, %error, "where the writable layer lies cannot be read");
             None
         });
-        if let Some(layer) = &found {
+        // One whose lower folders could not be read may be whole the next time.
+        if let Some(layer) = found.as_ref().filter(|layer| !layer.lower.is_empty()) {
             let mut known = self.known();
             if known.len() >= REMEMBERED {
                 known.clear();

@@ -1,5 +1,7 @@
 //! The verbose parts of status answers.
 
+use std::fs;
+
 use cri_client::verbose::{CniResult, ContainerInfo, SandboxInfo};
 use model::observed::{ContainerStatus, ContainerVerbose, CriState, Layer, Link, SandboxStatus};
 
@@ -22,8 +24,21 @@ pub(super) fn with_container_info(
         effective_caps: capabilities.effective,
         oci_version: spec.oci_version,
         cgroup_path: spec.linux.cgroups_path,
+        mount_destinations: spec.mounts.into_iter().map(|m| m.destination).collect(),
         layer,
     };
+    status
+}
+
+/// The same, without a process that is not the container's own on this host: a VM's is that of all its
+/// containers, and in another PID namespace than the runtime's the number is anybody's. Every runtime
+/// puts the container's id into the name of its cgroup.
+pub(super) fn without_foreign_process(mut status: ContainerStatus) -> ContainerStatus {
+    let own = |pid: &i32| {
+        let groups = fs::read_to_string(format!("/proc/{pid}/cgroup"));
+        groups.is_ok_and(|groups| groups.contains(&status.cri_id))
+    };
+    status.verbose.pid = status.verbose.pid.filter(own);
     status
 }
 
@@ -102,6 +117,25 @@ mod tests {
                 ..ContainerInfo::default()
             };
             assert_eq!(with_container_info(status, info, None).verbose.pid, wanted);
+        }
+    }
+
+    #[test]
+    fn a_process_in_another_cgroup_is_not_the_containers() {
+        let own = i32::try_from(std::process::id()).unwrap();
+        let groups = fs::read_to_string("/proc/self/cgroup").unwrap();
+        let name = groups.trim_end().rsplit([':', '\n']).next().unwrap();
+        for (pid, cri_id, wanted) in [
+            (own, name, Some(own)),
+            (own, "0123456789abcdef", None),
+            (i32::MAX, name, None),
+        ] {
+            let mut status = ContainerStatus {
+                cri_id: cri_id.to_owned(),
+                ..ContainerStatus::default()
+            };
+            status.verbose.pid = Some(pid);
+            assert_eq!(without_foreign_process(status).verbose.pid, wanted);
         }
     }
 

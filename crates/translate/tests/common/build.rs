@@ -188,6 +188,7 @@ fn status(view: &ContainerView) -> ContainerStatus {
             effective_caps: caps,
             oci_version: "1.2.1".to_owned(),
             cgroup_path: "/podman-cri/x".to_owned(),
+            mount_destinations: Vec::new(),
             layer: Some(layer),
         },
         ..ContainerStatus::default()
