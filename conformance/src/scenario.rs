@@ -4,6 +4,7 @@
 mod api;
 mod cri;
 mod kubelet;
+mod registry;
 mod witness;
 
 use std::{
@@ -20,6 +21,7 @@ use crate::{Lab, Variant, host::report, variants};
 pub use api::{Api, LIBPOD};
 pub use cri::{ID, OWNER, Objects, RECORD, SeenContainer, SeenSandbox};
 pub use kubelet::KubePod;
+pub use registry::{Access, PASSWORD, Registry, USER};
 pub use witness::{IMAGE, Witness, next_folder};
 
 /// Both runtimes, once each.

@@ -13,16 +13,18 @@
 )]
 
 mod play;
-mod registry;
 mod scenarios;
 mod stage;
 
 use std::{collections::BTreeSet, time::Instant};
 
 use anyhow::{Context, Result, bail};
-use conformance::{Variant, scenario::eventually, variants};
+use conformance::{
+    Variant,
+    scenario::{Access, Registry, eventually},
+    variants,
+};
 use play::Play;
-use registry::Registry;
 use scenarios::{SCENARIOS, Scenario, Subject};
 use stage::Stage;
 
@@ -153,7 +155,7 @@ async fn step(
 async fn sweep(variant: Variant) -> Result<Sweep> {
     let begun = Instant::now();
     let mut stage = Stage::new(variant).await?;
-    let registry = Registry::start(&mut stage.lab).await?;
+    let registry = Registry::start(&mut stage.lab, Access::Open).await?;
     stage.lab.mark().await?;
     let mut sweep = Sweep::default();
     let only = std::env::var("PODMAN_CRI_SWEEP_ONLY").ok();

@@ -11,7 +11,6 @@ use cri_api::v1::ImageSpec;
 use serde_json::{Value, json};
 
 use crate::{
-    registry::PULLED,
     scenarios::{Do, Scenario, State, Subject},
     stage::{Eyes, Stage},
 };
@@ -20,6 +19,8 @@ use crate::{
 const MEMBERS: [&str; 2] = ["left", "right"];
 /// The name of the pod, the volume, or the only container.
 const NAME: &str = "subject";
+/// The image of the registry of [`Access::Open`](conformance::scenario::Access).
+const PULLED: &str = "127.0.0.1:5000/pulled:latest";
 /// A file of the image: where a folder is mounted on it, the container cannot start.
 const BREAKS_AT: &str = "/etc/group";
 
