@@ -1,7 +1,7 @@
 //! Ends of containers as the kernel tells them, for runtimes that send no events.
 //!
 //! Like events they are hints: they wake the loop, which then asks the runtime. A VM's container has no
-//! process on this host and is seen by the relist alone.
+//! process on this host; its end is left to the relist, unless it comes at once.
 
 use std::collections::HashSet;
 use std::io;
@@ -49,48 +49,55 @@ impl Inner {
             if !self.watched().insert(cri_id.clone()) {
                 continue;
             }
-            match facts.pid {
-                Some(pid) => {
-                    let inner = Arc::clone(self);
-                    self.tasks
-                        .spawn(async move { inner.watch(cri_id, pid).await });
-                }
+            if facts.run.finished_at.is_some() {
                 // It has ended since it was listed.
-                None if facts.run.finished_at.is_some() => self.wake.notify_one(),
-                // No process of its own here: a VM's.
-                None => {}
+                self.wake.notify_one();
+                continue;
             }
+            let (inner, pid) = (Arc::clone(self), facts.pid);
+            self.tasks.spawn(async move {
+                if inner.watch(&cri_id, pid).await {
+                    inner.wake.notify_one();
+                }
+            });
         }
     }
 
-    async fn watch(self: Arc<Self>, cri_id: String, pid: i32) {
+    /// Whether a container has ended, as soon as the runtime has taken note of it. Without a process it
+    /// may end this moment (containerd then says that it runs and names no process), or is a VM's.
+    async fn watch(&self, cri_id: &str, pid: Option<i32>) -> bool {
+        let Some(pid) = pid else {
+            return self.is_noted(cri_id).await;
+        };
         let ended = tokio::select! {
             ended = end_of(pid) => ended,
-            () = self.shutdown.cancelled() => return,
+            () = self.shutdown.cancelled() => return false,
         };
-        match ended {
-            Ok(()) => {
-                self.until_noted(&cri_id).await;
-                self.wake.notify_one();
-            }
-            Err(error) => tracing::debug!(container = cri_id, %error, "its end cannot be watched"),
+        if let Err(error) = ended {
+            tracing::debug!(container = cri_id, %error, "its end cannot be watched");
+            return false;
         }
+        let noted = self.is_noted(cri_id).await;
+        if !noted {
+            tracing::warn!(
+                container = cri_id,
+                "its process has ended, and the runtime goes on saying that it runs"
+            );
+        }
+        noted
     }
 
-    /// Waits until the runtime has taken note of an end, some milliseconds later than the kernel.
-    async fn until_noted(&self, cri_id: &str) {
+    /// Whether the runtime takes note of an end soon: that is some milliseconds later than the kernel.
+    async fn is_noted(&self, cri_id: &str) -> bool {
         let runs = |status: &ContainerStatus| status.state == CriState::Running;
         for look in 0..LOOKS {
             tokio::time::sleep(FIRST_PAUSE * (1 << look)).await;
             let status = found(self.runtime.container_status(cri_id, false).await);
             if !matches!(status, Ok(Some(status)) if runs(&status)) {
-                return;
+                return true;
             }
         }
-        tracing::warn!(
-            container = cri_id,
-            "its process has ended, and the runtime goes on saying that it runs"
-        );
+        false
     }
 
     fn watched(&self) -> MutexGuard<'_, HashSet<String>> {
