@@ -1,6 +1,7 @@
 //! What is to be done, from what is and what was asked. No IO, no clock.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -80,7 +81,7 @@ pub(crate) struct World {
 /// A container's record and what the runtime has of it.
 #[derive(Debug)]
 pub(crate) struct ContainerNow {
-    pub(crate) record: ContainerRecord,
+    pub(crate) record: Arc<ContainerRecord>,
     pub(crate) listed: Vec<Listed>,
     /// The run of the current attempt, where it has ended.
     pub(crate) ended: Option<Run>,
@@ -89,7 +90,7 @@ pub(crate) struct ContainerNow {
 /// A sandbox's record and what the runtime has of it.
 #[derive(Debug)]
 pub(crate) struct SandboxNow {
-    pub(crate) record: SandboxRecord,
+    pub(crate) record: Arc<SandboxRecord>,
     pub(crate) is_pod: bool,
     pub(crate) listed: Vec<Listed>,
 }

@@ -82,12 +82,12 @@ fn exited(policy: RestartPolicy, exit_code: i32) -> World {
                 sandbox: String::new(),
             }],
             is_pod: false,
-            record: hidden,
+            record: Arc::new(hidden),
         }],
         containers: vec![ContainerNow {
             listed: vec![listed(&record, 1, CriState::Exited)],
             ended: Some(run(1, exit_code, 1)),
-            record,
+            record: Arc::new(record),
         }],
         ..World::default()
     }
@@ -100,7 +100,9 @@ fn id(world: &World) -> Id {
 #[test]
 fn an_end_is_recorded_before_anything_is_done_about_it() {
     let mut world = exited(RestartPolicy::Always, 0);
-    world.containers[0].record.progress.last_run = None;
+    Arc::make_mut(&mut world.containers[0].record)
+        .progress
+        .last_run = None;
     let plan = decide(&world, at(100));
     assert_eq!(
         plan.actions,
@@ -154,7 +156,9 @@ fn policies_restart_after_a_pause_and_the_sandbox_waits() {
 #[test]
 fn on_failure_never_restarts_more_often_than_asked() {
     let mut world = exited(RestartPolicy::OnFailure { max: 2 }, 1);
-    world.containers[0].record.progress.restarts = 2;
+    Arc::make_mut(&mut world.containers[0].record)
+        .progress
+        .restarts = 2;
     let plan = decide(&world, at(1000));
     assert!(!plan.actions.contains(&Action::Restart { id: id(&world) }));
 }
@@ -162,7 +166,9 @@ fn on_failure_never_restarts_more_often_than_asked() {
 #[test]
 fn a_users_stop_is_never_undone() {
     let mut world = exited(RestartPolicy::Always, 0);
-    world.containers[0].record.progress.wanted = Wanted::Stopped;
+    Arc::make_mut(&mut world.containers[0].record)
+        .progress
+        .wanted = Wanted::Stopped;
     assert!(
         !decide(&world, at(1000))
             .actions
@@ -173,14 +179,17 @@ fn a_users_stop_is_never_undone() {
 #[test]
 fn a_container_with_rm_goes_when_it_ends_and_not_before_its_last_restart() {
     let mut world = exited(RestartPolicy::No, 0);
-    world.containers[0].record.spec.remove = true;
+    Arc::make_mut(&mut world.containers[0].record).spec.remove = true;
     assert!(
         decide(&world, at(100))
             .actions
             .contains(&Action::Remove { id: id(&world) })
     );
-    world.containers[0].record.spec.restart = RestartPolicy::OnFailure { max: 1 };
-    world.containers[0].record.progress.last_run = Some(run(1, 1, 1));
+    Arc::make_mut(&mut world.containers[0].record).spec.restart =
+        RestartPolicy::OnFailure { max: 1 };
+    Arc::make_mut(&mut world.containers[0].record)
+        .progress
+        .last_run = Some(run(1, 1, 1));
     world.containers[0].ended = Some(run(1, 1, 1));
     assert!(
         decide(&world, at(100))
@@ -199,7 +208,7 @@ fn nothing_is_decided_about_what_is_under_an_operation() {
 #[test]
 fn an_attempt_that_was_being_made_is_committed_when_it_ran_and_given_up_when_not() {
     let mut world = exited(RestartPolicy::No, 0);
-    world.containers[0].record.progress.next = Some(attempt(2, "s1"));
+    Arc::make_mut(&mut world.containers[0].record).progress.next = Some(attempt(2, "s1"));
     let record = world.containers[0].record.clone();
     for (state, commits) in [
         (CriState::Created, false),
@@ -237,7 +246,9 @@ fn an_attempt_that_was_being_made_is_committed_when_it_ran_and_given_up_when_not
 #[test]
 fn an_older_attempt_is_a_leftover_only_while_the_newer_one_is_there() {
     let mut world = exited(RestartPolicy::No, 0);
-    world.containers[0].record.progress.current = Some(attempt(2, "s1"));
+    Arc::make_mut(&mut world.containers[0].record)
+        .progress
+        .current = Some(attempt(2, "s1"));
     world.containers[0].ended = None;
     let record = world.containers[0].record.clone();
     let (old, new) = (
@@ -282,7 +293,7 @@ fn a_store_older_than_the_runtime_takes_over_what_it_has_never_heard_of() {
         actions,
         [
             Action::Reinstate {
-                id: record.id,
+                id: record.id.clone(),
                 over: over("c1"),
                 attempt: 2,
                 cri_id: "c2".to_owned(),
@@ -301,7 +312,9 @@ fn a_store_older_than_the_runtime_takes_over_what_it_has_never_heard_of() {
 #[test]
 fn a_sandbox_with_a_container_in_it_is_never_idle() {
     let mut world = exited(RestartPolicy::No, 0);
-    world.containers[0].record.progress.current = Some(attempt(1, "elsewhere"));
+    Arc::make_mut(&mut world.containers[0].record)
+        .progress
+        .current = Some(attempt(1, "elsewhere"));
     world.sandboxes[0].listed[0].state = CriState::Exited;
     let actions = decide(&world, at(100)).actions;
     assert!(
@@ -314,8 +327,12 @@ fn a_sandbox_with_a_container_in_it_is_never_idle() {
 #[test]
 fn an_attempt_that_never_ran_does_not_take_the_place_of_a_lost_one() {
     let mut world = exited(RestartPolicy::No, 0);
-    world.containers[0].record.progress.current = Some(attempt(2, "s1"));
-    world.containers[0].record.progress.last_attempt = 2;
+    Arc::make_mut(&mut world.containers[0].record)
+        .progress
+        .current = Some(attempt(2, "s1"));
+    Arc::make_mut(&mut world.containers[0].record)
+        .progress
+        .last_attempt = 2;
     world.containers[0].ended = None;
     let record = world.containers[0].record.clone();
     world.containers[0].listed = vec![listed(&record, 1, CriState::Created)];
@@ -331,7 +348,9 @@ fn an_attempt_that_never_ran_does_not_take_the_place_of_a_lost_one() {
 fn a_container_whose_pod_goes_is_not_restarted() {
     let mut world = exited(RestartPolicy::Always, 0);
     world.sandboxes[0].is_pod = true;
-    world.sandboxes[0].record.progress.removing = true;
+    Arc::make_mut(&mut world.sandboxes[0].record)
+        .progress
+        .removing = true;
     let actions = decide(&world, at(100)).actions;
     assert!(!actions.contains(&Action::Restart { id: id(&world) }));
 }
@@ -339,17 +358,22 @@ fn a_container_whose_pod_goes_is_not_restarted() {
 #[test]
 fn an_old_sandbox_goes_when_no_layer_lives_in_it() {
     let mut world = exited(RestartPolicy::No, 0);
-    world.containers[0].record.progress.current = Some(attempt(2, "s2"));
+    Arc::make_mut(&mut world.containers[0].record)
+        .progress
+        .current = Some(attempt(2, "s2"));
     world.containers[0].ended = None;
-    world.containers[0].record.progress.last_attempt = 2;
+    Arc::make_mut(&mut world.containers[0].record)
+        .progress
+        .last_attempt = 2;
     let record = world.containers[0].record.clone();
     world.containers[0].listed = vec![Listed {
         sandbox: "s2".to_owned(),
         ..listed(&record, 2, CriState::Running)
     }];
     let sandbox = &mut world.sandboxes[0];
-    sandbox.record.progress.last_attempt = 2;
-    sandbox.record.progress.current = Some(SandboxAttempt {
+    let progress = &mut Arc::make_mut(&mut sandbox.record).progress;
+    progress.last_attempt = 2;
+    progress.current = Some(SandboxAttempt {
         number: 2,
         cri_id: Some("s2".to_owned()),
     });
@@ -371,7 +395,9 @@ fn an_old_sandbox_goes_when_no_layer_lives_in_it() {
         cri_id: "s1".to_owned(),
     };
     assert_eq!(decide(&world, at(100)).actions, [gone]);
-    world.containers[0].record.progress.current = Some(attempt(2, "s1"));
+    Arc::make_mut(&mut world.containers[0].record)
+        .progress
+        .current = Some(attempt(2, "s1"));
     assert!(
         !decide(&world, at(100))
             .actions
@@ -388,12 +414,14 @@ fn a_pod_stays_up_without_containers_until_it_is_to_be_down() {
     sandbox.is_pod = true;
     assert_eq!(decide(&world, at(100)).actions, []);
     let id = world.sandboxes[0].record.id.clone();
-    world.sandboxes[0].record.progress.up = false;
+    Arc::make_mut(&mut world.sandboxes[0].record).progress.up = false;
     assert_eq!(
         decide(&world, at(100)).actions,
         [Action::StopSandbox { id: id.clone() }]
     );
-    world.sandboxes[0].record.progress.removing = true;
+    Arc::make_mut(&mut world.sandboxes[0].record)
+        .progress
+        .removing = true;
     assert_eq!(
         decide(&world, at(100)).actions,
         [Action::RemoveSandbox { id }]
@@ -405,7 +433,9 @@ fn a_pod_with_exit_policy_stop_goes_down_with_its_last_container() {
     let mut world = exited(RestartPolicy::No, 0);
     world.sandboxes[0].is_pod = true;
     assert_eq!(decide(&world, at(100)).actions, []);
-    world.sandboxes[0].record.spec.exit_policy = ExitPolicy::Stop;
+    Arc::make_mut(&mut world.sandboxes[0].record)
+        .spec
+        .exit_policy = ExitPolicy::Stop;
     let id = world.sandboxes[0].record.id.clone();
     assert_eq!(
         decide(&world, at(100)).actions,
@@ -452,7 +482,7 @@ proptest! {
     fn it_settles(policy in any_policy(), code in 0..2i32, stopped in any::<bool>()) {
         let mut world = exited(policy, code);
         if stopped {
-            world.containers[0].record.progress.wanted = Wanted::Stopped;
+            Arc::make_mut(&mut world.containers[0].record).progress.wanted = Wanted::Stopped;
         }
         let mut restarts = 0u32;
         for _ in 0..50 {
@@ -461,7 +491,7 @@ proptest! {
                 break;
             }
             restarts += 1;
-            world.containers[0].record.progress.restarts += 1;
+            Arc::make_mut(&mut world.containers[0].record).progress.restarts += 1;
         }
         match policy {
             _ if stopped => prop_assert_eq!(restarts, 0),

@@ -5,9 +5,7 @@ use std::sync::PoisonError;
 
 use jiff::Timestamp;
 use model::Id;
-use model::container::ContainerRecord;
 use model::observed::CriState;
-use model::pod::SandboxRecord;
 
 use crate::decide::{ContainerNow, Listed, Plan, SandboxNow, World, decide};
 use crate::list::{current_id, is_ours};
@@ -58,12 +56,12 @@ impl Inner {
                         .map_or(run.attempt, |current| current.number);
                     run
                 }),
-            record: ContainerRecord::clone(&record),
+            record,
         });
         let sandboxes = sandboxes.into_iter().map(|record| SandboxNow {
             listed: sandboxes_by_record.remove(&record.id).unwrap_or_default(),
             is_pod: is_pod(&record),
-            record: SandboxRecord::clone(&record),
+            record,
         });
         let is_buried = |listed: &Listed| buried.contains(&listed.id);
         World {
