@@ -8,6 +8,11 @@ use podman_cri::config::{Args, Config, LogFormat};
 use podman_cri::{dev, serve, telemetry};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
+/// A list takes many times what is kept. `.cargo/config.toml` has its settings: one arena, and what is
+/// free for half a second goes back to the system.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 /// The command line or the environment is wrong (`EX_USAGE`).
 const USAGE: u8 = 64;
 
