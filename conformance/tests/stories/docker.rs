@@ -70,6 +70,10 @@ async fn volumes(user: &User<'_>) -> Result<()> {
         "shelf/local/b",
     )
     .await?;
+    user.say("create --name keeper -v shelf:/s -v /scratch busybox true")
+        .await?;
+    user.fails("volume rm shelf", "is being used by").await?;
+    user.say("rm -v keeper").await?;
     user.hears("volume rm shelf", "shelf").await?;
     user.hears("volume ls -q", "").await
 }

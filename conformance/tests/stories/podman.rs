@@ -145,7 +145,23 @@ async fn volumes(user: &User<'_>) -> Result<()> {
     )
     .await?;
     user.fails("volume create shelf", "already exists").await?;
-    user.hears("volume rm shelf", "shelf").await?;
+    let fill = format!("run -d --name filler -v shelf:/bin -v /scratch {IMAGE} touch /bin/kept");
+    user.say(&fill).await?;
+    user.hears("wait filler", "0").await?;
+    user.fails("volume rm shelf", "is being used by").await?;
+    let scratch = "inspect filler --format {{range.Mounts}}{{.Destination}}={{.Name}},{{end}}";
+    let mounts = user.say(scratch).await?;
+    ensure!(mounts.contains("/bin=shelf,"), "{mounts}");
+    user.hears("start filler", "filler").await?;
+    user.hears("wait filler", "0").await?;
+    user.say("rm -v filler").await?;
+    user.hears("volume ls -q", "shelf").await?;
+    for found in ["kept", "sh"] {
+        let look = format!("run -d --name looker{found} -v shelf:/s:ro {IMAGE} test -f /s/{found}");
+        user.say(&look).await?;
+        user.hears(&format!("wait looker{found}"), "0").await?;
+    }
+    user.hears("volume rm -f -t 0 shelf", "shelf").await?;
     user.hears("volume ls -q", "").await
 }
 

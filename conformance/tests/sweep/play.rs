@@ -19,6 +19,8 @@ use crate::{
 const MEMBERS: [&str; 2] = ["left", "right"];
 /// The name of the pod, the volume, or the only container.
 const NAME: &str = "subject";
+/// The volume of a container that sleeps.
+const VOLUME: &str = "filled";
 /// The image of the registry of [`Access::Open`](conformance::scenario::Access).
 const PULLED: &str = "127.0.0.1:5000/pulled:latest";
 /// A file of the image: where a folder is mounted on it, the container cannot start.
@@ -168,7 +170,14 @@ impl Play {
     fn container(&self, witness: &Witness) -> Value {
         let mut body = witness.body();
         match self.subject {
-            Subject::Remover => body["remove"] = json!(true),
+            // the first start fills one volume, and the other goes with the container
+            Subject::Sleeper => {
+                body["volumes"] = json!([{ "Name": VOLUME, "Dest": "/bin" }]);
+            }
+            Subject::Remover => {
+                body["remove"] = json!(true);
+                body["volumes"] = json!([{ "Dest": "/scratch", "IsAnonymous": true }]);
+            }
             Subject::Restarter => {
                 body["restart_policy"] = json!("on-failure");
                 body["restart_tries"] = json!(5);
@@ -354,6 +363,10 @@ impl Play {
                     ..ImageSpec::default()
                 };
                 eyes.cri.remove_image(image).await?;
+            }
+            Subject::Sleeper => {
+                api.remove(NAME).await?;
+                api.delete(&format!("/volumes/{VOLUME}")).await?;
             }
             _ => api.remove(NAME).await?,
         }

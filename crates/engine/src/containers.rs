@@ -3,6 +3,7 @@
 mod create;
 mod remove;
 mod stop;
+mod volumes;
 mod wait;
 
 use std::sync::Arc;
@@ -22,6 +23,7 @@ use crate::runtime::Runtime as _;
 use crate::store::{Book, Write};
 use crate::system::{End, Engine, Inner};
 
+pub(crate) use volumes::volumes_of;
 pub use wait::Waiter;
 
 impl Engine {

@@ -48,6 +48,7 @@ const DISK_POINTS: &[&str] = &[
     "files",
     "layer",
     "volume",
+    "volume.used",
     "volume.removing",
     "volume.removed",
 ];

@@ -6,7 +6,8 @@
 //!    │
 //!    ▼
 //! files on disk ▶ store: attempt intended ▶ CreateContainer ▶ store: attempt created
-//!    ▶ layer of the attempt before carried over ▶ StartContainer ▶ store: attempt started
+//!    ▶ layer of the attempt before carried over ▶ new volumes filled from the image
+//!    ▶ StartContainer ▶ store: attempt started
 //!    ▶ the attempt before removed
 //! ```
 //! A failure anywhere gives the new attempt up; the one before is untouched until then.
@@ -16,7 +17,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use jiff::Timestamp;
-use model::container::{Attempt, ContainerRecord, MountKind, Network, Wanted};
+use model::container::{Attempt, ContainerRecord, Network, Wanted};
 use model::event::Action;
 use model::observed::{ContainerStatus, RuntimeFacts, SandboxStatus};
 use model::order::{ContainerOrder, FileMount, SandboxOrder};
@@ -183,6 +184,7 @@ impl Inner {
                 Some(Vec::new())
             })
             .await?;
+        self.fill_volumes_early(&record).await?;
         let destinations: Vec<String> = files.iter().map(|file| file.destination.clone()).collect();
         let cri_id = self.create_attempt(&record, live, files).await?;
         let created = cri_id.clone();
@@ -196,6 +198,7 @@ impl Inner {
             })
             .await?;
         self.carry_layer(&record, &cri_id, destinations).await?;
+        self.fill_volumes(&record, &cri_id).await?;
         self.runtime.start_container(&cri_id).await?;
         self.commit_next(&record.id, Some(Arc::clone(&live.record)))
             .await?;
@@ -257,7 +260,7 @@ impl Inner {
         }
     }
 
-    /// Writes what is mounted into the container: `/etc/hosts` and its sisters, and tmpfs mounts.
+    /// Makes what is mounted into the container: `/etc/hosts` and its sisters, volumes and tmpfs mounts.
     async fn write_files(
         &self,
         record: &ContainerRecord,
@@ -522,10 +525,11 @@ fn hostname_of(record: &ContainerRecord, sandbox: &SandboxRecord) -> String {
 /// attempt.
 fn covered(record: &ContainerRecord, old: &ContainerStatus, files: Vec<String>) -> Vec<String> {
     let fixed = ["/dev", "/proc", "/sys", "/etc/mtab", "/run/.containerenv"];
-    let asked = record.spec.mounts.iter().map(|mount| {
-        debug_assert!(matches!(mount.kind, MountKind::Bind | MountKind::Tmpfs));
-        mount.destination.clone()
-    });
+    let asked = record
+        .spec
+        .mounts
+        .iter()
+        .map(|mount| mount.destination.clone());
     let observed = old.mounts.iter().map(|mount| mount.destination.clone());
     let fixed = fixed.into_iter().map(ToOwned::to_owned);
     let all = files.into_iter().chain(asked).chain(observed).chain(fixed);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use model::event::Action;
 use model::pod::{Role, SandboxProgress, SandboxRecord};
-use model::request::{Changed, NewPod, PodReport};
+use model::request::{Changed, NewPod, PodReport, RemoveOptions};
 use model::view::{ContainerBody, ContainerView, PodBody, State};
 use model::{Error, Id};
 
@@ -215,7 +215,11 @@ impl Inner {
         }
         let mut errors = Vec::new();
         for member in self.members(id) {
-            let result = self.remove(&member, true, timeout_secs).await;
+            let options = RemoveOptions {
+                timeout_secs,
+                ..RemoveOptions::AT_ONCE
+            };
+            let result = self.remove(&member, &options).await;
             let error = result.err().map(|error| error.to_string());
             errors.extend(
                 error

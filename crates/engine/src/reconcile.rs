@@ -18,6 +18,7 @@ use jiff::Timestamp;
 use model::container::{Attempt, ContainerRecord, Wanted};
 use model::observed::CriState;
 use model::pod::{SandboxAttempt, SandboxRecord};
+use model::request::RemoveOptions;
 use model::{Error, Id};
 
 use crate::decide::{Action, Plan, homes};
@@ -329,7 +330,7 @@ impl Inner {
                 Err(_) => Ok(()),
             };
         }
-        self.remove(id, false, None).await
+        self.remove(id, &RemoveOptions::default()).await
     }
 
     async fn commit_found(
@@ -524,7 +525,7 @@ impl Inner {
             // container is claimed before its sandbox, never after).
             let members = self.store.read(|book| book.in_sandbox(id));
             for member in members {
-                self.remove(&member.id, true, Some(0)).await?;
+                self.remove(&member.id, &RemoveOptions::AT_ONCE).await?;
             }
         }
         let _claim = self.claim(id).await;

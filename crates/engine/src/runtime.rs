@@ -1,5 +1,6 @@
 //! What the engine needs of a container runtime, without a word of CRI's wire.
 
+use std::path::PathBuf;
 use std::pin::Pin;
 
 use async_trait::async_trait;
@@ -76,6 +77,13 @@ pub trait Runtime: Send + Sync {
         name: &str,
         credentials: Option<&Credentials>,
     ) -> Result<String, Error>;
+    /// The folders of an image's layers, topmost first; empty where only a container shows them. CRI does not
+    /// say: it is for runtimes that look into the root file system at `CreateContainer`.
+    async fn image_layers(
+        &self,
+        facts: &RuntimeFacts,
+        image_id: &str,
+    ) -> Result<Vec<PathBuf>, Error>;
     /// `ImageFsInfo`: bytes used.
     async fn image_bytes(&self) -> Result<Option<u64>, Error>;
 }
@@ -177,6 +185,13 @@ impl Runtime for Probed {
         credentials: Option<&Credentials>,
     ) -> Result<String, Error> {
         Self::passed("PullImage", self.0.pull_image(name, credentials).await)
+    }
+    async fn image_layers(
+        &self,
+        facts: &RuntimeFacts,
+        image_id: &str,
+    ) -> Result<Vec<PathBuf>, Error> {
+        self.0.image_layers(facts, image_id).await
     }
     async fn image_bytes(&self) -> Result<Option<u64>, Error> {
         self.0.image_bytes().await

@@ -17,7 +17,7 @@ use model::container::ContainerRecord;
 use model::error::Kind;
 use model::event::Event;
 use model::pod::{Role, SandboxRecord};
-use model::volume::VolumeRecord;
+use model::volume::{FirstUse, VolumeRecord};
 use model::{Error, Id};
 use rusqlite::{Connection, Transaction, params};
 use tokio::sync::broadcast;
@@ -62,6 +62,7 @@ pub(crate) enum Write {
     SandboxRemoving,
     SandboxRemoved,
     VolumeCreate,
+    VolumeUse,
     VolumeRemove,
     Adopt,
     Event,
@@ -87,6 +88,7 @@ impl Write {
         Self::SandboxRemoving,
         Self::SandboxRemoved,
         Self::VolumeCreate,
+        Self::VolumeUse,
         Self::VolumeRemove,
         Self::Adopt,
         Self::Event,
@@ -115,6 +117,7 @@ impl Write {
             | Self::SandboxRemoving
             | Self::SandboxRemoved
             | Self::VolumeCreate
+            | Self::VolumeUse
             | Self::VolumeRemove
             | Self::Adopt => true,
         }
@@ -140,6 +143,7 @@ impl Write {
             Self::SandboxRemoving => "sandbox.removing",
             Self::SandboxRemoved => "sandbox.removed",
             Self::VolumeCreate => "volume.create",
+            Self::VolumeUse => "volume.use",
             Self::VolumeRemove => "volume.remove",
             Self::Adopt => "adopt",
             Self::Event => "event",
@@ -269,7 +273,7 @@ impl Store {
             .ok_or_else(|| Error::not_found(Kind::Pod, id.as_str()))
     }
 
-    /// Stores a new container and, for a standalone one, its hidden sandbox.
+    /// Stores a new container with its new volumes and, for a standalone one, its hidden sandbox.
     ///
     /// # Errors
     /// A name in use; a pod that is gone, or is being removed.
@@ -277,14 +281,19 @@ impl Store {
         self: &Arc<Self>,
         container: ContainerRecord,
         hidden: Option<SandboxRecord>,
-        event: Event,
+        volumes: Vec<VolumeRecord>,
+        events: Vec<Event>,
     ) -> Result<(), Error> {
         self.write(Write::ContainerCreate, move |store, tx| {
             store.read(|book| book.name_free(&container.name, container.spec.face))?;
             let mut staged = Staged {
-                events: vec![event],
+                events,
                 ..Staged::default()
             };
+            for volume in volumes {
+                schema::put_volume(tx, &volume)?;
+                staged.volumes.push(Arc::new(volume));
+            }
             match hidden {
                 Some(sandbox) if sandbox.id == container.sandbox => {
                     schema::put_sandbox(tx, &sandbox)?;
@@ -430,9 +439,14 @@ impl Store {
         self: &Arc<Self>,
         containers: Vec<ContainerRecord>,
         sandboxes: Vec<SandboxRecord>,
+        volumes: Vec<VolumeRecord>,
     ) -> Result<(), Error> {
         self.write(Write::Adopt, move |_, tx| {
             let mut staged = Staged::default();
+            for volume in volumes {
+                schema::put_volume(tx, &volume)?;
+                staged.volumes.push(Arc::new(volume));
+            }
             for sandbox in sandboxes {
                 schema::put_sandbox(tx, &sandbox)?;
                 staged.sandboxes.push(Arc::new(sandbox));
@@ -467,6 +481,28 @@ impl Store {
                 },
                 volume,
             ))
+        })
+        .await
+    }
+
+    /// Stores how far a volume's first use has come; one that is gone is no error.
+    pub(crate) async fn use_volume(
+        self: &Arc<Self>,
+        name: &str,
+        first_use: FirstUse,
+    ) -> Result<(), Error> {
+        let name = name.to_owned();
+        self.write(Write::VolumeUse, move |store, tx| {
+            let mut staged = Staged::default();
+            if let Some(old) = store.read(|book| book.volumes.get(&name).cloned()) {
+                let volume = VolumeRecord {
+                    first_use,
+                    ..VolumeRecord::clone(&old)
+                };
+                schema::put_volume(tx, &volume)?;
+                staged.volumes.push(Arc::new(volume));
+            }
+            Ok((staged, ()))
         })
         .await
     }

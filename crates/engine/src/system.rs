@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use model::observed::RuntimeFacts;
 use model::pod::SandboxRecord;
+use model::request::RemoveOptions;
 use model::view::{Counts, FilePaths, HostView, State, SystemView};
 use model::{Error, Id};
 use tokio::sync::{Notify, OwnedMutexGuard, broadcast};
@@ -149,7 +150,7 @@ impl Engine {
         });
         let mut first = Ok(());
         for id in containers {
-            first = first.and(self.0.remove(&id, true, Some(0)).await);
+            first = first.and(self.0.remove(&id, &RemoveOptions::AT_ONCE).await);
         }
         for pod in pods {
             first = first.and(self.0.remove_pod(&pod.id, true, Some(0)).await.map(drop));

@@ -1,20 +1,21 @@
 //! Named volumes: a record and a folder. The runtime knows nothing of them.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use model::error::Kind;
 use model::event::Action;
-use model::request::Filters;
+use model::request::{Filters, RemoveOptions};
 use model::view::VolumeView;
-use model::volume::{VolumeRecord, VolumeSpec};
+use model::volume::{FirstUse, VolumeRecord, VolumeSpec};
 use model::{Error, Id};
 
 use crate::events::of_volume;
 use crate::filter::Context;
 use crate::filter::volume::VolumeFilter;
-use crate::store::SetAside;
-use crate::system::Engine;
+use crate::store::{SetAside, VolumeDirs};
+use crate::system::{Engine, Inner};
 
 #[expect(
     clippy::unused_async,
@@ -43,39 +44,39 @@ impl Engine {
         }
         let anonymous = name.is_none();
         let name = name.unwrap_or_else(|| Id::generate().to_string());
-        model::id::check_name(&name).map_err(in_create)?;
         if !matches!(driver.as_str(), "" | "local") {
             return Err(no_such_driver(&name, &driver));
         }
         let _change = inner.store.change_volumes().await;
         match inner.store.read(|book| book.volumes.get(&name).cloned()) {
-            Some(existing) if ignore_if_exists => return Ok(volume_view(existing)),
+            Some(existing) if ignore_if_exists => return Ok(inner.volume_view(existing)),
             Some(_) | None => inner.store.read(|book| book.volume_name_free(&name))?,
         }
         let dirs = inner.store.dir().volume_dirs();
         let record = VolumeRecord {
-            created_at: Timestamp::now(),
             labels,
             options,
             anonymous,
-            mountpoint: dirs.data(&name).display().to_string(),
-            name: name.clone(),
+            ..new_record(&dirs, &name)?
         };
         on_disk(move || dirs.make(&name)).await?;
         crate::crash::point("disk", "volume");
         let event = of_volume(&record, Action::Create);
         let record = inner.store.create_volume(record, event).await?;
-        Ok(volume_view(record))
+        Ok(inner.volume_view(record))
     }
 
     /// `GET /volumes` and `GET /libpod/volumes/json`.
     pub async fn list_volumes(&self, filters: Filters) -> Result<Vec<VolumeView>, Error> {
         let filter = VolumeFilter::parse(&filters)?;
-        let inner = self.inner();
-        let records: Vec<_> = inner
-            .store
-            .read(|book| book.volumes.values().cloned().collect());
-        let mut views: Vec<_> = records.into_iter().map(volume_view).collect();
+        let mut views: Vec<_> = self.inner().store.read(|book| {
+            let mut users = book.volume_users();
+            let view = |record: &Arc<VolumeRecord>| VolumeView {
+                record: Arc::clone(record),
+                users: users.remove(record.name.as_str()).unwrap_or_default(),
+            };
+            book.volumes.values().map(view).collect()
+        });
         let filter = filter.bind(&Context::new(Timestamp::now(), &[]), &views)?;
         views.retain(|view| filter.matches(view));
         Ok(views)
@@ -85,7 +86,8 @@ impl Engine {
     pub async fn inspect_volume(&self, name: &str) -> Result<VolumeView, Error> {
         let inner = self.inner();
         let record = inner.store.read(|book| book.volumes.get(name).cloned());
-        record.map(volume_view).ok_or_else(|| Error::NotFound {
+        let view = record.map(|record| inner.volume_view(record));
+        view.ok_or_else(|| Error::NotFound {
             kind: Kind::Volume,
             message: "no such volume".to_owned(),
         })
@@ -99,12 +101,45 @@ impl Engine {
             .read(|book| book.volumes.contains_key(name)))
     }
 
-    /// `DELETE /volumes/{name}` and `DELETE /libpod/volumes/{name}`.
+    /// `DELETE /volumes/{name}` and `DELETE /libpod/volumes/{name}`; with `force`, which is Podman's alone,
+    /// the containers that use it go first, running ones too.
+    ///
+    /// # Errors
+    /// No such volume; a container uses it.
+    pub async fn remove_volume(
+        &self,
+        name: &str,
+        force: bool,
+        timeout_secs: Option<u32>,
+    ) -> Result<(), Error> {
+        let inner = self.inner();
+        let users = match force {
+            true => inner.users_of(name),
+            false => Vec::new(),
+        };
+        for user in users {
+            let options = RemoveOptions {
+                force,
+                timeout_secs,
+                ..RemoveOptions::default()
+            };
+            inner.remove(&user, &options).await?;
+        }
+        inner.remove_volume_but_for(name, None).await
+    }
+}
+
+impl Inner {
+    /// Removes a volume that no container but this one uses.
     ///
     /// The folder is set aside first, in one step; a start of the daemon brings what was set aside to
     /// its end. So a volume made again by that name never shows old data.
-    pub async fn remove_volume(&self, name: &str) -> Result<(), Error> {
-        let Some(aside) = self.take_volume_away(name).await? else {
+    pub(crate) async fn remove_volume_but_for(
+        &self,
+        name: &str,
+        user: Option<&Id>,
+    ) -> Result<(), Error> {
+        let Some(aside) = self.take_volume_away(name, user).await? else {
             return Ok(());
         };
         on_disk(move || aside.remove()).await?;
@@ -113,12 +148,21 @@ impl Engine {
     }
 
     /// Takes record and folder out of use; the folder is still to be removed.
-    async fn take_volume_away(&self, name: &str) -> Result<Option<SetAside>, Error> {
-        let store = &self.inner().store;
+    async fn take_volume_away(
+        &self,
+        name: &str,
+        user: Option<&Id>,
+    ) -> Result<Option<SetAside>, Error> {
+        let store = &self.store;
         let _change = store.change_volumes().await;
         let Some(record) = store.read(|book| book.volumes.get(name).cloned()) else {
             return Err(Error::not_found(Kind::Volume, name));
         };
+        let mut users = self.users_of(name);
+        users.retain(|id| Some(id) != user);
+        if !users.is_empty() {
+            return Err(in_use(name, &users));
+        }
         let dirs = store.dir().volume_dirs();
         let aside = {
             let (dirs, name) = (dirs.clone(), name.to_owned());
@@ -134,9 +178,38 @@ impl Engine {
         }
         Ok(aside)
     }
+
+    fn users_of(&self, name: &str) -> Vec<Id> {
+        self.store
+            .read(|book| book.volume_users().remove(name).unwrap_or_default())
+    }
+
+    fn volume_view(&self, record: Arc<VolumeRecord>) -> VolumeView {
+        VolumeView {
+            users: self.users_of(&record.name),
+            record,
+        }
+    }
 }
 
-async fn on_disk<T: Send + 'static>(
+/// A volume as it begins.
+///
+/// # Errors
+/// A name that cannot be one.
+pub(crate) fn new_record(dirs: &VolumeDirs, name: &str) -> Result<VolumeRecord, Error> {
+    model::id::check_name(name).map_err(in_create)?;
+    Ok(VolumeRecord {
+        name: name.to_owned(),
+        created_at: Timestamp::now(),
+        labels: BTreeMap::new(),
+        options: BTreeMap::new(),
+        anonymous: false,
+        mountpoint: dirs.data(name).display().to_string(),
+        first_use: FirstUse::default(),
+    })
+}
+
+pub(crate) async fn on_disk<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Error> + Send + 'static,
 ) -> Result<T, Error> {
     tokio::task::spawn_blocking(work)
@@ -144,11 +217,16 @@ async fn on_disk<T: Send + 'static>(
         .map_err(Error::internal)?
 }
 
-/// No container can use a named volume yet: create refuses them by name.
-fn volume_view(record: Arc<VolumeRecord>) -> VolumeView {
-    VolumeView {
-        record,
-        users: Vec::new(),
+/// Podman's words for a volume that cannot be removed.
+fn in_use(name: &str, users: &[Id]) -> Error {
+    let users: Vec<_> = users.iter().map(Id::as_str).collect();
+    let cause = "volume is being used".to_owned();
+    Error::Conflict {
+        message: format!(
+            "volume {name} is being used by the following container(s): {}: {cause}",
+            users.join(", ")
+        ),
+        cause,
     }
 }
 

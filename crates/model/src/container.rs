@@ -41,7 +41,7 @@ pub struct ContainerSpec {
     pub stdin: bool,
     /// Host name; `None` means the first twelve digits of the id (or the pod's).
     pub hostname: Option<String>,
-    /// Bind and tmpfs mounts.
+    /// Bind mounts, tmpfs mounts and volumes.
     pub mounts: Vec<Mount>,
     /// How a standalone container is connected; in a pod the pod's network counts.
     pub network: Network,
@@ -114,9 +114,11 @@ pub struct ImageRef {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Mount {
-    /// Bind or tmpfs.
+    /// Bind, tmpfs or volume.
     pub kind: MountKind,
-    /// Host path of a bind mount; empty for tmpfs.
+    /// Name of a volume; in a request empty for one that is to be made for this container alone.
+    pub volume: String,
+    /// Host path of a bind mount, and of a volume's data once the container is stored; empty for tmpfs.
     pub source: String,
     /// Absolute path in the container.
     pub destination: String,
@@ -138,6 +140,17 @@ pub enum MountKind {
     Bind,
     /// Memory. CRI has no such mount: see the engine's host side for the way.
     Tmpfs,
+    /// A named volume. CRI has no such mount either: its folder is bound.
+    Volume,
+}
+
+impl Mount {
+    /// Whether one of these words is among its options.
+    pub fn has_option(&self, words: &[&str]) -> bool {
+        self.options
+            .iter()
+            .any(|option| words.contains(&option.as_str()))
+    }
 }
 
 /// How a container or pod is connected.
@@ -254,6 +267,8 @@ pub struct Progress {
     pub error: Option<String>,
     /// A removal is under way: the tombstone until the runtime confirms.
     pub removing: bool,
+    /// The removal takes its anonymous volumes along.
+    pub removing_volumes: bool,
 }
 
 /// What a user last asked a container to be.

@@ -199,6 +199,8 @@ pub struct ContainerVerbose {
     pub env: Vec<String>,
     /// Effective working directory.
     pub cwd: String,
+    /// User and group of its process, as numbers.
+    pub user: (u32, u32),
     /// Host name.
     pub hostname: String,
     /// Bounding capabilities.

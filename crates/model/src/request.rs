@@ -17,6 +17,18 @@ pub struct NewContainer {
     pub pod: Option<String>,
     /// What was asked; of `spec.image` only `asked` is set, the engine finds the rest.
     pub spec: ContainerSpec,
+    /// What lies at the image's volumes.
+    pub image_volumes: ImageVolumes,
+}
+
+/// What is mounted where an image has a volume and the request has no mount.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ImageVolumes {
+    /// An anonymous volume each.
+    #[default]
+    Anonymous,
+    /// A tmpfs each.
+    Tmpfs,
 }
 
 /// A pod to be created.
@@ -59,6 +71,16 @@ pub struct RemoveOptions {
     pub volumes: bool,
     /// Seconds for the stop of `force`; `None` means its own stop timeout.
     pub timeout_secs: Option<u32>,
+}
+
+impl RemoveOptions {
+    /// Whatever it does, and with its anonymous volumes: part of a larger removal.
+    pub const AT_ONCE: Self = Self {
+        force: true,
+        ignore: true,
+        volumes: true,
+        timeout_secs: Some(0),
+    };
 }
 
 /// One removed container, or why not.

@@ -20,6 +20,24 @@ pub struct VolumeRecord {
     pub anonymous: bool,
     /// Host path of its data.
     pub mountpoint: String,
+    /// What its first use has done.
+    #[serde(default)]
+    pub first_use: FirstUse,
+}
+
+/// How far a volume has come that a container uses for the first time: its folder takes over owner and
+/// mode of the image's at that place, and, while it is empty, what lies in it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum FirstUse {
+    /// No container has been started with it.
+    #[default]
+    ToCome,
+    /// A copy was begun: what is in it is to be copied again.
+    Filling,
+    /// It has its owner, and no image had anything for it yet.
+    Owned,
+    /// It has what the image had.
+    Filled,
 }
 
 /// What a volume create request asked for.

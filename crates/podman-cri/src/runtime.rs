@@ -10,6 +10,7 @@ mod images;
 mod layer;
 mod verbose;
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -18,7 +19,7 @@ use engine::{HintStream, Runtime};
 use model::Error;
 use model::container::ContainerSpec;
 use model::image::{Credentials, ImageDetail, ImageSummary};
-use model::observed::{ContainerStatus, Listing, RuntimeFacts, SandboxStatus};
+use model::observed::{ContainerStatus, Listing, RuntimeFacts, RuntimeKind, SandboxStatus};
 use model::order::{ContainerOrder, SandboxOrder};
 use model::pod::{PodSpec, SandboxRecord};
 use translate::cri;
@@ -246,6 +247,17 @@ impl Runtime for CriRuntime {
         images::pull(&self.client, name, credentials)
             .await
             .map_err(|error| self.image_failed(error))
+    }
+
+    async fn image_layers(
+        &self,
+        facts: &RuntimeFacts,
+        image_id: &str,
+    ) -> Result<Vec<PathBuf>, Error> {
+        Ok(match facts.kind {
+            RuntimeKind::CriO => layer::of_image(facts, image_id).await.unwrap_or_default(),
+            RuntimeKind::Containerd | RuntimeKind::Other => Vec::new(),
+        })
     }
 
     async fn image_bytes(&self) -> Result<Option<u64>, Error> {

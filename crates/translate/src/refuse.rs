@@ -88,14 +88,13 @@ pub(crate) fn invalid(field: &str, why: impl std::fmt::Display) -> Error {
 const REASONS: &[(&[&str], &str)] = &[
     (
         &[
-            "volumes",
             "overlay_volumes",
             "image_volumes",
             "artifact_volumes",
             "volumes_from",
             "VolumesFrom",
         ],
-        "only bind and tmpfs mounts are carried out yet; bind-mount a folder of the host instead",
+        "bind mounts, tmpfs mounts and named volumes are carried out, and no other yet",
     ),
     (
         &[
@@ -275,10 +274,6 @@ const REASONS: &[(&[&str], &str)] = &[
     (
         &["timeout"],
         "a container is not ended after a time yet; put timeout(1) before the command",
-    ),
-    (
-        &["image_volume_mode"],
-        "the runtime decides how it makes an image's volumes; mount a tmpfs at each path",
     ),
 ];
 

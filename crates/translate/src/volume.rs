@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use model::Error;
 use model::view::VolumeView;
-use model::volume::VolumeSpec;
+use model::volume::{FirstUse, VolumeSpec};
 use podman_api::volume::{
     CompatVolume, CompatVolumeCreate, CompatVolumeList, LibpodVolume, LibpodVolumeCreate,
 };
@@ -12,7 +12,7 @@ use podman_api::volume::{
 use crate::human;
 
 /// The only driver.
-const LOCAL: &str = "local";
+pub(crate) const LOCAL: &str = "local";
 
 /// What `POST /libpod/volumes/create` asks for.
 ///
@@ -68,7 +68,7 @@ pub fn compat_volume_create(body: CompatVolumeCreate) -> VolumeSpec {
 
 /// `GET /libpod/volumes/{name}/json` and one element of the list.
 pub fn libpod_volume(view: &VolumeView) -> LibpodVolume {
-    let VolumeView { record, users } = view;
+    let VolumeView { record, users: _ } = view; // shown by `system df` alone
     LibpodVolume {
         name: record.name.clone(),
         driver: LOCAL.to_owned(),
@@ -82,8 +82,8 @@ pub fn libpod_volume(view: &VolumeView) -> LibpodVolume {
         gid: 0, // the same
         anonymous: record.anonymous,
         mount_count: 0, // it is a folder, and mounted by no one
-        needs_copy_up: users.is_empty(),
-        needs_chown: users.is_empty(),
+        needs_copy_up: record.first_use != FirstUse::Filled,
+        needs_chown: record.first_use == FirstUse::ToCome,
         timeout: 0,                // of plugins
         storage_id: String::new(), // of image volumes
         lock_number: 0,            // there are no locks of this kind

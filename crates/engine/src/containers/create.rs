@@ -3,14 +3,15 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use model::container::{ContainerRecord, Face, ImageRef, Progress};
+use model::container::{ContainerRecord, ContainerSpec, Face, ImageRef, Progress};
 use model::error::Kind;
 use model::event::Action;
 use model::pod::{PodSpec, Role, SandboxProgress, SandboxRecord};
-use model::request::{Created, NewContainer};
+use model::request::{Created, ImageVolumes, NewContainer};
 use model::{Error, Id};
 
-use crate::events::of_container;
+use super::volumes::{add_image_volumes, volumes_of};
+use crate::events::{of_container, of_volume};
 use crate::runtime::Runtime as _;
 use crate::store::Found;
 use crate::system::{Engine, Inner};
@@ -27,6 +28,7 @@ impl Engine {
             name,
             pod,
             mut spec,
+            image_volumes,
         } = new;
         if let Some(name) = &name {
             model::id::check_name(name)?;
@@ -40,11 +42,7 @@ impl Engine {
         let pod = pod.map(|pod| inner.pod_to_join(&pod)).transpose()?;
         inner.check_handler(&mut spec.handler, pod.as_deref())?;
         spec.image = inner.image_for_create(&spec.image.asked, spec.face).await?;
-        // A container shows its image's labels under its own, as Podman's do.
-        for (key, value) in &spec.image.config.labels {
-            let own = spec.labels.entry(key.clone());
-            own.or_insert_with(|| value.clone());
-        }
+        take_from_image(&mut spec, image_volumes);
         if let Some(restart) = pod.as_ref().and_then(|pod| pod.spec.restart)
             && spec.restart == model::container::RestartPolicy::No
         {
@@ -66,6 +64,12 @@ impl Engine {
         tokio::task::spawn_blocking(move || crate::host::make_or_miss_sources(&checked))
             .await
             .map_err(Error::internal)??;
+        // A volume that is used here is not removed meanwhile.
+        let _change = match volumes_of(&spec).next() {
+            Some(_) => Some(inner.store.change_volumes().await),
+            None => None,
+        };
+        let volumes = inner.make_volumes(&mut spec).await?;
         let record = ContainerRecord {
             id: id.clone(),
             name,
@@ -74,13 +78,30 @@ impl Engine {
             spec,
             progress: Progress::default(),
         };
-        let event = of_container(&record, Some(&sandbox), Action::Create);
-        inner.store.create_container(record, hidden, event).await?;
+        let mut events: Vec<_> = volumes
+            .iter()
+            .map(|volume| of_volume(volume, Action::Create))
+            .collect();
+        events.push(of_container(&record, Some(&sandbox), Action::Create));
+        inner
+            .store
+            .create_container(record, hidden, volumes, events)
+            .await?;
         Ok(Created {
             id,
             warnings: Vec::new(),
         })
     }
+}
+
+/// What a container has of its image: its volumes, and its labels under the container's own, as Podman shows
+/// them.
+fn take_from_image(spec: &mut ContainerSpec, volumes: ImageVolumes) {
+    for (key, value) in &spec.image.config.labels {
+        let own = spec.labels.entry(key.clone());
+        own.or_insert_with(|| value.clone());
+    }
+    add_image_volumes(spec, volumes);
 }
 
 impl Inner {
@@ -150,7 +171,7 @@ impl Inner {
 fn hidden_sandbox(
     id: &Id,
     name: &str,
-    spec: &model::container::ContainerSpec,
+    spec: &ContainerSpec,
     created_at: Timestamp,
 ) -> SandboxRecord {
     SandboxRecord {

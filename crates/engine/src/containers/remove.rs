@@ -29,9 +29,7 @@ impl Engine {
             Err(Error::NotFound { .. }) => return Err(no_such_to_remove(name)),
             Err(error) => return Err(error),
         };
-        inner
-            .remove(&record.id, options.force, options.timeout_secs)
-            .await?;
+        inner.remove(&record.id, &options).await?;
         Ok(vec![Removed {
             id: record.id.to_string(),
             error: None,
@@ -44,9 +42,14 @@ impl Inner {
     pub(crate) async fn remove(
         self: &Arc<Self>,
         id: &Id,
-        force: bool,
-        timeout_secs: Option<u32>,
+        options: &RemoveOptions,
     ) -> Result<(), Error> {
+        let RemoveOptions {
+            force,
+            ignore: _, // one that is gone is none anyway
+            volumes,
+            timeout_secs,
+        } = *options;
         let _busy = self.claim(id).await;
         let Ok(record) = self.store.container(id) else {
             return Ok(());
@@ -70,17 +73,20 @@ impl Inner {
             self.stop_process(&record, &status, timeout_secs).await?;
         }
         self.record_end(&record).await?;
-        self.store
-            .update_container(id, Write::ContainerRemoving, |record| {
-                let first = !std::mem::replace(&mut record.progress.removing, true);
-                first.then(Vec::new)
+        let record = self
+            .store
+            .update_container(id, Write::ContainerRemoving, move |record| {
+                let before = record.progress.clone();
+                record.progress.removing = true;
+                record.progress.removing_volumes |= volumes || record.spec.remove;
+                (record.progress != before).then(Vec::new)
             })
             .await?;
         self.finish_removal(&record).await
     }
 
     /// Second half of a removal, also after a crash in the first: all that the runtime has of the
-    /// container, its files, then its record, then its hidden sandbox.
+    /// container, its files and volumes, then its record, then its hidden sandbox.
     pub(crate) async fn finish_removal(
         self: &Arc<Self>,
         record: &ContainerRecord,
@@ -104,6 +110,9 @@ impl Inner {
             self.remove_cri_sandboxes(&hidden.id).await?;
         }
         self.remove_files(record, pod.as_deref()).await?;
+        if record.progress.removing_volumes {
+            self.remove_anonymous_volumes(record).await?;
+        }
         let event = of_container(record, pod.as_deref(), Action::Remove);
         self.store.remove_container(&record.id, vec![event]).await?;
         if let Some(hidden) = hidden {

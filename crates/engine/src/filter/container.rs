@@ -345,18 +345,19 @@ fn mounts(view: &ContainerView) -> &[Mount] {
     }
 }
 
-/// `destination`, or `source:destination`.
+/// `source:destination`, or `destination`; of a volume `name:destination`, or `name`.
 fn is_mount(mount: &Mount, value: &str) -> bool {
-    let source = match mount.kind {
-        MountKind::Bind => mount.source.as_str(),
-        MountKind::Tmpfs => "tmpfs",
+    let (source, alone) = match mount.kind {
+        MountKind::Bind => (mount.source.as_str(), &mount.destination),
+        MountKind::Tmpfs => ("tmpfs", &mount.destination),
+        MountKind::Volume => (mount.volume.as_str(), &mount.volume),
     };
     match value.split_once(':') {
         Some((asked, destination)) if !destination.is_empty() => {
             asked == source && destination == mount.destination
         }
-        Some((destination, _)) => destination == mount.destination,
-        None => value == mount.destination,
+        Some((asked, _)) => asked == alone,
+        None => value == alone,
     }
 }
 

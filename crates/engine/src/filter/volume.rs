@@ -193,7 +193,7 @@ mod tests {
     use std::sync::Arc;
 
     use model::Id;
-    use model::volume::VolumeRecord;
+    use model::volume::{FirstUse, VolumeRecord};
 
     use super::*;
     use crate::filter::tests::{filters, labels, now};
@@ -207,6 +207,7 @@ mod tests {
                 options: labels(&[("type", "tmpfs")]),
                 anonymous: name.ends_with("anon"),
                 mountpoint: String::new(),
+                first_use: FirstUse::default(),
             }),
             users: (0..users).map(|_| Id::generate()).collect(),
         }

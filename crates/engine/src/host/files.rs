@@ -11,7 +11,8 @@ use model::view::{NetworkView, infra_name};
 use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
 
 use super::etc_files::{self, hosts, resolv};
-use super::neighbours;
+use super::{neighbours, volumes};
+use crate::containers::volumes_of;
 use crate::store::private_dir;
 
 /// What Podman mounts as tmpfs into a read-only container (`--read-only-tmpfs`).
@@ -90,6 +91,15 @@ impl FilesJob {
             });
         }
         neighbours::tell(&self.record.name, &self.peers.dirs);
+        for (number, volume) in volumes_of(&self.record.spec).enumerate() {
+            let source = self.dir.join(format!("volume-{number}"));
+            volumes::bind(volume, &source)?;
+            files.push(FileMount {
+                source,
+                destination: volume.destination.clone(),
+                read_only: volume.read_only,
+            });
+        }
         let tmpfs = self.tmpfs();
         for (number, wanted) in tmpfs.iter().enumerate() {
             files.push(self.mount_tmpfs(number, wanted)?);

@@ -1,5 +1,5 @@
-//! What this machine itself does for a container: its writable layer, the files under `/etc`,
-//! signals, control groups, and facts about the host.
+//! What this machine itself does for a container: its writable layer, its volumes, the files under
+//! `/etc`, signals, control groups, and facts about the host.
 //!
 //! Everything here blocks; callers use `spawn_blocking`. Nothing here knows HTTP or gRPC.
 
@@ -14,6 +14,7 @@ mod proc;
 pub mod registries;
 pub mod signal;
 mod sources;
+mod volumes;
 
 use std::net::{Ipv4Addr, UdpSocket};
 
@@ -22,6 +23,7 @@ pub(crate) use files::{FilesJob, Peers, unmount_below};
 pub(crate) use neighbours::forget as forget_neighbour;
 pub(crate) use proc::{namespaces_of, open_files};
 pub(crate) use sources::{check_sources, make_or_miss_sources};
+pub(crate) use volumes::{ImageTree, VolumeToFill};
 
 /// This machine's own host name.
 pub fn hostname() -> String {

@@ -1,4 +1,4 @@
-//! The sources of bind mounts: the runtimes would make a folder of a missing one in silence.
+//! The sources of bind mounts and volumes: the runtimes would make a folder of a missing one in silence.
 
 use std::fs;
 use std::io::{self, ErrorKind};
@@ -8,7 +8,7 @@ use model::container::{ContainerSpec, Face, MountKind};
 
 /// At create: Docker's `-v` makes a missing source, and so does the compat face; libpod refuses.
 pub(crate) fn make_or_miss_sources(spec: &ContainerSpec) -> Result<(), Error> {
-    for (source, error) in unreachable(spec) {
+    for (source, error) in unreachable(spec, &[MountKind::Bind]) {
         if spec.face == Face::Compat && error.kind() == ErrorKind::NotFound {
             fs::create_dir_all(source)
                 .map_err(|error| Error::Plain(format!("mkdir {source}: {}", words(&error))))?;
@@ -25,7 +25,8 @@ pub(crate) fn make_or_miss_sources(spec: &ContainerSpec) -> Result<(), Error> {
 
 /// At start: what is gone since create is refused, in the words of Podman's OCI runtime.
 pub(crate) fn check_sources(spec: &ContainerSpec) -> Result<(), Error> {
-    let Some((source, error)) = unreachable(spec).next() else {
+    let Some((source, error)) = unreachable(spec, &[MountKind::Bind, MountKind::Volume]).next()
+    else {
         return Ok(());
     };
     let text = format!("cannot stat `{source}`: {}", words(&error));
@@ -35,9 +36,12 @@ pub(crate) fn check_sources(spec: &ContainerSpec) -> Result<(), Error> {
     })
 }
 
-fn unreachable(spec: &ContainerSpec) -> impl Iterator<Item = (&str, io::Error)> {
-    let binds = spec.mounts.iter().filter(|m| m.kind == MountKind::Bind);
-    binds.filter_map(|mount| {
+fn unreachable<'a>(
+    spec: &'a ContainerSpec,
+    kinds: &'a [MountKind],
+) -> impl Iterator<Item = (&'a str, io::Error)> {
+    let mounts = spec.mounts.iter().filter(|m| kinds.contains(&m.kind));
+    mounts.filter_map(|mount| {
         let error = fs::metadata(&mount.source).err()?;
         Some((mount.source.as_str(), error))
     })

@@ -39,7 +39,13 @@ impl Inner {
                 sandboxes.push(hidden_sandbox_of(container));
             }
         }
-        self.store.adopt(containers, sandboxes).await
+        // Their volumes too: what lies in the folder is there again.
+        let _change = self.store.change_volumes().await;
+        let mut volumes = Vec::new();
+        for container in &mut containers {
+            volumes.extend(self.adopt_volumes(&mut container.spec, &volumes).await?);
+        }
+        self.store.adopt(containers, sandboxes, volumes).await
     }
 
     fn is_unknown(&self, mark: &Mark) -> bool {

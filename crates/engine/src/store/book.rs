@@ -134,6 +134,20 @@ impl Book {
         }
     }
 
+    /// The containers that use each volume.
+    pub(crate) fn volume_users(&self) -> HashMap<&str, Vec<Id>> {
+        let mut users = HashMap::<&str, Vec<Id>>::new();
+        for record in self.containers.values() {
+            for mount in crate::containers::volumes_of(&record.spec) {
+                let of_this = users.entry(&mount.volume).or_default();
+                if of_this.last() != Some(&record.id) {
+                    of_this.push(record.id.clone());
+                }
+            }
+        }
+        users
+    }
+
     /// Fails with Podman's text when a volume's name is taken.
     pub(crate) fn volume_name_free(&self, name: &str) -> Result<(), Error> {
         if !self.volumes.contains_key(name) {

@@ -35,7 +35,7 @@ async fn create(store: &Arc<Store>, container: &ContainerRecord) -> Result<(), E
     };
     let event = event(&container.id, Action::Create);
     store
-        .create_container(container.clone(), Some(hidden), event)
+        .create_container(container.clone(), Some(hidden), Vec::new(), vec![event])
         .await
 }
 
@@ -165,7 +165,11 @@ async fn a_container_joins_no_pod_that_is_gone_or_being_removed() {
         };
         let event = event(&record.id, Action::Create);
         let store = Arc::clone(&store);
-        async move { store.create_container(record, None, event).await }
+        async move {
+            store
+                .create_container(record, None, Vec::new(), vec![event])
+                .await
+        }
     };
     let is_no_pod = |result: Result<(), Error>| {
         matches!(
@@ -361,6 +365,7 @@ fn volume(store: &Store, name: &str) -> VolumeRecord {
         labels: std::collections::BTreeMap::new(),
         options: std::collections::BTreeMap::new(),
         anonymous: false,
+        first_use: model::volume::FirstUse::default(),
         mountpoint: store.dir().volume_dirs().data(name).display().to_string(),
     }
 }

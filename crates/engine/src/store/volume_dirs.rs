@@ -46,9 +46,19 @@ impl VolumeDirs {
                 cause,
             });
         }
-        private_dir(&data)?;
-        fs::set_permissions(&data, fs::Permissions::from_mode(0o755))
-            .map_err(|error| about(&data, &error))
+        self.take_in(name).map(drop)
+    }
+
+    /// Makes sure of a volume's folder, whatever lies in it; answers whether it is empty.
+    pub(crate) fn take_in(&self, name: &str) -> Result<bool, Error> {
+        let data = self.data(name);
+        let empty = is_empty(&data)?;
+        if empty {
+            private_dir(&data)?;
+            fs::set_permissions(&data, fs::Permissions::from_mode(0o755))
+                .map_err(|error| about(&data, &error))?;
+        }
+        Ok(empty)
     }
 
     /// Takes a volume's folder out of use, in one step; `None` when there is none.

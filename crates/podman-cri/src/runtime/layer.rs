@@ -9,7 +9,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use cri_api::containerd::Mount;
 use cri_client::verbose::ContainerInfo;
 use cri_client::{Client, Error};
-use model::observed::Layer;
+use model::observed::{Layer, RuntimeFacts};
+use serde::Deserialize;
 
 /// The layers that were found, by CRI id: they do not change any more. Forgotten when the container is
 /// removed, all of them when there are too many.
@@ -158,6 +159,37 @@ async fn of_merged(merged: &Path) -> Option<Layer> {
     })
 }
 
+/// The layers of an image of CRI-O's, topmost first: containers-storage's overlay has a list of images with
+/// their top layer. `None` where it has another form, or lies elsewhere.
+pub(super) async fn of_image(facts: &RuntimeFacts, id: &str) -> Option<Vec<PathBuf>> {
+    let driver = &facts.storage_driver;
+    let list = facts
+        .storage_root
+        .join(format!("{driver}-images/images.json"));
+    let list = tokio::fs::read(list).await.ok()?;
+    let images: Vec<StoredImage> = serde_json::from_slice(&list).ok()?;
+    let image = images.into_iter().find(|image| image.id == id)?;
+    let storage = facts.storage_root.join(driver);
+    let top = Some(image.layer).filter(|layer| !layer.is_empty())?;
+    let top = storage.join(top);
+    // another driver's image is no overlay, and one of an additional store has no layer here
+    let diff = Some(top.join("diff")).filter(|diff| diff.is_dir())?;
+    // an image of one layer has no list
+    let lower = match top.join("lower").exists() {
+        true => Some(lower_folders(&storage, &top).await).filter(|all| !all.is_empty())?,
+        false => Vec::new(),
+    };
+    Some(std::iter::once(diff).chain(lower).collect())
+}
+
+/// One of containers-storage's images.
+#[derive(Deserialize)]
+struct StoredImage {
+    id: String,
+    #[serde(default)]
+    layer: String,
+}
+
 /// The lower layers, topmost first: `lower` holds `l/SHORT:l/SHORT…`, links beside the layers. Empty where
 /// one cannot be read, for half a list would be a wrong one.
 async fn lower_folders(storage: &Path, layer: &Path) -> Vec<PathBuf> {
@@ -218,6 +250,41 @@ mod tests {
         std::os::unix::fs::symlink("xyz", folder.path().join("c")).unwrap();
         assert_eq!(file_bytes(folder.path()).unwrap(), 8);
         assert!(file_bytes(&folder.path().join("absent")).is_err());
+    }
+
+    #[tokio::test]
+    async fn containers_storage_lists_images_with_their_top_layer() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |path: &str| folder.path().join(path);
+        for dir in [
+            "overlay-images",
+            "overlay/top/diff",
+            "overlay/bottom/diff",
+            "overlay/l",
+        ] {
+            std::fs::create_dir_all(at(dir)).unwrap();
+        }
+        std::os::unix::fs::symlink("../bottom/diff", at("overlay/l/XY")).unwrap();
+        std::fs::write(at("overlay/top/lower"), "l/XY").unwrap();
+        let list =
+            r#"[{"id":"a","layer":"top","names":["n"]},{"id":"b","layer":"bottom"},{"id":"c"}]"#;
+        std::fs::write(at("overlay-images/images.json"), list).unwrap();
+        let facts = RuntimeFacts {
+            storage_driver: "overlay".to_owned(),
+            storage_root: folder.path().to_path_buf(),
+            ..RuntimeFacts::default()
+        };
+        let (top, bottom) = (at("overlay/top/diff"), at("overlay/bottom/diff"));
+        let bottom = bottom.canonicalize().unwrap();
+        assert_eq!(of_image(&facts, "a").await, Some(vec![top, bottom]));
+        assert_eq!(
+            of_image(&facts, "b").await,
+            Some(vec![at("overlay/bottom/diff")])
+        );
+        assert_eq!(of_image(&facts, "c").await, None);
+        assert_eq!(of_image(&facts, "d").await, None);
+        std::fs::remove_file(at("overlay/l/XY")).unwrap();
+        assert_eq!(of_image(&facts, "a").await, None);
     }
 
     #[tokio::test]

@@ -19,6 +19,7 @@ pub(super) fn with_container_info(
         args: spec.process.args,
         env: last_of_each(spec.process.env),
         cwd: spec.process.cwd.to_string_lossy().into_owned(),
+        user: (spec.process.user.uid, spec.process.user.gid),
         hostname: spec.hostname,
         bounding_caps: capabilities.bounding,
         effective_caps: capabilities.effective,

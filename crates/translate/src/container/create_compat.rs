@@ -1,10 +1,10 @@
 //! `POST /containers/create`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use model::Error;
 use model::container::{ContainerSpec, Face, ImageRef, Mount, Network};
-use model::request::NewContainer;
+use model::request::{ImageVolumes, NewContainer};
 use model::signal::Signal;
 use podman_api::KeySet;
 use podman_api::container::compat::{
@@ -67,8 +67,7 @@ pub fn compat_create(
         ));
     }
     let network = network(&host_config.network_mode, networking_config)?;
-    let from_host = from_host_config(host_config, &labels, *host)?;
-    check_volumes(&volumes, &from_host.mounts)?;
+    let from_host = from_host_config(host_config, &volumes, &labels, *host)?;
     if from_host.remove && matches!(from_host.restart.word(), "always" | "unless-stopped") {
         return Err(Error::Plain(
             "the --rm option conflicts with --restart, when the restartPolicy is not \"\" and \"no\"".to_owned(),
@@ -100,22 +99,24 @@ pub fn compat_create(
         name: name(asked_name.unwrap_or_default())?,
         pod: None,
         spec,
+        image_volumes: ImageVolumes::Anonymous,
     })
 }
 
-/// What `HostConfig` says of a container.
+/// What `HostConfig` says of a container, and `Volumes`.
 #[expect(
     clippy::too_many_lines,
     reason = "one line for each field of the wire type"
 )]
 fn from_host_config(
     config: HostConfigRequest,
+    volumes: &KeySet,
     labels: &BTreeMap<String, String>,
     host: Host,
 ) -> Result<ContainerSpec, Error> {
     refuse(&config, host)?;
     let resources = limits::from_compat(&config, host)?;
-    let mounts = all_mounts(&config)?;
+    let mounts = all_mounts(&config, volumes)?;
     let HostConfigRequest {
         binds: _,         // in `mounts`
         log_config: _,    // refused, or what the runtime does anyway
@@ -247,7 +248,7 @@ fn logs_elsewhere(config: &LogConfigRequest) -> bool {
     !["", "json-file", "k8s-file"].contains(&r#type.as_str()) || !config.is_empty()
 }
 
-fn all_mounts(config: &HostConfigRequest) -> Result<Vec<Mount>, Error> {
+fn all_mounts(config: &HostConfigRequest, volumes: &KeySet) -> Result<Vec<Mount>, Error> {
     let mut all = Vec::new();
     for bind in &config.binds {
         all.push(mounts::from_bind(bind)?);
@@ -259,20 +260,9 @@ fn all_mounts(config: &HostConfigRequest) -> Result<Vec<Mount>, Error> {
         all.push(mounts::from_tmpfs(destination, options)?);
     }
     mounts::check_distinct(&all)?;
+    let open = mounts::from_paths(volumes, &all)?;
+    all.extend(open);
     Ok(all)
-}
-
-/// Anonymous volumes are refused, but those that a mount lies on (compose sends such).
-fn check_volumes(volumes: &KeySet, mounts: &[Mount]) -> Result<(), Error> {
-    let covered: BTreeSet<&str> = mounts
-        .iter()
-        .map(|mount| mount.destination.as_str())
-        .collect();
-    let open = volumes
-        .0
-        .iter()
-        .any(|path| !covered.contains(path.trim_end_matches('/')));
-    BODY.refuse_if(open, "Volumes")
 }
 
 fn network(mode: &str, config: NetworkingConfig) -> Result<Network, Error> {

@@ -65,7 +65,8 @@ fn what_docker_sends_unasked_asks_for_nothing() {
         NewContainer {
             name: Some("c1".into()),
             pod: None,
-            spec: expected
+            spec: expected,
+            image_volumes: ImageVolumes::Anonymous,
         }
     );
 }
@@ -141,13 +142,8 @@ fn what_is_not_carried_out_is_refused_by_name() {
         ),
         (
             none(),
-            json!({"Binds": ["vol:/d"]}),
-            "HostConfig.Binds \"vol:/d\"",
-        ),
-        (
-            none(),
-            json!({"Mounts": [{"Type": "volume", "Source": "v", "Target": "/d"}]}),
-            "HostConfig.Mounts \"v\"",
+            json!({"Mounts": [{"Type": "volume", "Source": "v", "Target": "/d", "VolumeOptions": {"Subpath": "a"}}]}),
+            "HostConfig.Mounts.VolumeOptions.Subpath",
         ),
         (
             none(),
@@ -236,7 +232,6 @@ fn what_is_not_carried_out_is_refused_by_name() {
             json!({"SecurityOpt": ["label=disable"]}),
             "HostConfig.SecurityOpt \"label=disable\"",
         ),
-        (json!({"Volumes": {"/d": {}}}), none(), "Volumes"),
         (
             json!({"Healthcheck": {"Test": ["CMD", "true"]}}),
             none(),

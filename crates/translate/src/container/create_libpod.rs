@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use model::Error;
 use model::container::{ContainerSpec, Face, ImageRef, Network};
-use model::request::NewContainer;
+use model::request::{ImageVolumes, NewContainer};
 use podman_api::container::Signal;
 use podman_api::container::libpod::{LogConfig, Namespace, SPEC_FIELDS, SpecGenerator};
 use podman_api::health::HealthConfig;
@@ -56,9 +56,10 @@ pub fn libpod_create(spec: SpecGenerator, host: &Host) -> Result<NewContainer, E
         timezone: _, // refused
         image,
         raw_image_name: _, // the name before Podman's auto-update looks at it
-        init: _,           // refused
+        image_volume_mode,
+        init: _, // refused
         mounts,
-        volumes: _,            // refused
+        volumes,
         devices: _,            // refused
         ipcns: _,              // refused, or what the runtime does anyway
         shm_size: _,           // refused
@@ -111,10 +112,9 @@ pub fn libpod_create(spec: SpecGenerator, host: &Host) -> Result<NewContainer, E
     }
     annotations.remove(TTY_ANNOTATION);
     check_annotations("annotations", &annotations)?;
-    let mounts = mounts
-        .into_iter()
-        .map(mounts::from_libpod)
-        .collect::<Result<Vec<_>, _>>()?;
+    let volumes = volumes.into_iter().map(mounts::from_named);
+    let mounts = mounts.into_iter().map(mounts::from_libpod);
+    let mounts = mounts.chain(volumes).collect::<Result<Vec<_>, _>>()?;
     mounts::check_distinct(&mounts)?;
     let spec = ContainerSpec {
         handler: handler(&oci_runtime, &annotations, &labels),
@@ -156,7 +156,26 @@ pub fn libpod_create(spec: SpecGenerator, host: &Host) -> Result<NewContainer, E
         name: name(asked_name)?,
         pod,
         spec,
+        image_volumes: image_volumes(&image_volume_mode)?,
     })
+}
+
+fn image_volumes(mode: &str) -> Result<ImageVolumes, Error> {
+    match mode {
+        "" | "anonymous" | "bind" => Ok(ImageVolumes::Anonymous),
+        "tmpfs" => Ok(ImageVolumes::Tmpfs),
+        "ignore" => Err(BODY.refusal_of(
+            "image_volume_mode",
+            mode,
+            "containerd mounts a folder of its own there; name a mount for each path",
+        )),
+        other => Err(invalid(
+            "image_volume_mode",
+            format!(
+                "invalid image volume mode {other:?} must be one of ignore, tmpfs, or anonymous"
+            ),
+        )),
+    }
 }
 
 /// Refuses by name what is asked for and not carried out.
@@ -172,7 +191,6 @@ fn refuse(spec: &SpecGenerator, host: Host) -> Result<(), Error> {
     BODY.refuse("sysctl", &spec.sysctl)?;
     BODY.refuse("timezone", &spec.timezone)?;
     BODY.refuse("init", &spec.init)?;
-    BODY.refuse("volumes", &spec.volumes)?;
     BODY.refuse("devices", &spec.devices)?;
     BODY.refuse("shm_size", &spec.shm_size)?;
     BODY.refuse("umask", &spec.umask)?;

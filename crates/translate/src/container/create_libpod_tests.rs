@@ -55,7 +55,8 @@ fn what_podman_remote_sends_unasked_asks_for_nothing() {
         NewContainer {
             name: None,
             pod: None,
-            spec: expected
+            spec: expected,
+            image_volumes: ImageVolumes::Anonymous,
         }
     );
 }
@@ -150,7 +151,10 @@ fn what_is_not_carried_out_is_refused_by_name() {
             "portmappings",
         ),
         (json!({"publish_image_ports": true}), "publish_image_ports"),
-        (json!({"volumes": [{"Name": "v", "Dest": "/d"}]}), "volumes"),
+        (
+            json!({"image_volume_mode": "ignore"}),
+            "image_volume_mode \"ignore\"",
+        ),
         (
             json!({"overlay_volumes": [{"destination": "/d"}]}),
             "overlay_volumes",
@@ -219,7 +223,6 @@ fn what_is_not_carried_out_is_refused_by_name() {
         ),
         (json!({"timeout": 5}), "timeout"),
         (json!({"systemd": "always"}), "systemd"),
-        (json!({"image_volume_mode": "tmpfs"}), "image_volume_mode"),
         (json!({"unified": {"memory.high": "1"}}), "unified"),
         (json!({"use_image_hosts": true}), "use_image_hosts"),
         (

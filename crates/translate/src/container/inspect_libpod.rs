@@ -192,7 +192,9 @@ fn config(detail: &ContainerDetail) -> InspectConfig {
 }
 
 fn mount(mount: ShownMount) -> InspectMount {
+    let (kind, driver) = mount.type_and_driver();
     let ShownMount {
+        volume,
         source,
         destination,
         mode,
@@ -201,13 +203,15 @@ fn mount(mount: ShownMount) -> InspectMount {
         propagation,
     } = mount;
     InspectMount {
-        r#type: "bind".to_owned(),
+        r#type: kind.to_owned(),
+        name: volume,
         source,
         destination,
+        driver: driver.to_owned(),
         mode,
         options: Some(options),
         rw,
         propagation,
-        ..InspectMount::default() // of volumes
+        sub_path: String::new(), // refused at create
     }
 }

@@ -194,7 +194,9 @@ fn compat_port(port: &str) -> Option<Port> {
 }
 
 pub(super) fn mount_point(mount: ShownMount) -> MountPoint {
+    let (kind, driver) = mount.type_and_driver();
     let ShownMount {
+        volume,
         source,
         destination,
         mode,
@@ -203,11 +205,11 @@ pub(super) fn mount_point(mount: ShownMount) -> MountPoint {
         propagation,
     } = mount; // Docker shows no options
     MountPoint {
-        r#type: "bind".to_owned(),
-        name: String::new(), // of volumes
+        r#type: kind.to_owned(),
+        name: volume,
         source,
         destination,
-        driver: String::new(), // of volumes
+        driver: driver.to_owned(),
         mode,
         rw,
         propagation,

@@ -122,7 +122,7 @@ pub(super) fn check_options(field: &str, kind: MountKind, options: &[String]) ->
                 format!("unknown mount option {option:?}: invalid mount option"),
             ));
         }
-        if kind == MountKind::Bind && TMPFS_ONLY.contains(&word) {
+        if kind != MountKind::Tmpfs && TMPFS_ONLY.contains(&word) {
             let text = format!(
                 "the '{word}' option is only allowed with tmpfs mounts: invalid mount option"
             );
@@ -178,9 +178,8 @@ pub(super) fn shown_options(mount: &Mount) -> Vec<String> {
         });
     }
     match mount.kind {
-        MountKind::Bind if !has(&["bind", "rbind"]) => add("rbind"),
         MountKind::Bind => {}
-        MountKind::Tmpfs => {
+        MountKind::Tmpfs | MountKind::Volume => {
             if !has(&["suid", "nosuid"]) {
                 add("nosuid");
             }
@@ -188,6 +187,9 @@ pub(super) fn shown_options(mount: &Mount) -> Vec<String> {
                 add("nodev");
             }
         }
+    }
+    if mount.kind != MountKind::Tmpfs && !has(&["bind", "rbind"]) {
+        add("rbind");
     }
     all
 }
@@ -213,6 +215,11 @@ mod tests {
         assert_eq!(other_options(&shown_options(&bind)), ["rbind"]);
         let tmpfs = from_tmpfs("/t", "").unwrap();
         assert_eq!(shown_options(&tmpfs).join(","), "rprivate,nosuid,nodev");
+        let volume = from_bind("gv1:/data").unwrap();
+        assert_eq!(
+            shown_options(&volume).join(","),
+            "rprivate,nosuid,nodev,rbind"
+        );
     }
 
     #[test]

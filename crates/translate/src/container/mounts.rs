@@ -1,8 +1,10 @@
-//! Bind and tmpfs mounts, of both faces, as asked and as shown.
+//! Bind mounts, tmpfs mounts and volumes, of both faces, as asked.
 
 use model::Error;
 use model::container::{Mount, MountKind};
-use podman_api::container::compat::{BindOptions, MountRequest, TmpfsOptions};
+use podman_api::KeySet;
+use podman_api::container::compat::{BindOptions, MountRequest, TmpfsOptions, VolumeOptions};
+use podman_api::container::libpod::NamedVolume;
 use podman_api::oci;
 
 use super::mount_options::{DROPPED, PROPAGATIONS, check_options, key, without_client_default};
@@ -31,19 +33,43 @@ pub(super) fn from_libpod(mount: oci::Mount) -> Result<Mount, Error> {
     };
     let options = match kind {
         MountKind::Tmpfs => without_client_default(&destination, options),
-        MountKind::Bind => options,
+        MountKind::Bind | MountKind::Volume => options,
     };
     make("mounts", kind, source, &destination, options)
 }
 
-/// `SOURCE:DESTINATION[:OPTIONS]` of a compat create (`HostConfig.Binds`).
+/// A volume of a libpod create (`volumes[]`).
+pub(super) fn from_named(volume: NamedVolume) -> Result<Mount, Error> {
+    let NamedVolume {
+        name,
+        dest,
+        options,
+        is_anonymous: _, // what has no name is
+        sub_path,
+    } = volume;
+    if !sub_path.is_empty() {
+        return Err(sub_path_refused("volumes.SubPath"));
+    }
+    make("volumes", MountKind::Volume, name, &dest, options)
+}
+
+/// `[SOURCE:]DESTINATION[:OPTIONS]` of a compat create (`HostConfig.Binds`): what is no path is the name
+/// of a volume, and without a source one is made.
 pub(super) fn from_bind(text: &str) -> Result<Mount, Error> {
     const FIELD: &str = "HostConfig.Binds";
     let parts: Vec<&str> = text.split(':').collect();
     let (source, destination, options) = match parts.as_slice() {
         [source, destination] => (*source, *destination, ""),
         [source, destination, options] => (*source, *destination, *options),
-        [_] => return Err(volume(FIELD, text)),
+        [destination] => {
+            return make(
+                FIELD,
+                MountKind::Volume,
+                String::new(),
+                destination,
+                Vec::new(),
+            );
+        }
         _ => {
             let form = "incorrect volume format, should be [host-dir:]ctr-dir[:option]";
             return Err(invalid(FIELD, format!("{text}: {form}")));
@@ -52,21 +78,36 @@ pub(super) fn from_bind(text: &str) -> Result<Mount, Error> {
     if source.is_empty() {
         return Err(invalid(FIELD, "host directory cannot be empty"));
     }
-    if !source.starts_with(['/', '.']) {
-        return Err(volume(FIELD, text));
-    }
+    let kind = match source.starts_with(['/', '.']) {
+        true => MountKind::Bind,
+        false => MountKind::Volume,
+    };
     let options = options
         .split(',')
         .filter(|word| !word.is_empty())
         .map(str::to_owned)
         .collect();
-    make(
-        FIELD,
-        MountKind::Bind,
-        source.to_owned(),
-        destination,
-        options,
-    )
+    make(FIELD, kind, source.to_owned(), destination, options)
+}
+
+/// `Volumes` of a compat create: anonymous ones, but where a mount lies already (compose sends such).
+pub(super) fn from_paths(paths: &KeySet, mounts: &[Mount]) -> Result<Vec<Mount>, Error> {
+    let all = paths.0.iter().map(|path| {
+        make(
+            "Volumes",
+            MountKind::Volume,
+            String::new(),
+            path,
+            Vec::new(),
+        )
+    });
+    let covered = |volume: &Mount| {
+        mounts
+            .iter()
+            .any(|mount| mount.destination == volume.destination)
+    };
+    all.filter(|made| !made.as_ref().is_ok_and(covered))
+        .collect()
 }
 
 /// One of `HostConfig.Mounts` of a compat create.
@@ -79,8 +120,8 @@ pub(super) fn from_request(mount: MountRequest) -> Result<Mount, Error> {
         read_only,
         consistency: _, // a hint for macOS, which Podman drops too
         bind_options,
-        volume_options: _, // of volumes, which are refused by their type
-        image_options: _,  // of images, which are refused by their type
+        volume_options,
+        image_options: _, // of images, which are refused by their type
         tmpfs_options,
         cluster_options: _, // of swarm volumes, which are refused by their type
     } = mount;
@@ -97,7 +138,10 @@ pub(super) fn from_request(mount: MountRequest) -> Result<Mount, Error> {
             options.extend(tmpfs_words(FIELD, tmpfs_options.unwrap_or_default())?);
             MountKind::Tmpfs
         }
-        "volume" => return Err(volume(FIELD, &source)),
+        "volume" => {
+            options.extend(volume_words(FIELD, volume_options.unwrap_or_default())?);
+            MountKind::Volume
+        }
         other => return Err(unknown_type(FIELD, other)),
     };
     make(FIELD, kind, source, &target, options)
@@ -131,6 +175,19 @@ fn bind_words(field: &str, options: BindOptions) -> Result<Vec<String>, Error> {
         words.push("bind".to_owned());
     }
     Ok(words)
+}
+
+fn volume_words(field: &str, options: VolumeOptions) -> Result<Vec<String>, Error> {
+    let VolumeOptions {
+        no_copy,
+        labels: _, // Podman reads neither; a volume of its own has them from its create
+        driver_config: _, // the same
+        subpath,
+    } = options;
+    match subpath.is_empty() {
+        true => Ok(no_copy.then(|| "nocopy".to_owned()).into_iter().collect()),
+        false => Err(sub_path_refused(&format!("{field}.VolumeOptions.Subpath"))),
+    }
 }
 
 fn tmpfs_words(field: &str, options: TmpfsOptions) -> Result<Vec<String>, Error> {
@@ -202,9 +259,10 @@ fn make(
         .filter(|word| !DROPPED.contains(&key(word)))
         .collect();
     check_options(field, kind, &options)?;
-    let source = match kind {
-        MountKind::Tmpfs => String::new(), // clients send "tmpfs"
-        MountKind::Bind if source.starts_with('/') => source,
+    let (volume, source) = match kind {
+        MountKind::Tmpfs => (String::new(), String::new()), // clients send "tmpfs"
+        MountKind::Volume => (source, String::new()),
+        MountKind::Bind if source.starts_with('/') => (String::new(), source),
         MountKind::Bind => {
             return Err(invalid(
                 field,
@@ -215,6 +273,7 @@ fn make(
     let has = |word: &str| options.iter().any(|option| option == word);
     Ok(Mount {
         kind,
+        volume,
         source,
         destination: clean(destination),
         read_only: has("ro"),
@@ -236,10 +295,10 @@ fn clean(path: &str) -> String {
     format!("/{}", parts.join("/"))
 }
 
-fn volume(field: &str, text: &str) -> Error {
+fn sub_path_refused(field: &str) -> Error {
     Error::unsupported(
-        format!("{field} {text:?}"),
-        "named and anonymous volumes are not carried out yet; give an absolute path of the host as the source",
+        field,
+        "volumes are mounted whole; bind-mount the folder below the volume's mountpoint instead",
     )
 }
 
@@ -248,7 +307,7 @@ fn unknown_type(field: &str, kind: &str) -> Error {
         "volume" | "image" | "devpts" | "ramfs" | "glob" | "npipe" | "cluster" | "artifact" => {
             Error::unsupported(
                 format!("{field} of type {kind:?}"),
-                "only bind and tmpfs mounts are carried out yet",
+                "bind mounts, tmpfs mounts and volumes are carried out, and no other yet",
             )
         }
         other => invalid(field, format!("invalid filesystem type {other:?}")),
@@ -353,15 +412,59 @@ mod tests {
     }
 
     #[test]
-    fn volumes_are_refused_by_name() {
-        for error in [
-            from_bind("/data").unwrap_err(),
-            from_bind("gv2:/data").unwrap_err(),
-        ] {
-            assert!(
-                matches!(&error, Error::Unsupported { what, .. } if what.starts_with("HostConfig.Binds"))
-            );
-        }
+    fn the_forms_of_a_volume_mean_the_same() {
+        let one = from_bind("gv2:/data/:ro,nocopy").unwrap();
+        assert_eq!(one.kind, MountKind::Volume);
+        assert_eq!(
+            (one.volume.as_str(), one.source.as_str(), one.read_only),
+            ("gv2", "", true)
+        );
+        let two = from_named(NamedVolume {
+            name: "gv2".into(),
+            dest: "/data".into(),
+            options: vec!["ro".into(), "nocopy".into()],
+            ..NamedVolume::default()
+        });
+        assert_eq!(two.unwrap(), one);
+        let three = from_request(MountRequest {
+            r#type: "volume".into(),
+            source: "gv2".into(),
+            target: "/data".into(),
+            read_only: true,
+            volume_options: Some(VolumeOptions {
+                no_copy: true,
+                ..VolumeOptions::default()
+            }),
+            ..MountRequest::default()
+        });
+        assert_eq!(three.unwrap(), one);
+    }
+
+    #[test]
+    fn volumes_without_a_name_lie_where_no_mount_does() {
+        let one = from_bind("/data").unwrap();
+        assert_eq!((one.kind, one.volume.as_str()), (MountKind::Volume, ""));
+        let paths = KeySet(["/data/".to_owned(), "/w".to_owned()].into());
+        let open = from_paths(&paths, std::slice::from_ref(&one)).unwrap();
+        let destinations: Vec<_> = open
+            .iter()
+            .map(|mount| mount.destination.as_str())
+            .collect();
+        assert_eq!(destinations, ["/w"]);
+        let relative = KeySet(["data".to_owned()].into());
+        assert!(from_paths(&relative, &[]).is_err());
+    }
+
+    #[test]
+    fn other_kinds_and_parts_of_volumes_are_refused_by_name() {
+        let part = NamedVolume {
+            name: "v".into(),
+            dest: "/d".into(),
+            sub_path: "a".into(),
+            ..NamedVolume::default()
+        };
+        let part = from_named(part).unwrap_err();
+        assert!(part.to_string().starts_with("volumes.SubPath"), "{part}");
         let image = from_libpod(libpod("image", &[])).unwrap_err();
         assert!(matches!(image, Error::Unsupported { .. }), "{image}");
     }

@@ -12,6 +12,7 @@ use super::mount_options::{other_options, shown_options};
 use crate::cri::{
     DEFAULT_CAPABILITIES, KNOWN_CAPABILITIES, effective_argv, effective_capabilities, environment,
 };
+use crate::volume::LOCAL;
 
 /// The record of one of ours.
 pub(super) fn own(view: &ContainerView) -> Option<&ContainerRecord> {
@@ -250,6 +251,8 @@ pub(super) fn error(detail: &ContainerDetail) -> String {
 
 /// One mount as both faces show it; tmpfs are not among them.
 pub(super) struct ShownMount {
+    /// The name of a volume, else empty.
+    pub(super) volume: String,
     pub(super) source: String,
     pub(super) destination: String,
     pub(super) mode: String,
@@ -258,15 +261,28 @@ pub(super) struct ShownMount {
     pub(super) propagation: String,
 }
 
-/// The bind mounts asked for; a foreign one's as the runtime reports them.
+impl ShownMount {
+    /// Podman's words for its type and its driver.
+    pub(super) fn type_and_driver(&self) -> (&'static str, &'static str) {
+        match self.volume.is_empty() {
+            true => ("bind", ""),
+            false => ("volume", LOCAL),
+        }
+    }
+}
+
+/// The bind mounts and volumes asked for; a foreign one's mounts as the runtime reports them.
 pub(super) fn mounts(view: &ContainerView, detail: Option<&ContainerDetail>) -> Vec<ShownMount> {
     if let Some(spec) = spec(view) {
-        return binds(spec).map(shown_mount).collect();
+        let mut all: Vec<_> = binds(spec).map(shown_mount).collect();
+        all.sort_by_key(|mount| mount.volume.is_empty()); // volumes first, as Podman
+        return all;
     }
     let reported = detail
         .and_then(|detail| detail.status.as_ref())
         .map(|status| status.mounts.as_slice());
     let reported = reported.unwrap_or_default().iter().map(|mount| ShownMount {
+        volume: String::new(), // CRI does not know them
         source: mount.source.clone(),
         destination: mount.destination.clone(),
         mode: String::new(),
@@ -286,6 +302,7 @@ fn shown_mount(mount: &Mount) -> ShownMount {
             .cloned()
     };
     ShownMount {
+        volume: mount.volume.clone(),
         source: mount.source.clone(),
         destination: mount.destination.clone(),
         mode: word(&["z", "Z"]).unwrap_or_default(),
@@ -298,11 +315,11 @@ fn shown_mount(mount: &Mount) -> ShownMount {
     }
 }
 
-/// The bind mounts of a spec.
+/// The bind mounts and volumes of a spec.
 pub(super) fn binds(spec: &ContainerSpec) -> impl Iterator<Item = &Mount> {
     spec.mounts
         .iter()
-        .filter(|mount| mount.kind == model::container::MountKind::Bind)
+        .filter(|mount| mount.kind != model::container::MountKind::Tmpfs)
 }
 
 /// Bounding and effective capabilities, with `CAP_` and sorted; `None` where nobody says.

@@ -105,9 +105,12 @@ fn with_limits(base: InspectHostConfig, resources: &Resources) -> InspectHostCon
 
 fn binds(spec: &ContainerSpec) -> Vec<String> {
     let text = |mount: &Mount| {
+        let source = match mount.kind {
+            MountKind::Volume => &mount.volume,
+            MountKind::Bind | MountKind::Tmpfs => &mount.source,
+        };
         format!(
-            "{}:{}:{}",
-            mount.source,
+            "{source}:{}:{}",
             mount.destination,
             shown_options(mount).join(",")
         )

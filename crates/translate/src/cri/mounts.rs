@@ -10,24 +10,29 @@ use super::path_text;
 /// Options of a bind mount that CRI carries in fields of its own or that are its only way.
 const CARRIED: &[&str] = &["rbind", "ro", "rw", "z", "Z", "exec", "suid", "dev", ""];
 
+/// Further ones of a volume: what is done without CRI, and what Podman's volumes are anyway.
+const OF_VOLUMES: &[&str] = &["copy", "nocopy", "nosuid", "nodev"];
+
 /// All mounts of a container. A file made here gives way to a mount that was asked for at its place.
 pub(super) fn cri_mounts(asked: &[Mount], files: &[FileMount]) -> Result<Vec<v1::Mount>, Error> {
     let mut all = Vec::with_capacity(asked.len() + files.len());
     for mount in asked {
         check_mount(mount)?;
         match mount.kind {
-            MountKind::Bind => all.push(bind(mount)),
-            // CRI has no tmpfs: the host side mounts one and hands it over as a folder
+            MountKind::Bind => all.push(bind(mount, mount.source.clone())),
+            // CRI has no volumes and no tmpfs: the host side mounts them and hands them over as folders
+            MountKind::Volume => {
+                let file = files
+                    .iter()
+                    .find(|file| same(&file.destination, &mount.destination));
+                let file = file.ok_or_else(|| not_made(mount))?;
+                all.push(bind(mount, path_text(&file.source)?));
+            }
             MountKind::Tmpfs
                 if files
                     .iter()
                     .any(|file| same(&file.destination, &mount.destination)) => {}
-            MountKind::Tmpfs => {
-                return Err(Error::internal(format!(
-                    "no tmpfs was made for {} before the container",
-                    mount.destination
-                )));
-            }
+            MountKind::Tmpfs => return Err(not_made(mount)),
         }
     }
     for file in files {
@@ -54,10 +59,18 @@ pub(super) fn cri_mounts(asked: &[Mount], files: &[FileMount]) -> Result<Vec<v1:
     Ok(all)
 }
 
+fn not_made(mount: &Mount) -> Error {
+    let destination = &mount.destination;
+    Error::internal(format!(
+        "nothing was mounted for {destination} before the container"
+    ))
+}
+
 /// What CRI cannot express of a mount, told at create.
 pub(super) fn check_mount(mount: &Mount) -> Result<(), Error> {
     let Mount {
         kind,
+        volume: _, // its folder is bound
         source,
         destination,
         read_only: _,
@@ -77,11 +90,14 @@ pub(super) fn check_mount(mount: &Mount) -> Result<(), Error> {
                 "mount source \"{source}\" of {destination} is not an absolute path"
             )));
         }
-        MountKind::Bind => {}
+        MountKind::Bind | MountKind::Volume => {}
     }
     cri_propagation(propagation.as_deref())?;
+    let of_host_side = *kind == MountKind::Volume;
     let cannot = |option: &&String| {
-        !CARRIED.contains(&option.as_str()) && cri_propagation(Some(option)).is_err()
+        let carried = CARRIED.contains(&option.as_str())
+            || of_host_side && OF_VOLUMES.contains(&option.as_str());
+        !carried && cri_propagation(Some(option)).is_err()
     };
     match options.iter().find(cannot) {
         None => Ok(()),
@@ -92,10 +108,11 @@ pub(super) fn check_mount(mount: &Mount) -> Result<(), Error> {
     }
 }
 
-fn bind(mount: &Mount) -> v1::Mount {
+fn bind(mount: &Mount, host_path: String) -> v1::Mount {
     let Mount {
-        kind: _, // only binds come here
-        source,
+        kind: _,   // a bind mount or a volume
+        volume: _, // its folder is `host_path`
+        source: _, // a bind mount's is `host_path`
         destination,
         read_only,
         propagation,
@@ -104,7 +121,7 @@ fn bind(mount: &Mount) -> v1::Mount {
     } = mount;
     v1::Mount {
         container_path: destination.clone(),
-        host_path: source.clone(),
+        host_path,
         readonly: *read_only,
         selinux_relabel: *relabel,
         propagation: cri_propagation(propagation.as_deref())
@@ -198,6 +215,30 @@ mod tests {
         assert_eq!(made.len(), 1);
         assert_eq!(made[0].host_path, "/state/f");
         assert!(cri_mounts(&[tmpfs], &[]).is_err());
+    }
+
+    #[test]
+    fn a_volume_comes_as_a_folder_made_here_with_the_options_of_its_mount() {
+        let volume = Mount {
+            kind: MountKind::Volume,
+            volume: "v".into(),
+            source: "/volumes/v/_data".into(),
+            read_only: true,
+            relabel: true,
+            options: vec!["nocopy".into(), "nosuid".into()],
+            ..mount("/d")
+        };
+        let made = cri_mounts(std::slice::from_ref(&volume), &[file("/d")]).unwrap();
+        assert_eq!(made.len(), 1);
+        let only = &made[0];
+        assert_eq!(only.host_path, "/state/f");
+        assert!(only.readonly && only.selinux_relabel);
+        assert!(cri_mounts(std::slice::from_ref(&volume), &[]).is_err());
+        let noexec = Mount {
+            options: vec!["noexec".into()],
+            ..volume
+        };
+        assert!(check_mount(&noexec).is_err());
     }
 
     #[test]

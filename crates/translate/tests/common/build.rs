@@ -183,6 +183,7 @@ fn status(view: &ContainerView) -> ContainerStatus {
             args: vec!["sh".to_owned(), "-c".to_owned(), "sleep 1".to_owned()],
             env: vec!["PATH=/bin".to_owned(), "HOME=/root".to_owned()],
             cwd: "/".to_owned(),
+            user: (0, 0),
             hostname: "aaaaaaaaaaaa".to_owned(),
             bounding_caps: caps.clone(),
             effective_caps: caps,

@@ -27,13 +27,11 @@ fn create(exchange: &Exchange) -> Result<NewContainer, Error> {
 /// Fields that recorded scenarios use on purpose and that are refused for now.
 const REFUSED: &[&str] = &[
     "portmappings",
-    "volumes",
     "Networks",
     "secrets",
     "secret_env",
     "healthconfig",
     "init",
-    "HostConfig.Binds",
     "HostConfig.PortBindings",
     "HostConfig.NetworkMode",
     "Healthcheck",

@@ -151,6 +151,7 @@ pub fn volumes(dir: &Path, report: &mut Report) {
         options: [].into(),
         anonymous: false,
         mountpoint: "/var/lib/podman-cri/volumes/gvx/_data".to_owned(),
+        first_use: model::volume::FirstUse::default(),
     };
     let view = VolumeView {
         record: Arc::new(record),

@@ -73,6 +73,9 @@ pub struct SpecGenerator {
     /// The image's name as the user wrote it: shown by inspect.
     #[serde(deserialize_with = "null_default")]
     pub raw_image_name: String,
+    /// `anonymous` (`bind` is its old name), `tmpfs` or `ignore`; empty is the default.
+    #[serde(deserialize_with = "null_default")]
+    pub image_volume_mode: String,
     pub init: Option<bool>,
     #[serde(deserialize_with = "null_default")]
     pub mounts: Vec<Mount>,

@@ -50,7 +50,7 @@ pub(crate) async fn inspect(cx: Cx) -> Answer {
 /// Source: `VolumeDelete`. Docker's `force` means: a missing one is no error.
 pub(crate) async fn remove(cx: Cx) -> Answer {
     let force = cx.query().faults_are_500().flag("force")?;
-    match cx.engine().remove_volume(cx.name()).await {
+    match cx.engine().remove_volume(cx.name(), false, None).await {
         Err(Error::NotFound { .. }) if force => Ok(shared::done()),
         other => other.map(|()| shared::done()).map_err(Failure::from),
     }

@@ -49,8 +49,8 @@ pub(crate) async fn exists(cx: Cx) -> Answer {
 
 /// Source: `VolumeDeleteLibpod`. `force` removes the containers that use it too.
 pub(crate) async fn remove(cx: Cx) -> Answer {
-    // Read so that a bad value is refused; no container can use a volume yet.
-    cx.query().faults_are_500().flag("force")?;
-    cx.engine().remove_volume(cx.name()).await?;
+    let query = cx.query().faults_are_500();
+    let (force, timeout) = (query.flag("force")?, query.number("timeout")?);
+    cx.engine().remove_volume(cx.name(), force, timeout).await?;
     Ok(shared::done())
 }

@@ -1,0 +1,281 @@
+//! Volumes of containers: named and made with the container, filled at its first start, and, those
+//! without a name of their own, removed with it.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use model::container::{ContainerRecord, ContainerSpec, Mount, MountKind};
+use model::request::ImageVolumes;
+use model::volume::{FirstUse, VolumeRecord};
+use model::{Error, Id};
+
+use crate::host::{ImageTree, VolumeToFill};
+use crate::list::{current_id, found};
+use crate::runtime::Runtime as _;
+use crate::system::Inner;
+use crate::volumes::on_disk;
+
+/// The mounts of volumes.
+pub(crate) fn volumes_of(spec: &ContainerSpec) -> impl Iterator<Item = &Mount> {
+    let is_volume = |mount: &&Mount| mount.kind == MountKind::Volume;
+    spec.mounts.iter().filter(is_volume)
+}
+
+/// Adds what lies at the image's volumes where the request has no mount.
+pub(super) fn add_image_volumes(spec: &mut ContainerSpec, wanted: ImageVolumes) {
+    for path in &spec.image.config.volumes {
+        let destination = format!("/{}", path.trim_matches('/'));
+        if spec
+            .mounts
+            .iter()
+            .all(|mount| mount.destination != destination)
+        {
+            spec.mounts.push(Mount {
+                kind: match wanted {
+                    ImageVolumes::Anonymous => MountKind::Volume,
+                    ImageVolumes::Tmpfs => MountKind::Tmpfs,
+                },
+                destination,
+                ..Mount::default()
+            });
+        }
+    }
+}
+
+impl Inner {
+    /// Gives each volume of a new container its name and its folder; answers those that are new. The
+    /// caller holds [`crate::store::Store::change_volumes`] until they are stored.
+    pub(super) async fn make_volumes(
+        &self,
+        spec: &mut ContainerSpec,
+    ) -> Result<Vec<VolumeRecord>, Error> {
+        let new = self.new_volumes(spec, &[])?;
+        if new.is_empty() {
+            return Ok(new);
+        }
+        let dirs = self.store.dir().volume_dirs();
+        let new = on_disk(move || {
+            new.iter().try_for_each(|volume| dirs.make(&volume.name))?;
+            Ok(new)
+        })
+        .await?;
+        crate::crash::point("disk", "volume");
+        Ok(new)
+    }
+
+    /// The records of an adopted container's volumes, but those there are. What lies in their folders is
+    /// theirs; a folder that is lost is made anew.
+    pub(crate) async fn adopt_volumes(
+        &self,
+        spec: &mut ContainerSpec,
+        adopted: &[VolumeRecord],
+    ) -> Result<Vec<VolumeRecord>, Error> {
+        let mut new = self.new_volumes(spec, adopted)?;
+        let dirs = self.store.dir().volume_dirs();
+        on_disk(move || {
+            for volume in &mut new {
+                let name = &volume.name;
+                volume.anonymous = Id::parse(name).is_some();
+                match dirs.take_in(name)? {
+                    true => tracing::warn!(
+                        volume = name,
+                        "what was in an adopted container's volume is lost"
+                    ),
+                    false => volume.first_use = FirstUse::Filled,
+                }
+            }
+            Ok(new)
+        })
+        .await
+    }
+
+    /// Names the volumes of a container and says where they lie; answers those that neither the store nor
+    /// `others` have.
+    fn new_volumes(
+        &self,
+        spec: &mut ContainerSpec,
+        others: &[VolumeRecord],
+    ) -> Result<Vec<VolumeRecord>, Error> {
+        let dirs = self.store.dir().volume_dirs();
+        let mut new: Vec<VolumeRecord> = Vec::new();
+        let volumes = spec.mounts.iter_mut();
+        for mount in volumes.filter(|mount| mount.kind == MountKind::Volume) {
+            let anonymous = mount.volume.is_empty();
+            if anonymous {
+                mount.volume = Id::generate().to_string();
+            }
+            let name = &mount.volume;
+            let stored = self.store.read(|book| book.volumes.get(name).cloned());
+            let mut others = others.iter().chain(&new);
+            let known = stored.as_deref();
+            if let Some(known) = known.or_else(|| others.find(|other| &other.name == name)) {
+                mount.source.clone_from(&known.mountpoint);
+                continue;
+            }
+            let record = VolumeRecord {
+                anonymous,
+                ..crate::volumes::new_record(&dirs, name)?
+            };
+            mount.source.clone_from(&record.mountpoint);
+            new.push(record);
+        }
+        Ok(new)
+    }
+
+    /// Before `CreateContainer`, where the runtime looks for the command then already: see
+    /// [`Self::fill_volumes`].
+    pub(crate) async fn fill_volumes_early(
+        self: &Arc<Self>,
+        record: &ContainerRecord,
+    ) -> Result<(), Error> {
+        if self.volumes_to_fill(record).is_empty() {
+            return Ok(());
+        }
+        let image = &record.spec.image.id;
+        let layers = self.runtime.image_layers(&self.facts(), image).await?;
+        if layers.is_empty() {
+            return Ok(());
+        }
+        let written = match current_id(record) {
+            Some(before) => found(self.runtime.container_status(before, true).await)?,
+            None => None,
+        };
+        let written = written.and_then(|status| Some(status.verbose.layer?.upper));
+        let folders = written.into_iter().chain(layers).collect();
+        self.fill_from(record, folders, None).await
+    }
+
+    /// Between `CreateContainer` and `StartContainer`: a volume that is used for the first time takes over
+    /// the owner of the image's folder at that place and, while it is empty, what lies there.
+    pub(crate) async fn fill_volumes(
+        self: &Arc<Self>,
+        record: &ContainerRecord,
+        new: &str,
+    ) -> Result<(), Error> {
+        if self.volumes_to_fill(record).is_empty() {
+            return Ok(());
+        }
+        let status = self.runtime.container_status(new, true).await?;
+        let folders = match status.verbose.layer {
+            Some(layer) if !layer.lower.is_empty() => {
+                // A mounted tree has the places of mounts already, which the image may not have.
+                let upper = layer.merged.is_none().then_some(layer.upper);
+                upper.into_iter().chain(layer.lower).collect()
+            }
+            Some(_) | None => {
+                tracing::warn!(container = %record.id, "the runtime does not show the image's files: new volumes start empty");
+                Vec::new()
+            }
+        };
+        self.fill_from(record, folders, Some(status.verbose.user))
+            .await
+    }
+
+    /// Fills from the folders of a root file system, topmost first. Without a user what the image has no folder
+    /// for waits.
+    async fn fill_from(
+        self: &Arc<Self>,
+        record: &ContainerRecord,
+        folders: Vec<PathBuf>,
+        user: Option<(u32, u32)>,
+    ) -> Result<(), Error> {
+        let at = self.store.dir().container(&record.id).join("image");
+        let tree = on_disk(move || ImageTree::new(&folders, &at)).await?;
+        let tree = Arc::new(tree);
+        // Another container may be started with the same volume: one fills it.
+        let _change = self.store.change_volumes().await;
+        for wanted in self.volumes_to_fill(record) {
+            let name = wanted.name.clone();
+            let looked = {
+                let (wanted, tree) = (wanted.clone(), Arc::clone(&tree));
+                on_disk(move || wanted.look(&tree, user)).await?
+            };
+            if looked == wanted.now {
+                continue;
+            }
+            if looked == FirstUse::Filled {
+                self.store.use_volume(&name, FirstUse::Filling).await?;
+            }
+            let tree = Arc::clone(&tree);
+            on_disk(move || wanted.fill(&tree, looked, user)).await?;
+            crate::crash::point("disk", "volume.used");
+            self.store.use_volume(&name, looked).await?;
+        }
+        Ok(())
+    }
+
+    fn volumes_to_fill(&self, record: &ContainerRecord) -> Vec<VolumeToFill> {
+        let find = |mount: &Mount| {
+            let volume = self
+                .store
+                .read(|book| book.volumes.get(&mount.volume).cloned())?;
+            let may_copy = !mount.has_option(&["nocopy"]);
+            let done = match volume.first_use {
+                FirstUse::ToCome | FirstUse::Filling => false,
+                FirstUse::Owned => !may_copy,
+                FirstUse::Filled => true,
+            };
+            (!done).then(|| VolumeToFill {
+                name: volume.name.clone(),
+                data: PathBuf::from(&volume.mountpoint),
+                destination: mount.destination.clone(),
+                now: volume.first_use,
+                may_copy,
+            })
+        };
+        volumes_of(&record.spec).filter_map(find).collect()
+    }
+
+    /// The anonymous volumes of a container that nobody else uses, with their data.
+    pub(super) async fn remove_anonymous_volumes(
+        &self,
+        record: &ContainerRecord,
+    ) -> Result<(), Error> {
+        for mount in volumes_of(&record.spec) {
+            let volume = self
+                .store
+                .read(|book| book.volumes.get(&mount.volume).cloned());
+            if volume.is_some_and(|volume| volume.anonymous) {
+                match self
+                    .remove_volume_but_for(&mount.volume, Some(&record.id))
+                    .await
+                {
+                    // Another container uses it, or it has just been removed.
+                    Ok(()) | Err(Error::Conflict { .. } | Error::NotFound { .. }) => {}
+                    Err(error) => return Err(error),
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_images_volumes_lie_where_no_mount_does() {
+        let mut spec = ContainerSpec::default();
+        spec.image.config.volumes = vec!["/data/".to_owned(), "var/lib/x".to_owned()];
+        spec.mounts = vec![Mount {
+            source: "/srv".to_owned(),
+            destination: "/data".to_owned(),
+            ..Mount::default()
+        }];
+        for (wanted, kind) in [
+            (ImageVolumes::Anonymous, MountKind::Volume),
+            (ImageVolumes::Tmpfs, MountKind::Tmpfs),
+        ] {
+            let mut spec = spec.clone();
+            add_image_volumes(&mut spec, wanted);
+            assert_eq!(spec.mounts.len(), 2);
+            let added = &spec.mounts[1];
+            assert_eq!(
+                (added.destination.as_str(), added.kind),
+                ("/var/lib/x", kind)
+            );
+            assert_eq!((added.volume.as_str(), added.source.as_str()), ("", ""));
+        }
+    }
+}
