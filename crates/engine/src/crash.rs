@@ -48,6 +48,7 @@ const DISK_POINTS: &[&str] = &[
     "files",
     "layer",
     "volume",
+    "volume.staged",
     "volume.used",
     "volume.removing",
     "volume.removed",

@@ -5,7 +5,7 @@
 //! sandbox ready? ──no──▶ store: intended ▶ RunPodSandbox ▶ store: made
 //!    │
 //!    ▼
-//! files on disk ▶ store: attempt intended ▶ CreateContainer ▶ store: attempt created
+//! files on disk ▶ store: attempt intended ▶ (CRI-O: new volumes filled) ▶ CreateContainer ▶ store: attempt created
 //!    ▶ layer of the attempt before carried over ▶ new volumes filled from the image
 //!    ▶ StartContainer ▶ store: attempt started
 //!    ▶ the attempt before removed

@@ -29,7 +29,7 @@ pub(crate) use buried::Buried;
 pub(crate) use feed::Feed;
 pub use state_dir::{Adopt, StateDir};
 pub(crate) use state_dir::{private_dir, remove_dir};
-pub(crate) use volume_dirs::{SetAside, VolumeDirs};
+pub(crate) use volume_dirs::{SetAside, VolumeDirs, is_empty};
 
 /// Events kept for `since` and `until`.
 const EVENTS_KEPT: i64 = 10_000;
@@ -220,7 +220,7 @@ impl Store {
         Ok(store)
     }
 
-    /// Brings removals of volumes to their end that the last daemon had begun.
+    /// Brings removals and first uses of volumes to their end that the last daemon had begun.
     fn take_up_volumes(&self) -> Result<(), Error> {
         let dirs = self.dir.volume_dirs();
         for aside in dirs.set_aside_before()? {
@@ -238,7 +238,22 @@ impl Store {
                 tracing::warn!(volume = %aside.name, %error, "data of a removed volume stays");
             }
         }
-        dirs.sweep(|name| self.read(|book| book.volumes.contains_key(name)))
+        for volume in self.read(|book| book.volumes.values().cloned().collect::<Vec<_>>()) {
+            if volume.first_use == FirstUse::Filling {
+                dirs.finish_fill(&volume.name)?;
+                self.write_now(Write::VolumeUse, |store, tx| {
+                    store.put_first_use(tx, &volume.name, FirstUse::Filled)
+                })?;
+            }
+            dirs.drop_stages(&volume.name)?;
+        }
+        Ok(())
+    }
+
+    /// Removes folders of volumes that never were, once all that the runtime knows of are known here.
+    pub(crate) fn sweep_volumes(&self) -> Result<(), Error> {
+        let is_known = |name: &str| self.read(|book| book.volumes.contains_key(name));
+        self.dir.volume_dirs().sweep(is_known)
     }
 
     /// The uuid that marks everything made here.
@@ -493,18 +508,27 @@ impl Store {
     ) -> Result<(), Error> {
         let name = name.to_owned();
         self.write(Write::VolumeUse, move |store, tx| {
-            let mut staged = Staged::default();
-            if let Some(old) = store.read(|book| book.volumes.get(&name).cloned()) {
-                let volume = VolumeRecord {
-                    first_use,
-                    ..VolumeRecord::clone(&old)
-                };
-                schema::put_volume(tx, &volume)?;
-                staged.volumes.push(Arc::new(volume));
-            }
-            Ok((staged, ()))
+            store.put_first_use(tx, &name, first_use)
         })
         .await
+    }
+
+    fn put_first_use(
+        &self,
+        tx: &Transaction<'_>,
+        name: &str,
+        first_use: FirstUse,
+    ) -> Result<(Staged, ()), Error> {
+        let mut staged = Staged::default();
+        if let Some(old) = self.read(|book| book.volumes.get(name).cloned()) {
+            let volume = VolumeRecord {
+                first_use,
+                ..VolumeRecord::clone(&old)
+            };
+            schema::put_volume(tx, &volume)?;
+            staged.volumes.push(Arc::new(volume));
+        }
+        Ok((staged, ()))
     }
 
     /// Forgets a volume.

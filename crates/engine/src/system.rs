@@ -119,6 +119,7 @@ impl Engine {
             stopping: Mutex::default(),
         });
         inner.take_up().await?;
+        inner.store.sweep_volumes()?;
         inner.tasks.spawn(Arc::clone(&inner).keep_looping());
         inner.tasks.spawn(Arc::clone(&inner).follow_hints());
         Ok(Self(inner))

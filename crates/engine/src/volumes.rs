@@ -117,6 +117,7 @@ impl Engine {
             true => inner.users_of(name),
             false => Vec::new(),
         };
+        let went_along = !users.is_empty();
         for user in users {
             let options = RemoveOptions {
                 force,
@@ -125,7 +126,11 @@ impl Engine {
             };
             inner.remove(&user, &options).await?;
         }
-        inner.remove_volume_but_for(name, None).await
+        match inner.remove_volume_but_for(name, None).await {
+            // A container with `--rm` has taken it along.
+            Err(Error::NotFound { .. }) if went_along => Ok(()),
+            other => other,
+        }
     }
 }
 

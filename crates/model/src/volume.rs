@@ -25,14 +25,14 @@ pub struct VolumeRecord {
     pub first_use: FirstUse,
 }
 
-/// How far a volume has come that a container uses for the first time: its folder takes over owner and
-/// mode of the image's at that place, and, while it is empty, what lies in it.
+/// How far a volume has come: while it is empty, a container's start gives it what the image has at its
+/// place, else the owner.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum FirstUse {
-    /// No container has been started with it.
+    /// It has neither for good.
     #[default]
     ToCome,
-    /// A copy was begun: what is in it is to be copied again.
+    /// A whole copy lies beside it, and is being moved into it.
     Filling,
     /// It has its owner, and no image had anything for it yet.
     Owned,

@@ -12,6 +12,7 @@ use model::{Error, Id};
 use crate::host::{ImageTree, VolumeToFill};
 use crate::list::{current_id, found};
 use crate::runtime::Runtime as _;
+use crate::store::Book;
 use crate::system::Inner;
 use crate::volumes::on_disk;
 
@@ -128,7 +129,7 @@ impl Inner {
         self: &Arc<Self>,
         record: &ContainerRecord,
     ) -> Result<(), Error> {
-        if self.volumes_to_fill(record).is_empty() {
+        if !self.has_volumes_to_fill(record) {
             return Ok(());
         }
         let image = &record.spec.image.id;
@@ -152,7 +153,7 @@ impl Inner {
         record: &ContainerRecord,
         new: &str,
     ) -> Result<(), Error> {
-        if self.volumes_to_fill(record).is_empty() {
+        if !self.has_volumes_to_fill(record) {
             return Ok(());
         }
         let status = self.runtime.container_status(new, true).await?;
@@ -182,71 +183,96 @@ impl Inner {
         let at = self.store.dir().container(&record.id).join("image");
         let tree = on_disk(move || ImageTree::new(&folders, &at)).await?;
         let tree = Arc::new(tree);
-        // Another container may be started with the same volume: one fills it.
-        let _change = self.store.change_volumes().await;
-        for wanted in self.volumes_to_fill(record) {
-            let name = wanted.name.clone();
-            let looked = {
-                let (wanted, tree) = (wanted.clone(), Arc::clone(&tree));
-                on_disk(move || wanted.look(&tree, user)).await?
-            };
-            if looked == wanted.now {
-                continue;
-            }
-            if looked == FirstUse::Filled {
-                self.store.use_volume(&name, FirstUse::Filling).await?;
-            }
-            let tree = Arc::clone(&tree);
-            on_disk(move || wanted.fill(&tree, looked, user)).await?;
-            crate::crash::point("disk", "volume.used");
-            self.store.use_volume(&name, looked).await?;
+        for mount in volumes_of(&record.spec) {
+            self.fill_one(&record.id, mount, &tree, user).await?;
         }
         Ok(())
     }
 
-    fn volumes_to_fill(&self, record: &ContainerRecord) -> Vec<VolumeToFill> {
-        let find = |mount: &Mount| {
-            let volume = self
-                .store
-                .read(|book| book.volumes.get(&mount.volume).cloned())?;
-            let may_copy = !mount.has_option(&["nocopy"]);
-            let done = match volume.first_use {
-                FirstUse::ToCome | FirstUse::Filling => false,
-                FirstUse::Owned => !may_copy,
-                FirstUse::Filled => true,
-            };
-            (!done).then(|| VolumeToFill {
-                name: volume.name.clone(),
-                data: PathBuf::from(&volume.mountpoint),
-                destination: mount.destination.clone(),
-                now: volume.first_use,
-                may_copy,
-            })
+    /// The copy is made beside the volume and without the lock: another container may be started with the same
+    /// volume, and the first whole copy counts.
+    async fn fill_one(
+        self: &Arc<Self>,
+        container: &Id,
+        mount: &Mount,
+        tree: &Arc<ImageTree>,
+        user: Option<(u32, u32)>,
+    ) -> Result<(), Error> {
+        let Some(wanted) = self.to_fill(mount) else {
+            return Ok(());
         };
-        volumes_of(&record.spec).filter_map(find).collect()
+        let dirs = self.store.dir().volume_dirs();
+        let name = wanted.name.clone();
+        let stage = dirs.stage(&name, container);
+        let copied = {
+            let tree = Arc::clone(tree);
+            on_disk(move || wanted.stage(&tree, &stage)).await?
+        };
+        let _change = self.store.change_volumes().await;
+        let (here, id) = (name.clone(), container.clone());
+        let taken = copied && {
+            let dirs = dirs.clone();
+            on_disk(move || dirs.take_stage(&here, &id)).await?
+        };
+        if taken {
+            crate::crash::point("disk", "volume.staged");
+            self.store.use_volume(&name, FirstUse::Filling).await?;
+        }
+        // What another start has done meanwhile counts, or has left half done.
+        let Some(wanted) = self.to_fill(mount) else {
+            return Ok(());
+        };
+        if wanted.now == FirstUse::Filling {
+            let here = name.clone();
+            on_disk(move || dirs.finish_fill(&here)).await?;
+            crate::crash::point("disk", "volume.used");
+            return self.store.use_volume(&name, FirstUse::Filled).await;
+        }
+        let (now, tree) = (wanted.now, Arc::clone(tree));
+        let then = on_disk(move || wanted.own(&tree, user)).await?;
+        match then == now {
+            true => Ok(()),
+            false => self.store.use_volume(&name, then).await,
+        }
+    }
+
+    /// A mount's volume, where something may be left to be done for it.
+    fn to_fill(&self, mount: &Mount) -> Option<VolumeToFill> {
+        let find = |book: &Book| book.volumes.get(&mount.volume).cloned();
+        let volume = self.store.read(find)?;
+        let may_copy = !mount.has_option(&["nocopy"]);
+        let open = match volume.first_use {
+            FirstUse::ToCome | FirstUse::Filling => true,
+            FirstUse::Owned => may_copy,
+            FirstUse::Filled => false,
+        };
+        open.then(|| VolumeToFill {
+            name: volume.name.clone(),
+            data: PathBuf::from(&volume.mountpoint),
+            destination: mount.destination.clone(),
+            now: volume.first_use,
+            may_copy,
+        })
+    }
+
+    fn has_volumes_to_fill(&self, record: &ContainerRecord) -> bool {
+        volumes_of(&record.spec).any(|mount| self.to_fill(mount).is_some())
     }
 
     /// The anonymous volumes of a container that nobody else uses, with their data.
-    pub(super) async fn remove_anonymous_volumes(
-        &self,
-        record: &ContainerRecord,
-    ) -> Result<(), Error> {
+    pub(super) async fn remove_anonymous_volumes(&self, record: &ContainerRecord) {
         for mount in volumes_of(&record.spec) {
-            let volume = self
-                .store
-                .read(|book| book.volumes.get(&mount.volume).cloned());
-            if volume.is_some_and(|volume| volume.anonymous) {
-                match self
-                    .remove_volume_but_for(&mount.volume, Some(&record.id))
-                    .await
-                {
-                    // Another container uses it, or it has just been removed.
-                    Ok(()) | Err(Error::Conflict { .. } | Error::NotFound { .. }) => {}
-                    Err(error) => return Err(error),
-                }
+            let name = &mount.volume;
+            let volume = self.store.read(|book| book.volumes.get(name).cloned());
+            if !volume.is_some_and(|volume| volume.anonymous) {
+                continue;
+            }
+            match self.remove_volume_but_for(name, Some(&record.id)).await {
+                // Another container uses it, or it has just been removed.
+                Ok(()) | Err(Error::Conflict { .. } | Error::NotFound { .. }) => {}
+                Err(error) => tracing::warn!(volume = name, %error, "an anonymous volume stays"),
             }
         }
-        Ok(())
     }
 }
 

@@ -116,7 +116,7 @@ fn look(root: &Path, path: &Path, mounts: &[PathBuf]) -> Found {
 }
 
 /// A path as it is without symbolic links, so far as it exists.
-pub(super) fn resolved(root: &Path, path: &Path) -> PathBuf {
+fn resolved(root: &Path, path: &Path) -> PathBuf {
     let mut walk = Walk::to(path);
     while let Some(step) = walk.step(root) {
         match step {

@@ -1,6 +1,9 @@
 //! The files and folders that this daemon makes for a container and mounts into it.
 
+use std::ffi::OsString;
 use std::fs;
+use std::io::ErrorKind;
+use std::os::unix::ffi::OsStringExt as _;
 use std::path::{Path, PathBuf};
 
 use model::Error;
@@ -290,22 +293,62 @@ fn tmpfs_options(options: &[String]) -> Result<(MountFlags, String), Error> {
     Ok((flags, data.join(",")))
 }
 
-/// Unmounts everything mounted below a folder.
+/// Unmounts everything mounted below a container's folder, and removes the folders it was mounted on: one
+/// with something in it stops whoever wants to remove the folder with all in it, volumes included.
 ///
 /// # Errors
-/// [`Error::Internal`] when the mounts cannot be read, or one cannot be detached.
+/// [`Error::Internal`] when the mounts cannot be read, one cannot be detached, or is still there.
 pub(crate) fn unmount_below(dir: &Path) -> Result<(), Error> {
-    let mounts = fs::read_to_string("/proc/self/mountinfo").map_err(Error::internal)?;
-    let below: Vec<PathBuf> = mounts
-        .lines()
-        .filter_map(|line| line.split(' ').nth(4))
-        .map(|point| PathBuf::from(point.replace("\\040", " ")))
-        .filter(|point| point.starts_with(dir) && point != dir)
+    // The kernel tells real paths.
+    let dir = match dir.canonicalize() {
+        Ok(dir) => dir,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(about(dir, error)),
+    };
+    let mounts = fs::read("/proc/self/mountinfo").map_err(Error::internal)?;
+    let lines = mounts.split(|byte| *byte == b'\n');
+    let points = lines.filter_map(|line| line.split(|byte| *byte == b' ').nth(4));
+    let below: Vec<PathBuf> = points
+        .map(unescaped)
+        .filter(|point| point.starts_with(&dir) && *point != dir)
         .collect();
     for point in below.iter().rev() {
         unmount(point, UnmountFlags::DETACH).map_err(|error| about(point, error))?;
     }
+    for entry in fs::read_dir(&dir).map_err(|error| about(&dir, error))? {
+        let entry = entry.map_err(|error| about(&dir, error))?;
+        if is_mount_point(&entry.file_name().to_string_lossy()) {
+            let path = entry.path();
+            fs::remove_dir(&path).map_err(|error| about(&path, error))?;
+        }
+    }
     Ok(())
+}
+
+/// Names of folders that something is mounted on.
+fn is_mount_point(name: &str) -> bool {
+    let numbered = ["tmpfs-", "volume-"]
+        .iter()
+        .any(|kind| name.starts_with(kind));
+    numbered || ["image", "image.below"].contains(&name)
+}
+
+/// A path of mountinfo: blanks and backslashes stand there as three octal digits.
+fn unescaped(text: &[u8]) -> PathBuf {
+    let mut path = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((&byte, after)) = rest.split_first() {
+        let digits = after.first_chunk::<3>().filter(|_| byte == b'\\');
+        let value = digits
+            .and_then(|digits| std::str::from_utf8(digits).ok())
+            .and_then(|digits| u8::from_str_radix(digits, 8).ok());
+        path.push(value.unwrap_or(byte));
+        rest = match value {
+            Some(_) => after.get(3..).unwrap_or_default(),
+            None => after,
+        };
+    }
+    PathBuf::from(OsString::from_vec(path))
 }
 
 fn about(path: &Path, error: impl std::fmt::Display) -> Error {
@@ -337,6 +380,24 @@ mod tests {
         ] {
             assert_eq!(options(asked).unwrap(), (flags, data.to_owned()), "{asked}");
         }
+    }
+
+    #[test]
+    fn what_is_mounted_below_a_link_goes_and_what_it_shows_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |path: &str| folder.path().join(path);
+        fs::create_dir_all(at("real one\\/tmpfs-0")).unwrap();
+        fs::create_dir_all(at("real one\\/volume-0")).unwrap();
+        fs::create_dir(at("data")).unwrap();
+        fs::write(at("data/kept"), "").unwrap();
+        std::os::unix::fs::symlink(at("real one\\"), at("link")).unwrap();
+        rustix::mount::mount_bind(at("data"), at("link/volume-0")).unwrap();
+        unmount_below(&at("link")).unwrap();
+        assert!(fs::read_dir(at("link")).unwrap().next().is_none());
+        assert!(at("data/kept").exists());
+        fs::create_dir_all(at("link/volume-0/something")).unwrap();
+        unmount_below(&at("link")).unwrap_err();
+        unmount_below(&at("nosuch")).unwrap();
     }
 
     #[test]

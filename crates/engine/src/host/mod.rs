@@ -23,7 +23,7 @@ pub(crate) use files::{FilesJob, Peers, unmount_below};
 pub(crate) use neighbours::forget as forget_neighbour;
 pub(crate) use proc::{namespaces_of, open_files};
 pub(crate) use sources::{check_sources, make_or_miss_sources};
-pub(crate) use volumes::{ImageTree, VolumeToFill};
+pub(crate) use volumes::{ImageTree, VolumeToFill, take_over};
 
 /// This machine's own host name.
 pub fn hostname() -> String {

@@ -1,18 +1,22 @@
 //! Volumes on this host: bound for a container, and filled from its image.
 
 use std::fs;
-use std::io::ErrorKind;
+use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use model::Error;
 use model::container::Mount;
 use model::volume::FirstUse;
-use rustix::fs::{AtFlags, CWD, Gid, Timespec, Timestamps, Uid, chownat, utimensat};
+use rustix::fs::{
+    AtFlags, CWD, Gid, Mode, OFlags, ResolveFlags, Timespec, Timestamps, Uid, chownat, open,
+    openat2, utimensat,
+};
+use rustix::io::Errno;
 use rustix::mount::{MountFlags, mount_bind, mount_remount};
 
 use super::layer::{self, LeaveOut, Target, View};
-use crate::store::private_dir;
+use crate::store::{is_empty, private_dir};
 
 /// Binds a volume at `at`, `nosuid` and `nodev` as Podman mounts volumes. CRI has no field for them: runc 1.1
 /// binds a writable mount on with the flags that it has, runc 1.3 without them (measured).
@@ -38,32 +42,47 @@ pub(crate) struct ImageTree {
     _view: Option<View>,
 }
 
+/// A folder of it, open: no link can lead elsewhere any more.
+struct Folder(OwnedFd);
+
 impl ImageTree {
     /// Of these folders, topmost first; several are mounted over each other at `at`.
     pub(crate) fn new(folders: &[PathBuf], at: &Path) -> Result<Self, Error> {
         let (root, view) = match folders {
             [] => (None, None),
             [only] => (Some(only.clone()), None),
-            [first, rest @ ..] => {
-                private_dir(at)?;
-                let view = View::mount(first, rest, at).map_err(Error::internal)?;
+            [..] => {
+                let view = View::mount(folders, at).map_err(Error::internal)?;
                 (Some(at.to_path_buf()), Some(view))
             }
         };
         Ok(Self { root, _view: view })
     }
 
-    /// The folder at a container's path, if there is one.
-    fn folder(&self, path: &str) -> Option<PathBuf> {
-        let root = self.root.as_deref()?;
-        let inside = super::command::resolved(root, Path::new(path));
-        let folder = root.join(inside.strip_prefix("/").unwrap_or(&inside));
-        let found = fs::symlink_metadata(&folder).ok()?;
-        found.is_dir().then_some(folder)
+    /// The folder at a container's path, if there is one. Links are followed as in the container, and never
+    /// out of it.
+    fn folder(&self, path: &str) -> Result<Option<Folder>, Error> {
+        let Some(root) = &self.root else {
+            return Ok(None);
+        };
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let root_fd = open(root, flags, Mode::empty()).map_err(|error| about(root, error))?;
+        let inside = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
+        match openat2(&root_fd, path, flags, Mode::empty(), inside) {
+            Ok(folder) => Ok(Some(Folder(folder))),
+            Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => Ok(None),
+            Err(error) => Err(about(Path::new(path), error)),
+        }
     }
 }
 
-/// A volume that a container uses for the first time.
+impl Folder {
+    fn path(&self) -> PathBuf {
+        PathBuf::from(format!("/proc/self/fd/{}", self.0.as_raw_fd()))
+    }
+}
+
+/// A volume as a container finds it at a start.
 #[derive(Clone, Debug)]
 pub(crate) struct VolumeToFill {
     pub(crate) name: String,
@@ -77,89 +96,81 @@ pub(crate) struct VolumeToFill {
 }
 
 impl VolumeToFill {
-    /// What is to be done to it, as far as it is known without the user: [`FirstUse::Filled`] is a copy, which may have been begun before;
-    /// [`FirstUse::Owned`] that it gets its owner; what it is now, nothing.
-    pub(crate) fn look(
+    /// Copies what the image has at its place to `stage`, where that is wanted: the volume is empty, and there
+    /// is something. Answers whether there is a copy now.
+    pub(crate) fn stage(&self, tree: &ImageTree, stage: &Path) -> Result<bool, Error> {
+        if !self.may_copy || !is_empty(&self.data)? {
+            return Ok(false);
+        }
+        let Some(folder) = tree.folder(&self.destination)? else {
+            return Ok(false);
+        };
+        if is_empty(&folder.path())? {
+            return Ok(false);
+        }
+        private_dir(stage)?;
+        let copied = layer::carry(&*folder.path(), Target::Upper(stage), &LeaveOut::default());
+        let copied = copied.map_err(|error| {
+            let name = &self.name;
+            Error::Internal(format!(
+                "copying the image's files for volume {name}: {error}"
+            ))
+        })?;
+        tracing::debug!(volume = self.name, ?copied, "copied from the image");
+        Ok(true)
+    }
+
+    /// Without a copy a volume takes over owner and mode of the image's folder, else belongs to the user of the
+    /// container's process, at each start as long as it is empty; once it is root's by an image it stays so.
+    /// Answers what it is then.
+    pub(crate) fn own(
         &self,
         tree: &ImageTree,
         user: Option<(u32, u32)>,
     ) -> Result<FirstUse, Error> {
-        let begun = self.now == FirstUse::Filling;
-        let has_something = match tree.folder(&self.destination) {
-            Some(folder) => (self.may_copy || begun) && !is_empty(&folder)?,
-            None if user.is_none() => return Ok(self.now),
-            None => false,
-        };
+        if self.now != FirstUse::ToCome {
+            return Ok(self.now);
+        }
         // What somebody has put into it stays as it is.
-        if has_something && (begun || is_empty(&self.data)?) {
-            return Ok(FirstUse::Filled);
+        if !is_empty(&self.data)? {
+            return Ok(FirstUse::Owned);
         }
-        Ok(match self.now {
-            FirstUse::ToCome | FirstUse::Filling => FirstUse::Owned,
-            done @ (FirstUse::Owned | FirstUse::Filled) => done,
-        })
-    }
-
-    /// Does what [`Self::look`] said. A volume for which the image has no folder belongs to the user of the
-    /// container's process.
-    pub(crate) fn fill(
-        &self,
-        tree: &ImageTree,
-        what: FirstUse,
-        user: Option<(u32, u32)>,
-    ) -> Result<(), Error> {
-        match (tree.folder(&self.destination), what) {
-            (Some(folder), FirstUse::Filled) => {
-                let target = Target::Upper(&self.data);
-                let copied = layer::carry(folder.as_path(), target, &LeaveOut::default());
-                let copied = copied.map_err(|error| {
-                    Error::Internal(format!(
-                        "copying the image's files into volume {}: {error}",
-                        self.name
-                    ))
-                })?;
-                tracing::debug!(volume = self.name, ?copied, "filled from the image");
-                Ok(())
+        match (tree.folder(&self.destination)?, user) {
+            (Some(folder), _) => {
+                let of = take_over(&folder.path(), &self.data)?;
+                Ok(match of {
+                    (0, 0) => FirstUse::Owned,
+                    _ => FirstUse::ToCome,
+                })
             }
-            (Some(folder), _) => self.take_over(&folder),
-            (None, _) => match user {
-                Some((uid, gid)) => own(&self.data, uid, gid),
-                None => Ok(()), // not decided without one
-            },
+            (None, Some(user)) => own(&self.data, user).map(|()| FirstUse::ToCome),
+            (None, None) => Ok(FirstUse::ToCome),
         }
-    }
-
-    /// Owner, mode and times of the image's folder.
-    fn take_over(&self, folder: &Path) -> Result<(), Error> {
-        let of = fs::metadata(folder).map_err(|error| about(folder, error))?;
-        own(&self.data, of.uid(), of.gid())?;
-        fs::set_permissions(&self.data, of.permissions())
-            .map_err(|error| about(&self.data, error))?;
-        let time = |seconds, nanoseconds| Timespec {
-            tv_sec: seconds,
-            tv_nsec: nanoseconds,
-        };
-        let times = Timestamps {
-            last_access: time(of.atime(), of.atime_nsec()),
-            last_modification: time(of.mtime(), of.mtime_nsec()),
-        };
-        utimensat(CWD, &self.data, &times, AtFlags::empty())
-            .map_err(|error| about(&self.data, error))
     }
 }
 
-fn own(folder: &Path, uid: u32, gid: u32) -> Result<(), Error> {
+/// Gives a folder owner, mode and times of another; answers the owner.
+pub(crate) fn take_over(from: &Path, to: &Path) -> Result<(u32, u32), Error> {
+    let of = fs::metadata(from).map_err(|error| about(from, error))?;
+    let owner = (of.uid(), of.gid());
+    own(to, owner)?;
+    fs::set_permissions(to, of.permissions()).map_err(|error| about(to, error))?;
+    let time = |seconds, nanoseconds| Timespec {
+        tv_sec: seconds,
+        tv_nsec: nanoseconds,
+    };
+    let times = Timestamps {
+        last_access: time(of.atime(), of.atime_nsec()),
+        last_modification: time(of.mtime(), of.mtime_nsec()),
+    };
+    utimensat(CWD, to, &times, AtFlags::empty()).map_err(|error| about(to, error))?;
+    Ok(owner)
+}
+
+fn own(folder: &Path, (uid, gid): (u32, u32)) -> Result<(), Error> {
     let (uid, gid) = (Uid::from_raw(uid), Gid::from_raw(gid));
     chownat(CWD, folder, Some(uid), Some(gid), AtFlags::SYMLINK_NOFOLLOW)
         .map_err(|error| about(folder, error))
-}
-
-fn is_empty(folder: &Path) -> Result<bool, Error> {
-    match fs::read_dir(folder) {
-        Ok(mut entries) => Ok(entries.next().is_none()),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(true),
-        Err(error) => Err(about(folder, error)),
-    }
 }
 
 fn about(path: &Path, error: impl std::fmt::Display) -> Error {
@@ -168,11 +179,11 @@ fn about(path: &Path, error: impl std::fmt::Display) -> Error {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt as _;
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
 
     use super::*;
 
-    /// An image of two layers with files at `/data`, a volume, and what is to become of it.
+    /// An image of two layers, a volume, and a place for the copy.
     struct Stage {
         folder: tempfile::TempDir,
         wanted: VolumeToFill,
@@ -182,17 +193,23 @@ mod tests {
         fn new(destination: &str, now: FirstUse) -> Self {
             let folder = tempfile::tempdir().unwrap();
             let at = |path: &str| folder.path().join(path);
-            fs::create_dir_all(at("top/data")).unwrap();
-            fs::create_dir_all(at("bottom/data/sub")).unwrap();
-            fs::create_dir_all(at("bottom/empty")).unwrap();
-            fs::create_dir_all(at("volume")).unwrap();
-            fs::create_dir_all(at("tree")).unwrap();
+            for dir in [
+                "top/data",
+                "bottom/data/sub",
+                "bottom/empty",
+                "bottom/roots",
+                "volume",
+                "outside",
+            ] {
+                fs::create_dir_all(at(dir)).unwrap();
+            }
             fs::write(at("top/data/a"), "top").unwrap();
             fs::write(at("bottom/data/a"), "bottom").unwrap();
             fs::write(at("bottom/data/sub/b"), "b").unwrap();
+            fs::write(at("outside/secret"), "").unwrap();
             fs::set_permissions(at("top/data"), fs::Permissions::from_mode(0o2711)).unwrap();
-            std::os::unix::fs::symlink("/data", at("bottom/link")).unwrap();
-            own(&at("bottom/empty"), 7, 8).unwrap();
+            symlink("/data", at("bottom/link")).unwrap();
+            own(&at("bottom/empty"), (7, 8)).unwrap();
             let wanted = VolumeToFill {
                 name: "v".to_owned(),
                 data: at("volume"),
@@ -203,77 +220,110 @@ mod tests {
             Self { folder, wanted }
         }
 
+        fn at(&self, path: &str) -> PathBuf {
+            self.folder.path().join(path)
+        }
+
         fn tree(&self) -> ImageTree {
-            let at = |path: &str| self.folder.path().join(path);
-            ImageTree::new(&[at("top"), at("bottom")], &at("tree")).unwrap()
+            ImageTree::new(&[self.at("top"), self.at("bottom")], &self.at("tree")).unwrap()
         }
 
-        fn play(&self) -> FirstUse {
-            let tree = self.tree();
-            let user = Some((5, 6));
-            let what = self.wanted.look(&tree, user).unwrap();
-            if what != self.wanted.now {
-                self.wanted.fill(&tree, what, user).unwrap();
-            }
-            what
+        fn copies(&self) -> bool {
+            self.wanted.stage(&self.tree(), &self.at("stage")).unwrap()
         }
 
-        fn read(&self, path: &str) -> Option<String> {
-            fs::read_to_string(self.wanted.data.join(path)).ok()
-        }
-
-        fn owner(&self) -> (u32, u32) {
+        /// What it is after a start without a copy, and whose.
+        fn owns(&self) -> (FirstUse, (u32, u32)) {
+            let then = self.wanted.own(&self.tree(), Some((5, 6))).unwrap();
             let found = fs::metadata(&self.wanted.data).unwrap();
-            (found.uid(), found.gid())
+            (then, (found.uid(), found.gid()))
         }
     }
 
     #[test]
-    fn an_empty_volume_gets_what_the_image_has_through_links_too() {
+    fn what_the_image_has_is_copied_through_links_too() {
         for destination in ["/data", "/link", "/empty/../data/"] {
             let stage = Stage::new(destination, FirstUse::ToCome);
-            assert_eq!(stage.play(), FirstUse::Filled, "{destination}");
-            assert_eq!(stage.read("a").as_deref(), Some("top"));
-            assert_eq!(stage.read("sub/b").as_deref(), Some("b"));
-            let mode = fs::metadata(&stage.wanted.data).unwrap().mode();
+            assert!(stage.copies(), "{destination}");
+            assert_eq!(fs::read_to_string(stage.at("stage/a")).unwrap(), "top");
+            assert_eq!(fs::read_to_string(stage.at("stage/sub/b")).unwrap(), "b");
+            let mode = fs::metadata(stage.at("stage")).unwrap().mode();
             assert_eq!(mode & 0o7777, 0o2711);
         }
     }
 
     #[test]
-    fn what_is_in_a_volume_stays_and_a_copy_that_was_begun_goes_on() {
+    fn an_image_may_have_more_layers_than_one_mount_call_takes() {
+        let folder = tempfile::tempdir().unwrap();
+        let layer = |number: usize| folder.path().join(format!("{number:0>100}"));
+        let layers: Vec<_> = (0..60).map(layer).collect();
+        for (number, layer) in layers.iter().enumerate() {
+            fs::create_dir_all(layer.join("data")).unwrap();
+            fs::write(layer.join("data/top"), number.to_string()).unwrap();
+            fs::write(layer.join(format!("data/{number}")), "").unwrap();
+        }
+        let tree = ImageTree::new(&layers, &folder.path().join("tree")).unwrap();
+        let data = tree.folder("/data").unwrap().unwrap();
+        assert_eq!(fs::read_dir(data.path()).unwrap().count(), 61);
+        assert_eq!(fs::read_to_string(data.path().join("top")).unwrap(), "0");
+        drop((data, tree));
+        let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();
+        assert!(!mounts.contains(&folder.path().display().to_string()));
+    }
+
+    #[test]
+    fn no_link_leads_out_of_the_image() {
+        let stage = Stage::new("/l0", FirstUse::ToCome);
+        // as many as the kernel follows, and one more
+        for number in 0..=40 {
+            symlink(
+                format!("l{}", number + 1),
+                stage.at(&format!("bottom/l{number}")),
+            )
+            .unwrap();
+        }
+        symlink(stage.at("outside"), stage.at("bottom/l41")).unwrap();
+        symlink("../../../../../../..", stage.at("bottom/up")).unwrap();
+        let outside = stage.at("outside");
+        let up = format!("/up{}", outside.display());
+        for destination in ["/l0", "/l30", "/l41", "/l41/.", &up] {
+            let wanted = VolumeToFill {
+                destination: destination.to_owned(),
+                ..stage.wanted.clone()
+            };
+            let copied = wanted.stage(&stage.tree(), &stage.at("stage")).unwrap();
+            assert!(!copied, "{destination}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_copied_over_what_is_there_with_nocopy_or_from_nothing() {
         let stage = Stage::new("/data", FirstUse::ToCome);
         fs::write(stage.wanted.data.join("mine"), "").unwrap();
-        assert_eq!(stage.play(), FirstUse::Owned);
-        assert_eq!(stage.read("a"), None);
-        let stage = Stage::new("/data", FirstUse::Filling);
-        fs::write(stage.wanted.data.join("a"), "half").unwrap();
-        assert_eq!(stage.play(), FirstUse::Filled);
-        assert_eq!(stage.read("a").as_deref(), Some("top"));
-    }
-
-    #[test]
-    fn with_nocopy_or_an_empty_folder_it_gets_the_owner_alone() {
+        assert!(!stage.copies());
         let mut stage = Stage::new("/data", FirstUse::ToCome);
         stage.wanted.may_copy = false;
-        assert_eq!(stage.play(), FirstUse::Owned);
-        assert_eq!(stage.read("a"), None);
-        let stage = Stage::new("/empty", FirstUse::ToCome);
-        assert_eq!(stage.play(), FirstUse::Owned);
-        assert_eq!(stage.owner(), (7, 8));
-        let stage = Stage::new("/empty", FirstUse::Owned);
-        assert_eq!(stage.play(), FirstUse::Owned);
-        assert_ne!(stage.owner(), (7, 8), "nothing is done twice");
+        assert!(!stage.copies());
+        for destination in ["/empty", "/nosuch", "/data/a"] {
+            assert!(!Stage::new(destination, FirstUse::ToCome).copies());
+        }
     }
 
     #[test]
-    fn where_the_image_has_no_folder_it_is_the_users() {
-        for destination in ["/nosuch", "/data/a", "/link/nosuch"] {
-            let stage = Stage::new(destination, FirstUse::ToCome);
-            let early = stage.wanted.look(&stage.tree(), None).unwrap();
-            assert_eq!(early, FirstUse::ToCome, "the user is not known yet");
-            assert_eq!(stage.play(), FirstUse::Owned, "{destination}");
-            assert_eq!(stage.owner(), (5, 6));
-        }
+    fn an_empty_volume_gets_an_owner_until_it_is_roots() {
+        let play = |destination, now| Stage::new(destination, now).owns();
+        assert_eq!(play("/empty", FirstUse::ToCome), (FirstUse::ToCome, (7, 8)));
+        assert_eq!(play("/roots", FirstUse::ToCome), (FirstUse::Owned, (0, 0)));
+        assert_eq!(
+            play("/nosuch", FirstUse::ToCome),
+            (FirstUse::ToCome, (5, 6))
+        );
+        assert_eq!(play("/empty", FirstUse::Owned), (FirstUse::Owned, (0, 0)));
+        let stage = Stage::new("/empty", FirstUse::ToCome);
+        fs::write(stage.wanted.data.join("mine"), "").unwrap();
+        assert_eq!(stage.owns(), (FirstUse::Owned, (0, 0)));
+        let stage = Stage::new("/nosuch", FirstUse::ToCome);
+        let early = stage.wanted.own(&stage.tree(), None).unwrap();
+        assert_eq!(early, FirstUse::ToCome, "the user is not known yet");
     }
 }

@@ -365,7 +365,7 @@ fn volume(store: &Store, name: &str) -> VolumeRecord {
         labels: std::collections::BTreeMap::new(),
         options: std::collections::BTreeMap::new(),
         anonymous: false,
-        first_use: model::volume::FirstUse::default(),
+        first_use: FirstUse::default(),
         mountpoint: store.dir().volume_dirs().data(name).display().to_string(),
     }
 }
@@ -415,6 +415,7 @@ async fn a_volume_removal_cut_short_is_brought_to_its_end_by_the_next_start() {
         std::fs::write(dirs.data("unknown").join("file"), "x").unwrap();
     }
     let store = open(dir.path());
+    store.sweep_volumes().unwrap();
     let names: Vec<String> = store.read(|book| book.volumes.keys().cloned().collect());
     assert_eq!(names, ["again", "kept"]);
     let dirs = store.dir().volume_dirs();
@@ -426,4 +427,42 @@ async fn a_volume_removal_cut_short_is_brought_to_its_end_by_the_next_start() {
     assert!(dirs.data("unknown").join("file").exists(), "never removed");
     let error = dirs.make("unknown").unwrap_err();
     assert!(error.to_string().contains("move it away"), "{error}");
+}
+
+#[tokio::test]
+async fn a_first_use_of_a_volume_cut_short_is_brought_to_its_end_by_the_next_start() {
+    let dir = tempfile::tempdir().unwrap();
+    let starter = Id::generate();
+    {
+        let store = open(dir.path());
+        let dirs = store.dir().volume_dirs();
+        for name in ["whole", "half", "used"] {
+            create_volume(&store, name).await.unwrap();
+            let stage = dirs.stage(name, &starter);
+            std::fs::create_dir_all(stage.join("sub")).unwrap();
+            std::fs::write(stage.join("sub/file"), "image").unwrap();
+            std::fs::write(stage.join("mine"), "image").unwrap();
+        }
+        // killed while the copy was made; and while it was moved, when somebody wrote beside it
+        assert!(dirs.take_stage("whole", &starter).unwrap());
+        store.use_volume("whole", FirstUse::Filling).await.unwrap();
+        std::fs::write(dirs.data("whole").join("mine"), "user").unwrap();
+        // a copy for one that is not empty any more goes
+        std::fs::write(dirs.data("used").join("mine"), "user").unwrap();
+        assert!(!dirs.take_stage("used", &starter).unwrap());
+    }
+    let store = open(dir.path());
+    let dirs = store.dir().volume_dirs();
+    let read = |name: &str, path: &str| std::fs::read_to_string(dirs.data(name).join(path)).ok();
+    assert_eq!(read("whole", "sub/file").as_deref(), Some("image"));
+    assert_eq!(read("whole", "mine").as_deref(), Some("user"));
+    assert_eq!(read("half", "mine"), None);
+    assert_eq!(read("used", "mine").as_deref(), Some("user"));
+    let first_use = |name: &str| store.read(|book| book.volumes[name].first_use);
+    assert_eq!(first_use("whole"), FirstUse::Filled);
+    assert_eq!(first_use("half"), FirstUse::ToCome);
+    for name in ["whole", "half", "used"] {
+        let beside = dirs.data(name).parent().unwrap().to_path_buf();
+        assert_eq!(std::fs::read_dir(beside).unwrap().count(), 1, "{name}");
+    }
 }

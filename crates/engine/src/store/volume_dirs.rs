@@ -7,8 +7,13 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use model::{Error, Id};
+use rustix::fs::{CWD, RenameFlags, renameat_with};
+use rustix::io::Errno;
 
 use super::{private_dir, remove_dir};
+
+/// The name of a copy beside a volume's data, and how one begins that is not whole yet.
+const STAGE: &str = "_filling";
 
 /// The folders of all volumes.
 #[derive(Clone, Debug)]
@@ -103,6 +108,54 @@ impl VolumeDirs {
         Ok(found)
     }
 
+    /// Where a container's start puts what it copies for a volume, until it is whole.
+    pub(crate) fn stage(&self, name: &str, container: &Id) -> PathBuf {
+        self.volumes.join(name).join(format!("{STAGE}.{container}"))
+    }
+
+    /// Takes a whole copy for the volume's, where that is still empty; else the copy goes.
+    pub(crate) fn take_stage(&self, name: &str, container: &Id) -> Result<bool, Error> {
+        let stage = self.stage(name, container);
+        if !is_empty(&self.data(name))? {
+            return remove_dir(&stage).map(|()| false);
+        }
+        let whole = self.volumes.join(name).join(STAGE);
+        remove_dir(&whole)?;
+        fs::rename(&stage, &whole).map_err(|error| about(&stage, &error))?;
+        Ok(true)
+    }
+
+    /// Moves the copy into the volume, and gives that the copy's owner, mode and times. What has come into the
+    /// volume meanwhile stays. Can be repeated.
+    pub(crate) fn finish_fill(&self, name: &str) -> Result<(), Error> {
+        let (stage, data) = (self.volumes.join(name).join(STAGE), self.data(name));
+        if !stage.exists() {
+            return Ok(());
+        }
+        for entry in entries(&stage)? {
+            let target = data.join(entry.file_name().unwrap_or_default());
+            match renameat_with(CWD, &entry, CWD, &target, RenameFlags::NOREPLACE) {
+                Ok(()) | Err(Errno::EXIST) => {}
+                Err(error) => return Err(about(&target, &error.into())),
+            }
+        }
+        crate::host::take_over(&stage, &data)?;
+        remove_dir(&stage)
+    }
+
+    /// Removes copies that were cut off.
+    pub(super) fn drop_stages(&self, name: &str) -> Result<(), Error> {
+        let is_stage = |path: &PathBuf| {
+            let name = path.file_name().and_then(OsStr::to_str).unwrap_or_default();
+            name.starts_with(STAGE)
+        };
+        let stages = entries(&self.volumes.join(name))?;
+        stages
+            .iter()
+            .filter(|path| is_stage(path))
+            .try_for_each(|stage| remove_dir(stage))
+    }
+
     /// Removes folders that a create left empty before it had a record. Others without a record are left
     /// alone, loudly: the store may be older than they are.
     pub(super) fn sweep(&self, is_known: impl Fn(&str) -> bool) -> Result<(), Error> {
@@ -132,7 +185,8 @@ impl SetAside {
     }
 }
 
-fn is_empty(dir: &Path) -> Result<bool, Error> {
+/// Whether nothing lies in a folder; one that is not there is empty.
+pub(crate) fn is_empty(dir: &Path) -> Result<bool, Error> {
     match fs::read_dir(dir) {
         Ok(mut entries) => Ok(entries.next().is_none()),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(true),

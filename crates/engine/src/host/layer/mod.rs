@@ -1,7 +1,7 @@
 //! Carries the writable layer of an exited container to its next attempt.
 //!
 //! The layer is the upper folder of an overlay. Called between `CreateContainer` and
-//! `StartContainer`, so nothing runs in either tree. Where the new root file system is mounted already (CRI-O) the
+//! `StartContainer`, so nothing runs in either tree. (New volumes are filled with it too, from an image's tree.) Where the new root file system is mounted already (CRI-O) the
 //! kernel must see each change, and everything is written through the merged tree; where nothing is
 //! mounted yet (containerd) the other upper folder gets an exact copy.
 //!
@@ -178,7 +178,7 @@ pub enum LayerError {
         /// The folder whose parent was no longer the same.
         path: PathBuf,
     },
-    /// The folders of a [`View`] do not fit into one mount call.
+    /// A [`View`] cannot be mounted.
     #[error("cannot mount a view of the layer: {0}")]
     View(String),
 }

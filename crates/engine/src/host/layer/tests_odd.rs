@@ -105,7 +105,7 @@ fn what_lies_in_lower_layers_is_refused_without_and_carried_with_a_merged_tree()
     rig.unmount("one");
     let at = rig.dir.join("view");
     fs::create_dir(&at).unwrap();
-    let view = View::mount(&upper, &[rig.lower()], &at).unwrap();
+    let view = View::mount(&[upper.clone(), rig.lower()], &at).unwrap();
     let source = Source {
         merged: Some(view.path()),
         ..Source::from(&*upper)
