@@ -19,7 +19,7 @@ use crate::system::{Engine, Inner};
 
 #[expect(
     clippy::unused_async,
-    reason = "every operation of the engine is called alike, and these will ask the runtime for users"
+    reason = "every operation of the engine is called alike"
 )]
 impl Engine {
     /// `POST /volumes/create` and `POST /libpod/volumes/create`.

@@ -351,7 +351,7 @@ fn unescaped(text: &[u8]) -> PathBuf {
     PathBuf::from(OsString::from_vec(path))
 }
 
-fn about(path: &Path, error: impl std::fmt::Display) -> Error {
+pub(super) fn about(path: &Path, error: impl std::fmt::Display) -> Error {
     Error::Internal(format!("{}: {error}", path.display()))
 }
 

@@ -15,6 +15,7 @@ use rustix::fs::{
 use rustix::io::Errno;
 use rustix::mount::{MountFlags, mount_bind, mount_remount};
 
+use super::files::about;
 use super::layer::{self, LeaveOut, Target, View};
 use crate::store::{is_empty, private_dir};
 
@@ -171,10 +172,6 @@ fn own(folder: &Path, (uid, gid): (u32, u32)) -> Result<(), Error> {
     let (uid, gid) = (Uid::from_raw(uid), Gid::from_raw(gid));
     chownat(CWD, folder, Some(uid), Some(gid), AtFlags::SYMLINK_NOFOLLOW)
         .map_err(|error| about(folder, error))
-}
-
-fn about(path: &Path, error: impl std::fmt::Display) -> Error {
-    Error::Internal(format!("{}: {error}", path.display()))
 }
 
 #[cfg(test)]

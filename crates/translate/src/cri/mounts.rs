@@ -18,21 +18,16 @@ pub(super) fn cri_mounts(asked: &[Mount], files: &[FileMount]) -> Result<Vec<v1:
     let mut all = Vec::with_capacity(asked.len() + files.len());
     for mount in asked {
         check_mount(mount)?;
+        // CRI has no volumes and no tmpfs: the host side mounts them and hands them over as folders
+        let made = || {
+            let mut files = files.iter();
+            let made = files.find(|file| same(&file.destination, &mount.destination));
+            made.ok_or_else(|| not_made(mount))
+        };
         match mount.kind {
             MountKind::Bind => all.push(bind(mount, mount.source.clone())),
-            // CRI has no volumes and no tmpfs: the host side mounts them and hands them over as folders
-            MountKind::Volume => {
-                let file = files
-                    .iter()
-                    .find(|file| same(&file.destination, &mount.destination));
-                let file = file.ok_or_else(|| not_made(mount))?;
-                all.push(bind(mount, path_text(&file.source)?));
-            }
-            MountKind::Tmpfs
-                if files
-                    .iter()
-                    .any(|file| same(&file.destination, &mount.destination)) => {}
-            MountKind::Tmpfs => return Err(not_made(mount)),
+            MountKind::Volume => all.push(bind(mount, path_text(&made()?.source)?)),
+            MountKind::Tmpfs => drop(made()?), // below, as it is
         }
     }
     for file in files {

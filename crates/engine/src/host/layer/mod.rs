@@ -1,9 +1,10 @@
 //! Carries the writable layer of an exited container to its next attempt.
 //!
 //! The layer is the upper folder of an overlay. Called between `CreateContainer` and
-//! `StartContainer`, so nothing runs in either tree. (New volumes are filled with it too, from an image's tree.) Where the new root file system is mounted already (CRI-O) the
-//! kernel must see each change, and everything is written through the merged tree; where nothing is
-//! mounted yet (containerd) the other upper folder gets an exact copy.
+//! `StartContainer`, so nothing runs in either tree. New volumes get what an image has by the same
+//! way. Where the new root file system is mounted already (CRI-O) the kernel must see each change, and
+//! everything is written through the merged tree; where nothing is mounted yet (containerd) the other
+//! upper folder gets an exact copy.
 //!
 //! What is carried: files (sparse ones stay sparse, reflinked where the file system can), folders,
 //! symbolic and hard links, fifos, sockets, device nodes, deletions, opaque folders, owners, modes,
