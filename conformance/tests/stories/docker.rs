@@ -8,6 +8,7 @@ pub(crate) async fn story(user: &User<'_>) -> Result<()> {
     the_system(user).await?;
     a_container(user).await?;
     volumes(user).await?;
+    ports(user).await?;
     refusals(user).await?;
     events(user).await
 }
@@ -76,6 +77,21 @@ async fn volumes(user: &User<'_>) -> Result<()> {
     user.say("rm -v keeper").await?;
     user.hears("volume rm shelf", "shelf").await?;
     user.hears("volume ls -q", "").await
+}
+
+async fn ports(user: &User<'_>) -> Result<()> {
+    user.say("create --name door -p 127.0.0.1:8080:80 -p 9000-9001:90-91/udp busybox true")
+        .await?;
+    user.hears("port door 80", "127.0.0.1:8080").await?;
+    let bindings = user.json("inspect door").await?[0]["HostConfig"]["PortBindings"].clone();
+    ensure!(bindings["80/tcp"][0]["HostPort"] == "8080", "{bindings}");
+    user.say("run -d --name busy -p 8080 busybox sleep 1000")
+        .await?;
+    let shown = user.say("port busy 8080").await?;
+    let port = shown.rsplit(':').next().unwrap_or_default();
+    let taken = format!("run -d --name late -p {port}:80 busybox true");
+    user.fails(&taken, "address already in use").await?;
+    user.say("rm -f door busy late").await.map(drop)
 }
 
 async fn refusals(user: &User<'_>) -> Result<()> {

@@ -10,6 +10,7 @@ pub(crate) async fn story(user: &User<'_>) -> Result<()> {
     one_never_started(user).await?;
     a_pod(user).await?;
     volumes(user).await?;
+    ports(user).await?;
     refusals(user).await?;
     events(user).await
 }
@@ -163,6 +164,26 @@ async fn volumes(user: &User<'_>) -> Result<()> {
     }
     user.hears("volume rm -f -t 0 shelf", "shelf").await?;
     user.hears("volume ls -q", "").await
+}
+
+async fn ports(user: &User<'_>) -> Result<()> {
+    let ports = "-p 127.0.0.1:8080:80 -p 9000-9001:90-91/udp";
+    user.say(&format!("run -d --name door {ports} {IMAGE} sleep 1000"))
+        .await?;
+    user.hears("port door 80", "127.0.0.1:8080").await?;
+    user.hears("port door 91/udp", "0.0.0.0:9001").await?;
+    let shown = user.say("ps --format {{.Ports}}").await?;
+    ensure!(shown.contains("127.0.0.1:8080->80/tcp"), "{shown}");
+    let taken = format!("run -d --name late -p 8080:80 {IMAGE} true");
+    user.fails(&taken, "address already in use").await?;
+    user.say("rm -f -t 0 door late").await?;
+    user.say("pod create --name harbour -p 8080:80").await?;
+    user.say(&format!(
+        "run -d --pod harbour --name ship {IMAGE} sleep 1000"
+    ))
+    .await?;
+    user.hears("port ship", "80/tcp -> 0.0.0.0:8080").await?;
+    user.say("pod rm -f -t 0 harbour").await.map(drop)
 }
 
 async fn refusals(user: &User<'_>) -> Result<()> {

@@ -173,6 +173,7 @@ impl Play {
             // the first start fills one volume, and the other goes with the container
             Subject::Sleeper => {
                 body["volumes"] = json!([{ "Name": VOLUME, "Dest": "/bin" }]);
+                body["portmappings"] = json!([{ "host_port": 8080, "container_port": 80 }]);
             }
             Subject::Remover => {
                 body["remove"] = json!(true);
@@ -230,6 +231,7 @@ impl Play {
             _ => {
                 let found = self.container_is_one_of(eyes, NAME, states).await?;
                 self.has_come_back(found)?;
+                self.publishes(eyes, found)?;
                 let objects = eyes.objects().await?;
                 match (found, objects.sandboxes.as_slice()) {
                     (State::Gone | State::Created, []) => Ok(()),
@@ -238,6 +240,15 @@ impl Play {
                     _ => bail!("{found:?}, and the runtime has {objects:?}"),
                 }
             }
+        }
+    }
+
+    /// Ports are published while their container runs, and then alone.
+    fn publishes(&self, eyes: &Eyes, found: State) -> Result<()> {
+        let wanted = self.subject == Subject::Sleeper && found == State::Running;
+        match eyes.publishes()? {
+            published if published == wanted => Ok(()),
+            published => bail!("{found:?}, and its ports are published: {published}"),
         }
     }
 

@@ -1,6 +1,6 @@
 //! The daemon's lives on one runtime: unarmed, and armed with a crash point.
 
-use std::path::PathBuf;
+use std::{ffi::OsString, path::PathBuf, process::Command};
 
 use anyhow::{Context, Result, bail};
 use conformance::{
@@ -68,6 +68,7 @@ impl Stage {
             api: Api::new(Http::new(socket)),
             cri: self.cri.clone(),
             state_dir: self.state_dir(),
+            enter: self.lab.host.prefix(),
         }
     }
 
@@ -180,9 +181,22 @@ pub(crate) struct Eyes {
     pub(crate) api: Api,
     pub(crate) cri: Client,
     pub(crate) state_dir: PathBuf,
+    /// The words before a command that looks inside the test's host.
+    enter: Vec<OsString>,
 }
 
 impl Eyes {
+    /// Whether ports are published.
+    pub(crate) fn publishes(&self) -> Result<bool> {
+        let mut words = self.enter.iter();
+        let output = Command::new(words.next().context("a command")?)
+            .args(words)
+            .args(["nft", "list", "tables"])
+            .output()?;
+        let tables = String::from_utf8_lossy(&output.stdout);
+        Ok(tables.contains("podman_cri"))
+    }
+
     pub(crate) async fn objects(&self) -> Result<Objects> {
         Objects::of(&self.cri).await
     }

@@ -59,6 +59,8 @@ pub(crate) enum Action {
     RemoveCriSandbox { id: Id, cri_id: String },
     /// A hidden sandbox without containers, or a pod whose removal was begun.
     RemoveSandbox { id: Id },
+    /// A sandbox that is not up any more, and not by us, has rules for its ports.
+    WithdrawPorts { id: Id },
     /// A sandbox being made that nobody waits for.
     GiveUpSandbox { id: Id },
 }
@@ -76,6 +78,8 @@ pub(crate) struct World {
     pub(crate) busy: HashSet<Id>,
     /// Not to be started before: a start by policy failed.
     pub(crate) held: HashMap<Id, Timestamp>,
+    /// Sandboxes whose ports are published.
+    pub(crate) published: HashSet<Id>,
 }
 
 /// A container's record and what the runtime has of it.
@@ -318,6 +322,9 @@ fn sandbox_actions(sandbox: &SandboxNow, world: &World, plan: &mut Plan) {
     if current_ready && is_done(sandbox, &members) {
         plan.actions.push(Action::StopSandbox { id });
         return;
+    }
+    if !current_ready && world.published.contains(&id) {
+        plan.actions.push(Action::WithdrawPorts { id: id.clone() });
     }
     // Where a layer lives by the records, and where a container of ours is by the runtime.
     let by_record = members.iter().flat_map(|member| homes(&member.record));

@@ -18,6 +18,7 @@ mod list;
 mod materialise;
 mod observe;
 mod pods;
+mod ports;
 mod reconcile;
 mod runtime;
 mod store;

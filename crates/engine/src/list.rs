@@ -235,6 +235,7 @@ impl Snapshot {
                 pod: Arc::clone(pod),
             },
             network: network(Some(pod), facts),
+            ports: pod.spec.ports.clone(),
             pid: facts.and_then(|facts| facts.pid),
             state,
             run,
@@ -321,6 +322,10 @@ impl Now<'_> {
                 .and_then(|facts| facts.pid),
             pod: pod.map(|pod| (pod.id.clone(), pod.name.clone())),
             network: network(self.sandbox, self.sandbox_facts.filter(|_| state.is_up())),
+            ports: self
+                .sandbox
+                .map(|sandbox| sandbox.spec.ports.clone())
+                .unwrap_or_default(),
             size: None,
             namespaces: None,
             body: ContainerBody::Own(Arc::clone(record)),

@@ -2,7 +2,7 @@
 //! layer of the attempt before.
 //!
 //! ```text
-//! sandbox ready? ──no──▶ store: intended ▶ RunPodSandbox ▶ store: made
+//! sandbox ready? ──no──▶ its ports taken ▶ store: intended ▶ RunPodSandbox ▶ store: made ▶ ports published
 //!    │
 //!    ▼
 //! files on disk ▶ store: attempt intended ▶ (CRI-O: new volumes filled) ▶ CreateContainer ▶ store: attempt created
@@ -87,6 +87,7 @@ impl Inner {
             && status.ready
         {
             let cri_id = cri_id.to_owned();
+            self.publish_ports(&record, &status).await?;
             let record = self.want_up(id).await?;
             return Ok(Live {
                 record,
@@ -95,7 +96,14 @@ impl Inner {
             });
         }
         self.give_up_next_sandbox(&record).await?;
-        self.make_sandbox(id).await
+        self.reserve_ports(&record).await?;
+        let made = self.make_sandbox(id).await;
+        if made.is_err()
+            && let Err(error) = self.withdraw_ports(id).await
+        {
+            tracing::warn!(sandbox = %id, %error, "the ports of a failed sandbox are still published");
+        }
+        made
     }
 
     /// Runs the next attempt of a sandbox.
@@ -144,6 +152,7 @@ impl Inner {
             })
             .await?;
         let status = self.runtime.sandbox_status(&cri_id).await?;
+        self.publish_ports(&record, &status).await?;
         Ok(Live {
             record,
             cri_id,
@@ -474,6 +483,7 @@ impl Inner {
 
     /// Stops and removes all that the runtime has of a sandbox record.
     pub(crate) async fn remove_cri_sandboxes(&self, id: &Id) -> Result<(), Error> {
+        self.withdraw_ports(id).await?;
         let seen = self.observer.list().await?;
         for listed in &seen.listing.sandboxes {
             let mark = listed.mark.as_ref();

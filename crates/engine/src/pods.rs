@@ -32,6 +32,7 @@ impl Engine {
         }
         inner.check_handler(&mut spec.handler, None)?;
         inner.runtime.check_pod(&spec)?;
+        spec.ports = inner.choose_ports(spec.ports, Vec::new()).await?;
         let id = Id::generate();
         let record = SandboxRecord {
             name: name.unwrap_or_else(|| inner.store.read(|book| book.free_name(&id))),

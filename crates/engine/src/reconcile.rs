@@ -294,6 +294,7 @@ impl Inner {
             Action::StopSandbox { id } => self.stop_idle_sandbox(&id).await,
             Action::RemoveCriSandbox { id, cri_id } => self.remove_idle_sandbox(&id, &cri_id).await,
             Action::RemoveSandbox { id } => self.finish_sandbox_removal(&id).await,
+            Action::WithdrawPorts { id } => self.withdraw_lost_ports(&id).await,
             Action::GiveUpSandbox { id } => {
                 let _busy = self.claim(&id).await;
                 let record = self.store.sandbox(&id)?;
@@ -489,6 +490,7 @@ impl Inner {
     /// Carries out what [`Self::want_down`] has stored.
     pub(crate) async fn go_down(self: &Arc<Self>, id: &Id, told: bool) -> Result<(), Error> {
         let record = self.store.sandbox(id)?;
+        self.withdraw_ports(id).await?;
         if let Some(cri_id) = sandbox_id(&record) {
             self.runtime.stop_sandbox(cri_id).await?;
         }
@@ -559,6 +561,7 @@ impl Action {
             | Self::StopSandbox { id }
             | Self::RemoveCriSandbox { id, .. }
             | Self::RemoveSandbox { id }
+            | Self::WithdrawPorts { id }
             | Self::GiveUpSandbox { id } => id,
         }
     }

@@ -65,6 +65,8 @@ pub(crate) struct Inner {
     pub(crate) shutdown: CancellationToken,
     pub(crate) memory: LoopMemory,
     pub(crate) image_details: crate::images::ImageDetails,
+    /// What is published; its rules outlive the daemon.
+    pub(crate) ports: Arc<crate::host::Ports>,
     /// Counts attempts that became current, for lists that were sent before.
     pub(crate) starts: AtomicU64,
     facts: Mutex<RuntimeFacts>,
@@ -102,6 +104,7 @@ impl Engine {
         let inner = Arc::new(Inner {
             observer: Arc::new(Observer::new(Arc::clone(&runtime))),
             runtime,
+            ports: Arc::new(crate::host::Ports::new(store.owner())),
             store,
             options,
             wake: Notify::new(),
@@ -119,6 +122,7 @@ impl Engine {
             stopping: Mutex::default(),
         });
         inner.take_up().await?;
+        inner.take_up_ports().await;
         inner.store.sweep_volumes()?;
         inner.tasks.spawn(Arc::clone(&inner).keep_looping());
         inner.tasks.spawn(Arc::clone(&inner).follow_hints());

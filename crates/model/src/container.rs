@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Id;
 use crate::image::ImageConfig;
+use crate::port::{Port, PublishedPort};
 use crate::signal::Signal;
 
 /// Everything a create request asked for, with the client's defaults left out.
@@ -49,6 +50,12 @@ pub struct ContainerSpec {
     pub dns: Dns,
     /// `--add-host` entries, `name:address`.
     pub hosts: Vec<String>,
+    /// Ports published for it; none in a pod, which has its own.
+    pub ports: Vec<PublishedPort>,
+    /// Ports exposed beside the image's.
+    pub exposed: Vec<Port>,
+    /// Every exposed port is to be published.
+    pub publish_all: bool,
     /// Capabilities beside Podman's defaults.
     pub cap_add: Vec<String>,
     /// Capabilities taken away.

@@ -12,6 +12,7 @@ pub mod image;
 pub mod observed;
 pub mod order;
 pub mod pod;
+pub mod port;
 pub mod record;
 pub mod reference;
 pub mod request;

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Id;
 use crate::container::{Dns, Network};
+use crate::port::PublishedPort;
 
 /// A sandbox as stored.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -49,6 +50,8 @@ pub struct PodSpec {
     pub hostname: Option<String>,
     /// How it is connected.
     pub network: Network,
+    /// Ports published for its containers.
+    pub ports: Vec<PublishedPort>,
     /// DNS settings.
     pub dns: Dns,
     /// `--add-host` entries.

@@ -19,6 +19,8 @@ pub struct NewContainer {
     pub spec: ContainerSpec,
     /// What lies at the image's volumes.
     pub image_volumes: ImageVolumes,
+    /// What the user should know of what was left out.
+    pub warnings: Vec<String>,
 }
 
 /// What is mounted where an image has a volume and the request has no mount.

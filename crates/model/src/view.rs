@@ -9,6 +9,7 @@ use crate::Id;
 use crate::container::{ContainerRecord, Run};
 use crate::observed::ContainerStatus;
 use crate::pod::SandboxRecord;
+use crate::port::PublishedPort;
 
 /// Podman's container states.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -67,6 +68,8 @@ pub struct ContainerView {
     pub pod: Option<(Id, String)>,
     /// The sandbox's addresses and link, where it is up.
     pub network: NetworkView,
+    /// Ports published for its sandbox.
+    pub ports: Vec<PublishedPort>,
     /// Bytes: writable layer and image, where asked for and known.
     pub size: Option<SizeView>,
     /// The namespaces of its process, where asked for and known.

@@ -67,13 +67,7 @@ const NEEDED: [Needed; 6] = [
         "containerd",
         "containerd",
     ),
-    needed(
-        Some(Kind::CriO),
-        "nft",
-        "publishes ports",
-        "nftables",
-        "nftables",
-    ),
+    needed(None, "nft", "publishes ports", "nftables", "nftables"),
     needed(
         Some(Kind::CriO),
         "skopeo",

@@ -14,6 +14,7 @@ pub mod event;
 mod go_value;
 pub mod image;
 pub mod pod;
+mod ports;
 mod refuse;
 pub mod system;
 pub mod volume;

@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use model::Error;
 use model::container::Network;
 use model::pod::{ExitPolicy, PodSpec, Role, SandboxRecord};
+use model::port::PublishedPort;
 use model::request::{NewPod, PodReport};
 use model::view::{PodBody, PodView};
+use podman_api::network::PortMapping;
 use podman_api::oci;
 use podman_api::pod::{
     InspectPod, InspectPodContainer, InspectPodInfra, ListPod, ListPodContainer, POD_FIELDS,
@@ -16,10 +18,13 @@ use podman_api::pod::{
 use crate::container::NETWORK;
 use crate::container::common::{dns, handler, hosts, name, restart, some};
 use crate::container::{namespace, network, shown_restarts};
-use crate::human;
 use crate::refuse::{Body, invalid};
+use crate::{human, ports};
 
 const BODY: Body = Body::new(POD_FIELDS);
+/// Podman's text for the ports of a pod without a network of its own.
+const PORTS_NEED_BRIDGE: &str =
+    "PortMappings can only be used with Bridge, slirp4netns, or pasta networking";
 /// What the containers of a CRI sandbox share in any case, and Podman's default.
 const SHARED: [&str; 3] = ["ipc", "net", "uts"];
 
@@ -54,7 +59,7 @@ pub fn pod_create(spec: PodSpecGenerator) -> Result<NewPod, Error> {
         utsns: _,  // refused, or what happens anyway
         sysctl: _, // refused
         netns,
-        port_mappings: _, // refused
+        port_mappings,
         networks,
         no_manage_resolv_conf: _, // refused
         dns_server,
@@ -75,12 +80,14 @@ pub fn pod_create(spec: PodSpecGenerator) -> Result<NewPod, Error> {
     let policy = some(restart_policy)
         .map(|word| restart(&word, tries))
         .transpose()?;
+    let network = network(&netns, networks, false)?;
     let spec = PodSpec {
         handler: handler("", &BTreeMap::new(), &labels), // a pod's body has neither runtime nor annotations
         labels,
         annotations: BTreeMap::new(), // the same
         hostname: some(hostname),
-        network: network(&netns, networks, false)?,
+        network,
+        ports: pod_ports(network, port_mappings, no_infra)?,
         dns: dns("dns_server", dns_server, dns_search, dns_option)?,
         hosts: hosts("hostadd", host_add)?,
         exit_policy: match exit_policy.as_str() {
@@ -113,7 +120,6 @@ fn refuse(spec: &PodSpecGenerator) -> Result<(), Error> {
     BODY.refuse("infra_name", &spec.infra_name)?;
     BODY.refuse("share_parent", &spec.share_parent)?;
     BODY.refuse("sysctl", &spec.sysctl)?;
-    BODY.refuse("portmappings", &spec.port_mappings)?;
     BODY.refuse("no_manage_resolv_conf", &spec.no_manage_resolv_conf)?;
     BODY.refuse("no_manage_hostname", &spec.no_manage_hostname)?;
     BODY.refuse("no_manage_hosts", &spec.no_manage_hosts)?;
@@ -132,6 +138,27 @@ fn refuse(spec: &PodSpecGenerator) -> Result<(), Error> {
     namespace("pidns", &spec.pidns, &["private"])?;
     namespace("userns", &spec.userns, &["host"])?;
     namespace("utsns", &spec.utsns, &["private"])
+}
+
+/// The ports of a pod, which needs a network of its own for them.
+fn pod_ports(
+    network: Network,
+    asked: Vec<PortMapping>,
+    no_infra: bool,
+) -> Result<Vec<PublishedPort>, Error> {
+    match network {
+        _ if asked.is_empty() => Ok(Vec::new()),
+        // Podman takes them and publishes nothing
+        _ if no_infra => Err(invalid(
+            "portmappings",
+            "a pod without infra container publishes no ports",
+        )),
+        Network::Host => Err(Error::Failed {
+            message: format!("failed to make pod: {PORTS_NEED_BRIDGE}"),
+            cause: PORTS_NEED_BRIDGE.to_owned(),
+        }),
+        Network::Default => ports::published(asked),
+    }
 }
 
 fn limits_something(limits: &oci::Resources) -> bool {
@@ -330,7 +357,7 @@ pub fn pod_inspect(view: &PodView) -> InspectPod {
 fn infra_config(view: &PodView, spec: &PodSpec) -> InspectPodInfra {
     let list = |list: &[String]| Some(list.to_vec()).filter(|list| !list.is_empty());
     InspectPodInfra {
-        port_bindings: Some(BTreeMap::new()), // none are published
+        port_bindings: Some(ports::shown_bindings(&spec.ports)),
         host_network: on_host(view),
         dns_server: list(&spec.dns.servers),
         dns_search: list(&spec.dns.searches),

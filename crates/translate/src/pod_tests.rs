@@ -67,10 +67,6 @@ fn a_pod_without_infra_shares_nothing_by_default() {
 #[test]
 fn what_is_not_carried_out_is_refused_by_name() {
     for (change, name) in [
-        (
-            json!({"portmappings": [{"container_port": 80, "host_port": 80}]}),
-            "portmappings",
-        ),
         (json!({"infra_image": "x"}), "infra_image"),
         (json!({"infra_command": ["x"]}), "infra_command"),
         (json!({"infra_name": "x"}), "infra_name"),

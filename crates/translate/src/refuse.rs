@@ -98,15 +98,6 @@ const REASONS: &[(&[&str], &str)] = &[
     ),
     (
         &[
-            "portmappings",
-            "publish_image_ports",
-            "PortBindings",
-            "PublishAllPorts",
-        ],
-        "ports are not published yet; reach the container at its own address, or use the host's network",
-    ),
-    (
-        &[
             "healthconfig",
             "Healthcheck",
             "startupHealthConfig",

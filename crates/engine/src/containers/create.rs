@@ -12,6 +12,7 @@ use model::{Error, Id};
 
 use super::volumes::{add_image_volumes, volumes_of};
 use crate::events::{of_container, of_volume};
+use crate::ports::to_publish;
 use crate::runtime::Runtime as _;
 use crate::store::Found;
 use crate::system::{Engine, Inner};
@@ -29,6 +30,7 @@ impl Engine {
             pod,
             mut spec,
             image_volumes,
+            warnings,
         } = new;
         if let Some(name) = &name {
             model::id::check_name(name)?;
@@ -43,6 +45,8 @@ impl Engine {
         inner.check_handler(&mut spec.handler, pod.as_deref())?;
         spec.image = inner.image_for_create(&spec.image.asked, spec.face).await?;
         take_from_image(&mut spec, image_volumes);
+        let exposed = to_publish(&spec);
+        spec.ports = inner.choose_ports(spec.ports, exposed).await?;
         if let Some(restart) = pod.as_ref().and_then(|pod| pod.spec.restart)
             && spec.restart == model::container::RestartPolicy::No
         {
@@ -87,10 +91,7 @@ impl Engine {
             .store
             .create_container(record, hidden, volumes, events)
             .await?;
-        Ok(Created {
-            id,
-            warnings: Vec::new(),
-        })
+        Ok(Created { id, warnings })
     }
 }
 
@@ -186,6 +187,7 @@ fn hidden_sandbox(
                     .unwrap_or_else(|| id.short().to_owned()),
             ),
             network: spec.network,
+            ports: spec.ports.clone(),
             dns: spec.dns.clone(),
             hosts: spec.hosts.clone(),
             privileged: spec.privileged,

@@ -127,6 +127,25 @@ fn a_container_without_policy_stays_down_and_its_hidden_sandbox_stops() {
 }
 
 #[test]
+fn the_ports_of_a_sandbox_that_somebody_else_stopped_are_withdrawn() {
+    let mut world = exited(RestartPolicy::No, 0);
+    let id = world.sandboxes[0].record.id.clone();
+    world.published.insert(id.clone());
+    // up: stopping it withdraws them
+    assert_eq!(
+        decide(&world, at(100)).actions,
+        [Action::StopSandbox { id: id.clone() }]
+    );
+    world.sandboxes[0].listed[0].state = CriState::Exited;
+    assert_eq!(
+        decide(&world, at(100)).actions,
+        [Action::WithdrawPorts { id: id.clone() }]
+    );
+    world.busy.insert(id);
+    assert_eq!(decide(&world, at(100)).actions, []);
+}
+
+#[test]
 fn policies_restart_after_a_pause_and_the_sandbox_waits() {
     for (policy, code, restarts) in [
         (RestartPolicy::Always, 0, true),

@@ -61,6 +61,7 @@ pub(crate) fn container(
             host,
             ..NetworkView::default()
         },
+        ports: Vec::new(),
         size: None,
         namespaces: None,
     }

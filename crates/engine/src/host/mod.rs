@@ -1,5 +1,5 @@
 //! What this machine itself does for a container: its writable layer, its volumes, the files under
-//! `/etc`, signals, control groups, and facts about the host.
+//! `/etc`, published ports, signals, control groups, and facts about the host.
 //!
 //! Everything here blocks; callers use `spawn_blocking`. Nothing here knows HTTP or gRPC.
 
@@ -10,6 +10,7 @@ pub mod facts;
 mod files;
 pub mod layer;
 mod neighbours;
+mod ports;
 mod proc;
 pub mod registries;
 pub mod signal;
@@ -21,6 +22,7 @@ use std::net::{Ipv4Addr, UdpSocket};
 pub(crate) use command::Command;
 pub(crate) use files::{FilesJob, Peers, unmount_below};
 pub(crate) use neighbours::forget as forget_neighbour;
+pub(crate) use ports::{Ports, Target, free_range};
 pub(crate) use proc::{namespaces_of, open_files};
 pub(crate) use sources::{check_sources, make_or_miss_sources};
 pub(crate) use volumes::{ImageTree, VolumeToFill, take_over};

@@ -32,6 +32,7 @@ impl Snapshot {
             network: sandbox_facts
                 .map(|facts| facts.network.clone())
                 .unwrap_or_default(),
+            ports: Vec::new(), // CRI does not say
             size: None,
             namespaces: None,
             body: ContainerBody::Foreign(Arc::new(foreign_container(

@@ -70,6 +70,7 @@ impl Inner {
             buried: unknown.into_iter().filter(is_buried).collect(),
             buried_sandboxes: unknown_sandboxes.into_iter().filter(is_buried).collect(),
             busy,
+            published: self.ports.published(),
             held: self
                 .memory
                 .held

@@ -152,9 +152,11 @@ pub(crate) fn check_annotations(
 
 /// Podman's error for what belongs on the pod.
 pub(crate) fn on_pod(what: &str) -> Error {
-    Error::Plain(format!(
-        "{what}: network cannot be configured when it is shared with a pod"
-    ))
+    let cause = "network cannot be configured when it is shared with a pod";
+    Error::Failed {
+        message: format!("invalid config provided: {what}: {cause}"),
+        cause: cause.to_owned(),
+    }
 }
 
 #[cfg(test)]

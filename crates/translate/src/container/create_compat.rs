@@ -16,6 +16,7 @@ use podman_api::network::EndpointSettings;
 use super::common::{check_annotations, dns, environment, handler, hosts, name, restart, some};
 use super::create_libpod::checks_health;
 use super::{Host, limits, mounts};
+use crate::ports::{self, Ports};
 use crate::refuse::{Body, invalid};
 
 const BODY: Body = Body::new(COMPAT_FIELDS);
@@ -26,6 +27,10 @@ const NETWORKING: Body = BODY.at("NetworkingConfig");
 ///
 /// # Errors
 /// [`Error::Unsupported`] for a field that is not carried out, by its name; else Podman's text.
+#[expect(
+    clippy::too_many_lines,
+    reason = "one line for each field of the wire type"
+)]
 pub fn compat_create(
     body: CreateContainer,
     asked_name: Option<String>,
@@ -38,7 +43,7 @@ pub fn compat_create(
         attach_stdin: _,  // what the client will attach to; asks for nothing
         attach_stdout: _, // the same
         attach_stderr: _, // the same
-        exposed_ports: _, // ask for nothing without publishing
+        exposed_ports,
         tty,
         open_stdin,
         stdin_once: _, // Podman does not read it
@@ -67,6 +72,12 @@ pub fn compat_create(
         ));
     }
     let network = network(&host_config.network_mode, networking_config)?;
+    let ports = Ports::new(
+        network,
+        ports::bindings(host_config.port_bindings.clone())?,
+        host_config.publish_all_ports,
+        ports::exposed_keys(exposed_ports.0.iter())?,
+    )?;
     let from_host = from_host_config(host_config, &volumes, &labels, *host)?;
     if from_host.remove && matches!(from_host.restart.word(), "always" | "unless-stopped") {
         return Err(Error::Plain(
@@ -88,6 +99,9 @@ pub fn compat_create(
         stdin: open_stdin,
         hostname: some(hostname),
         network,
+        ports: ports.published,
+        exposed: ports.exposed,
+        publish_all: ports.publish_all,
         stop_signal: some(stop_signal).as_deref().map(signal).transpose()?,
         stop_timeout: stop_timeout.map(timeout).transpose()?,
         create_command: Vec::new(), // Docker's clients do not send theirs
@@ -100,6 +114,7 @@ pub fn compat_create(
         pod: None,
         spec,
         image_volumes: ImageVolumes::Anonymous,
+        warnings: ports.warnings,
     })
 }
 
@@ -121,7 +136,7 @@ fn from_host_config(
         binds: _,         // in `mounts`
         log_config: _,    // refused, or what the runtime does anyway
         network_mode: _,  // read by the caller
-        port_bindings: _, // refused
+        port_bindings: _, // read by the caller
         restart_policy:
             RestartPolicyRequest {
                 name: policy,
@@ -141,7 +156,7 @@ fn from_host_config(
         oom_score_adj: _, // in `resources`
         pid_mode: _,      // refused, or what the runtime does anyway
         privileged,
-        publish_all_ports: _, // refused
+        publish_all_ports: _, // read by the caller
         readonly_rootfs,
         security_opt,
         tmpfs: _,       // in `mounts`
@@ -213,8 +228,6 @@ fn refuse(config: &HostConfigRequest, host: Host) -> Result<(), Error> {
     }
     HOST_CONFIG.refuse_rest(&config.rest)?;
     HOST_CONFIG.refuse_if(logs_elsewhere(&config.log_config), "LogConfig")?;
-    HOST_CONFIG.refuse("PortBindings", &config.port_bindings)?;
-    HOST_CONFIG.refuse("PublishAllPorts", &config.publish_all_ports)?;
     HOST_CONFIG.refuse("ShmSize", &config.shm_size)?;
     HOST_CONFIG.refuse("Sysctls", &config.sysctls)?;
     HOST_CONFIG.refuse("CgroupParent", &config.cgroup_parent)?;

@@ -67,6 +67,7 @@ fn what_docker_sends_unasked_asks_for_nothing() {
             pod: None,
             spec: expected,
             image_volumes: ImageVolumes::Anonymous,
+            warnings: Vec::new(),
         }
     );
 }
@@ -130,16 +131,6 @@ fn an_empty_entry_point_is_kept_apart_from_none() {
 fn what_is_not_carried_out_is_refused_by_name() {
     let none = || json!({});
     for (change, host, name) in [
-        (
-            none(),
-            json!({"PortBindings": {"80/tcp": [{"HostPort": "80"}]}}),
-            "HostConfig.PortBindings",
-        ),
-        (
-            none(),
-            json!({"PublishAllPorts": true}),
-            "HostConfig.PublishAllPorts",
-        ),
         (
             none(),
             json!({"Mounts": [{"Type": "volume", "Source": "v", "Target": "/d", "VolumeOptions": {"Subpath": "a"}}]}),

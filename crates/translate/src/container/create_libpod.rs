@@ -12,6 +12,7 @@ use podman_api::network::PerNetworkOptions;
 
 use super::common::{check_annotations, dns, handler, hosts, name, on_pod, restart, some};
 use super::{Host, limits, mounts};
+use crate::ports::{self, Ports};
 use crate::refuse::{Body, invalid};
 
 const BODY: Body = Body::new(SPEC_FIELDS);
@@ -81,9 +82,9 @@ pub fn libpod_create(spec: SpecGenerator, host: &Host) -> Result<NewContainer, E
         cgroupns: _,      // refused, or what the runtime does anyway
         cgroup_parent: _, // refused
         netns,
-        port_mappings: _,       // refused
-        publish_image_ports: _, // refused
-        expose: _,              // asks for nothing without publishing
+        port_mappings,
+        publish_image_ports,
+        expose,
         networks,
         dns_server,
         dns_search,
@@ -116,6 +117,19 @@ pub fn libpod_create(spec: SpecGenerator, host: &Host) -> Result<NewContainer, E
     let mounts = mounts.into_iter().map(mounts::from_libpod);
     let mounts = mounts.chain(volumes).collect::<Result<Vec<_>, _>>()?;
     mounts::check_distinct(&mounts)?;
+    let network = network(&netns, networks, in_pod)?;
+    let publish_all = publish_image_ports.unwrap_or(false);
+    if in_pod && (publish_all || !port_mappings.is_empty()) {
+        return Err(on_pod(
+            "published or exposed ports must be defined when the pod is created",
+        ));
+    }
+    let ports = Ports::new(
+        network,
+        port_mappings,
+        publish_all,
+        ports::exposed(&expose)?,
+    )?;
     let spec = ContainerSpec {
         handler: handler(&oci_runtime, &annotations, &labels),
         image: ImageRef {
@@ -134,9 +148,12 @@ pub fn libpod_create(spec: SpecGenerator, host: &Host) -> Result<NewContainer, E
         stdin: stdin.unwrap_or(false),
         hostname: some(hostname),
         mounts,
-        network: network(&netns, networks, in_pod)?,
+        network,
         dns: dns("dns_server", dns_server, dns_search, dns_option)?,
         hosts: hosts("hostadd", host_add)?,
+        ports: ports.published,
+        exposed: ports.exposed,
+        publish_all: ports.publish_all,
         cap_add,
         cap_drop,
         privileged: privileged.unwrap_or(false),
@@ -157,6 +174,7 @@ pub fn libpod_create(spec: SpecGenerator, host: &Host) -> Result<NewContainer, E
         pod,
         spec,
         image_volumes: image_volumes(&image_volume_mode)?,
+        warnings: ports.warnings,
     })
 }
 
@@ -197,8 +215,6 @@ fn refuse(spec: &SpecGenerator, host: Host) -> Result<(), Error> {
     BODY.refuse("mask", &spec.mask)?;
     BODY.refuse("unmask", &spec.unmask)?;
     BODY.refuse("cgroup_parent", &spec.cgroup_parent)?;
-    BODY.refuse("portmappings", &spec.port_mappings)?;
-    BODY.refuse("publish_image_ports", &spec.publish_image_ports)?;
     BODY.refuse("r_limits", &spec.rlimits)?;
     BODY.refuse("unified", &spec.unified)?;
     BODY.refuse_if(

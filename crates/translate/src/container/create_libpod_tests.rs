@@ -57,6 +57,7 @@ fn what_podman_remote_sends_unasked_asks_for_nothing() {
             pod: None,
             spec: expected,
             image_volumes: ImageVolumes::Anonymous,
+            warnings: Vec::new(),
         }
     );
 }
@@ -146,11 +147,6 @@ fn namespaces_that_are_as_asked_anyway_are_no_refusal() {
 #[expect(clippy::too_many_lines, reason = "a table")]
 fn what_is_not_carried_out_is_refused_by_name() {
     for (change, name) in [
-        (
-            json!({"portmappings": [{"container_port": 80, "host_port": 8080}]}),
-            "portmappings",
-        ),
-        (json!({"publish_image_ports": true}), "publish_image_ports"),
         (
             json!({"image_volume_mode": "ignore"}),
             "image_volume_mode \"ignore\"",
@@ -291,15 +287,15 @@ fn a_container_in_a_pod_has_what_the_pod_has() {
         ),
         (
             json!({"hostadd": ["x:1.2.3.4"]}),
-            "extra host entries must be specified on the pod: network cannot be configured when it is shared with a pod",
+            "invalid config provided: extra host entries must be specified on the pod: network cannot be configured when it is shared with a pod",
         ),
         (
             json!({"Networks": {"podman": {}}}),
-            "networks must be defined when the pod is created: network cannot be configured when it is shared with a pod",
+            "invalid config provided: networks must be defined when the pod is created: network cannot be configured when it is shared with a pod",
         ),
         (
             json!({"dns_server": ["1.1.1.1"]}),
-            "DNS settings must be specified on the pod: network cannot be configured when it is shared with a pod",
+            "invalid config provided: DNS settings must be specified on the pod: network cannot be configured when it is shared with a pod",
         ),
     ] {
         let mut change = change;

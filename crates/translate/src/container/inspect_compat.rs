@@ -11,7 +11,7 @@ use super::inspect_libpod::{stop_signal, stop_timeout};
 use super::list::{compat_state, mount_point, signed};
 use super::show;
 use super::show_host::{LOG_DRIVER, host_config, log_path};
-use super::show_network::{compat_settings, exposed};
+use super::show_network::{compat_settings, config_exposed};
 use crate::human;
 
 /// Docker's `InspectResponse` as Podman fills it.
@@ -88,7 +88,10 @@ fn config(detail: &ContainerDetail) -> Config {
     Config {
         hostname: show::hostname(detail),
         user: show::user(view),
-        exposed_ports: exposed(view).collect(),
+        exposed_ports: config_exposed(view)
+            .iter()
+            .map(ToString::to_string)
+            .collect(),
         tty: spec.is_some_and(|spec| spec.terminal),
         open_stdin: spec.is_some_and(|spec| spec.stdin),
         env: Some(show::env(detail).unwrap_or_default()),

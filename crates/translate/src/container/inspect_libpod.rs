@@ -10,7 +10,7 @@ use podman_api::container::libpod::{
 use super::list::signed;
 use super::show::{self, ShownMount};
 use super::show_host::host_config;
-use super::show_network::{exposed, libpod_settings};
+use super::show_network::{config_exposed, libpod_settings};
 use crate::human;
 
 /// Podman's umask where none was asked for; the runtimes' too.
@@ -186,7 +186,10 @@ fn config(detail: &ContainerDetail) -> InspectConfig {
         timeout: 0, // refused at create
         stop_timeout: u64::from(stop_timeout(detail)),
         passwd: Some(false), // the runtimes add no entry
-        exposed_ports: exposed(view).collect(),
+        exposed_ports: config_exposed(view)
+            .iter()
+            .map(ToString::to_string)
+            .collect(),
         ..InspectConfig::default() // Domainname, Attach*, Volumes, OnBuild: always so in Podman's answers
     }
 }

@@ -8,8 +8,8 @@ use podman_api::container::compat::{self, ListHostConfig, ListNetworkSettings, M
 use podman_api::container::libpod::{self, ContainerSize, ListNamespaces};
 
 use super::show::{self, ShownMount};
-use super::show_network::{endpoints, exposed, listed, ports};
-use crate::human;
+use super::show_network::{endpoints, exposed, listed, unpublished};
+use crate::{human, ports};
 
 /// One element of libpod's list (`ListContainer`).
 pub fn libpod_item(view: &ContainerView) -> libpod::ListContainer {
@@ -45,7 +45,7 @@ pub fn libpod_item(view: &ContainerView) -> libpod::ListContainer {
             .as_ref()
             .map(|(_, name)| name.clone())
             .unwrap_or_default(),
-        ports: None, // none are published
+        ports: Some(ports::mappings(&view.ports)).filter(|ports| !ports.is_empty()),
         restarts: u64::from(show::restarts(view)),
         size: view.size.map(size),
         started_at: human::unix_or_zero(view.run.started_at),
@@ -100,11 +100,8 @@ fn destinations(view: &ContainerView) -> Vec<String> {
 fn exposed_by_number(view: &ContainerView) -> BTreeMap<String, Vec<String>> {
     let mut all: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for port in exposed(view) {
-        if let Some((number, protocol)) = port.split_once('/') {
-            all.entry(number.to_owned())
-                .or_default()
-                .push(protocol.to_owned());
-        }
+        let protocols = all.entry(port.number.to_string()).or_default();
+        protocols.push(port.protocol.word().to_owned());
     }
     all
 }
@@ -118,12 +115,7 @@ pub fn compat_item(view: &ContainerView, now: Timestamp) -> compat::ListContaine
         image_id: format!("sha256:{}", show::image_id(view)),
         command: show::cmd(view).unwrap_or_default().join(" "),
         created: human::unix_or_zero(view.created_at()),
-        ports: Some(
-            ports(view)
-                .into_keys()
-                .filter_map(|port| compat_port(&port))
-                .collect(),
-        ),
+        ports: Some(compat_ports(view)),
         size_rw: view.size.map_or(0, |size| signed(size.writable)),
         size_root_fs: view
             .size
@@ -183,14 +175,16 @@ fn status(view: &ContainerView, now: Timestamp) -> String {
     }
 }
 
-fn compat_port(port: &str) -> Option<Port> {
-    let (number, protocol) = port.split_once('/')?;
-    let private_port = number.parse().ok()?;
-    Some(Port {
-        private_port,
-        r#type: protocol.to_owned(),
+/// What is published, then what is only exposed.
+fn compat_ports(view: &ContainerView) -> Vec<Port> {
+    let exposed = unpublished(view).map(|port| Port {
+        private_port: port.number,
+        r#type: port.protocol.word().to_owned(),
         ..Port::default()
-    })
+    });
+    let mut all = ports::compat_ports(&view.ports);
+    all.extend(exposed);
+    all
 }
 
 pub(super) fn mount_point(mount: ShownMount) -> MountPoint {

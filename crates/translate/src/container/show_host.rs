@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use model::container::{ContainerSpec, Mount, MountKind, Network, Resources, RestartPolicy};
+use model::port::PublishedPort;
 use model::view::{ContainerBody, ContainerDetail};
 use podman_api::container::libpod::{InspectHostConfig, InspectLogConfig, InspectRestartPolicy};
 
@@ -40,6 +41,7 @@ pub(super) fn host_config(detail: &ContainerDetail, caps: &Caps) -> InspectHostC
             size: LOG_UNLIMITED.to_owned(),
         },
         network_mode: modes.network,
+        port_bindings: crate::ports::shown_bindings(own_ports(detail)),
         restart_policy: restart_policy(spec.restart),
         auto_remove: spec.remove,
         annotations: Some(annotations).filter(|all| !all.is_empty()),
@@ -54,6 +56,7 @@ pub(super) fn host_config(detail: &ContainerDetail, caps: &Caps) -> InspectHostC
         cgroups: "default".to_owned(),
         pid_mode: "private".to_owned(),
         privileged: spec.privileged,
+        publish_all_ports: spec.publish_all,
         readonly_rootfs: spec.read_only,
         security_opt: security_opt(spec),
         tmpfs: tmpfs(spec),
@@ -63,6 +66,15 @@ pub(super) fn host_config(detail: &ContainerDetail, caps: &Caps) -> InspectHostC
         ..InspectHostConfig::default()
     };
     with_limits(base, &spec.resources)
+}
+
+/// What is published for the container itself: a container in a pod shows none here.
+fn own_ports(detail: &ContainerDetail) -> &[PublishedPort] {
+    match &detail.view.body {
+        ContainerBody::Own(record) => &record.spec.ports,
+        ContainerBody::Infra { pod, .. } => &pod.spec.ports,
+        ContainerBody::Foreign(_) => &[],
+    }
 }
 
 fn with_limits(base: InspectHostConfig, resources: &Resources) -> InspectHostConfig {

@@ -1,13 +1,15 @@
 //! A container's network as shown by both faces.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use model::port::{Port, PublishedPort};
 use model::view::{ContainerBody, ContainerView, NetworkView};
 use podman_api::container::libpod::{Address, InspectNetwork, InspectNetworkSettings};
 use podman_api::container::{compat, libpod};
 use podman_api::network::{EndpointSettings, PortBinding};
 
 use super::show::spec;
+use crate::ports;
 
 /// The default network's name in Podman.
 pub(crate) const NETWORK: &str = "podman";
@@ -85,27 +87,47 @@ fn first_and_rest(list: Vec<&str>) -> (&str, Vec<&str>) {
     (list.next().unwrap_or_default(), list.collect())
 }
 
-/// Ports of the image that nothing is published for, where the container has a network of its own.
-pub(super) fn ports(view: &ContainerView) -> BTreeMap<String, Option<Vec<PortBinding>>> {
-    if view.network.host || view.pod.is_some() {
-        return BTreeMap::new();
-    }
-    exposed(view).map(|port| (port, None)).collect()
+/// `NetworkSettings.Ports`: what is published, and where the container has a network of its own, what is
+/// exposed alone.
+fn ports(view: &ContainerView) -> BTreeMap<String, Option<Vec<PortBinding>>> {
+    let exposed = unpublished(view).map(|port| (port.to_string(), None));
+    let published = ports::shown_bindings(&view.ports).into_iter();
+    let published = published.map(|(port, bindings)| (port, Some(bindings)));
+    exposed.chain(published).collect()
 }
 
-/// `80/tcp`, of the image.
-pub(super) fn exposed(view: &ContainerView) -> impl Iterator<Item = String> {
-    let ports = spec(view)
-        .map(|spec| spec.image.config.exposed_ports.as_slice())
-        .unwrap_or_default();
-    let full = |port: &String| {
-        if port.contains('/') {
-            port.clone()
-        } else {
-            format!("{port}/tcp")
-        }
+/// The exposed ports of a container with a network of its own for which nothing is published.
+pub(super) fn unpublished(view: &ContainerView) -> impl Iterator<Item = Port> {
+    let own = !view.network.host && view.pod.is_none();
+    let exposed = if own { exposed(view) } else { BTreeSet::new() };
+    let published = |port: &Port| view.ports.iter().any(|published| published.covers(*port));
+    exposed.into_iter().filter(move |port| !published(port))
+}
+
+/// The ports that the image and the request expose, but those that are published because they are exposed.
+pub(super) fn exposed(view: &ContainerView) -> BTreeSet<Port> {
+    let Some(spec) = spec(view) else {
+        return BTreeSet::new();
     };
-    ports.iter().map(full)
+    let image = &spec.image.config.exposed_ports;
+    let image = image
+        .iter()
+        .filter_map(|text| Port::parse_range(text))
+        .flatten();
+    let all = image.chain(spec.exposed.iter().copied());
+    all.filter(|port| !(spec.publish_all && spec.ports.iter().any(|one| one.covers(*port))))
+        .collect()
+}
+
+/// `Config.ExposedPorts`: with what is published for the container itself.
+pub(super) fn config_exposed(view: &ContainerView) -> BTreeSet<Port> {
+    let own = spec(view).map(|spec| spec.ports.as_slice());
+    let own = own.unwrap_or(if view.is_infra() { &view.ports } else { &[] });
+    let published = own
+        .iter()
+        .flat_map(PublishedPort::pairs)
+        .map(|(_, port)| port);
+    exposed(view).into_iter().chain(published).collect()
 }
 
 /// `NetworkSettings` of libpod's inspect; `infra` is the id of the infra container of its pod.

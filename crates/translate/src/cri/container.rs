@@ -88,6 +88,9 @@ fn asked(order: &ContainerOrder<'_>, spec: &ContainerSpec) -> Result<v1::Contain
         restart: _,        // the engine's loop carries it out
         handler: _,        // the sandbox's
         create_command: _, // shown by inspect only
+        ports: _,          // the sandbox's
+        exposed: _,        // shown only; at create they can be published
+        publish_all: _,    // carried out at create
         face: _,           // shown by inspect only
     } = spec;
     let unified = order.sandbox_order.runtime.unified_cgroups;

@@ -61,8 +61,9 @@ pub fn sandbox_config(order: &SandboxOrder<'_>) -> Result<SandboxConfig, Error> 
         annotations,
         hostname: _, // `order.hostname` is the one in effect
         network,
-        dns: _,         // `order.dns` is the one in effect
-        hosts: _,       // in the /etc/hosts made for each container
+        ports: _, // published by the engine's own rules: CRI runtimes differ in what they do with them
+        dns: _,   // `order.dns` is the one in effect
+        hosts: _, // in the /etc/hosts made for each container
         exit_policy: _, // the engine's loop carries it out
         privileged: for_privileged,
         shared_namespaces: _, // `sandbox_security` and `check_pod`
@@ -86,7 +87,7 @@ pub fn sandbox_config(order: &SandboxOrder<'_>) -> Result<SandboxConfig, Error> 
         hostname,
         log_directory: path_text(log_directory)?,
         dns_config: dns_config(dns),
-        port_mappings: Vec::new(), // no port can be asked for yet
+        port_mappings: Vec::new(), // see `PodSpec.ports` above
         labels: pod_labels(record),
         annotations: marked(annotations, owner, record, handler),
         linux: Some(v1::LinuxPodSandboxConfig {

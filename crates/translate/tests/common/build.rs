@@ -57,6 +57,11 @@ pub fn pod_record(name: &str, spec: PodSpec) -> SandboxRecord {
 }
 
 fn view(body: ContainerBody, state: State, host: bool) -> ContainerView {
+    let ports = match &body {
+        ContainerBody::Own(record) => record.spec.ports.clone(),
+        ContainerBody::Infra { pod, .. } => pod.spec.ports.clone(),
+        ContainerBody::Foreign(_) => Vec::new(),
+    };
     let up = state.is_up();
     let address = |text: &str| {
         if up && !host {
@@ -87,6 +92,7 @@ fn view(body: ContainerBody, state: State, host: bool) -> ContainerView {
             mac: address("32:2f:6e:3c:c4:7e"),
             netns: address("/run/netns/netns-1"),
         },
+        ports,
         size: None,
         namespaces: None,
     }

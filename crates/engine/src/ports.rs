@@ -1,0 +1,168 @@
+//! Published ports: chosen at create, taken before a sandbox is made, given back before it is stopped.
+
+use std::sync::Arc;
+
+use model::container::ContainerSpec;
+use model::observed::SandboxStatus;
+use model::pod::SandboxRecord;
+use model::port::{Port, PublishedPort};
+use model::{Error, Id};
+
+use crate::host::{Ports, Target, free_range};
+use crate::list::{found, sandbox_id};
+use crate::runtime::Runtime as _;
+use crate::system::Inner;
+
+impl Inner {
+    /// Fixes the ports that the engine is to choose: of each mapping without a host port, and with `publish_all` of
+    /// each exposed port that has none. Those of other containers, started or not, are left out.
+    pub(crate) async fn choose_ports(
+        &self,
+        mut ports: Vec<PublishedPort>,
+        exposed: Vec<Port>,
+    ) -> Result<Vec<PublishedPort>, Error> {
+        for port in exposed {
+            if !ports.iter().any(|published| published.covers(port)) {
+                ports.push(PublishedPort {
+                    host_ip: None,
+                    host_port: 0,
+                    container_port: port.number,
+                    range: 1,
+                    protocol: port.protocol,
+                });
+            }
+        }
+        if ports.iter().all(|port| port.host_port != 0) {
+            return Ok(ports);
+        }
+        let mut used = self.ports_of_all();
+        used.extend(ports.iter().filter(|port| port.host_port != 0));
+        tokio::task::spawn_blocking(move || {
+            for port in ports.iter_mut().filter(|port| port.host_port == 0) {
+                port.host_port = free_range(port, &used)?;
+                used.push(*port);
+            }
+            Ok(ports)
+        })
+        .await
+        .map_err(Error::internal)?
+    }
+
+    fn ports_of_all(&self) -> Vec<PublishedPort> {
+        self.store.read(|book| {
+            let all = book.sandboxes.values();
+            all.flat_map(|sandbox| sandbox.spec.ports.clone()).collect()
+        })
+    }
+
+    /// Takes the ports of a sandbox that is to be made. The caller holds its claim.
+    pub(crate) async fn reserve_ports(&self, record: &SandboxRecord) -> Result<(), Error> {
+        if record.spec.ports.is_empty() {
+            return Ok(());
+        }
+        let (id, wanted) = (record.id.clone(), record.spec.ports.clone());
+        self.with_ports(move |ports| ports.reserve(&id, &wanted))
+            .await
+    }
+
+    /// Leads the ports of a sandbox to it, now that it is up. The caller holds its claim.
+    pub(crate) async fn publish_ports(
+        &self,
+        record: &SandboxRecord,
+        status: &SandboxStatus,
+    ) -> Result<(), Error> {
+        if record.spec.ports.is_empty() {
+            return Ok(());
+        }
+        let (id, wanted, target) = (record.id.clone(), record.spec.ports.clone(), target(status));
+        self.with_ports(move |ports| {
+            ports.reserve(&id, &wanted)?;
+            ports.publish(&id, target)
+        })
+        .await?;
+        crate::crash::point("disk", "ports");
+        Ok(())
+    }
+
+    /// Gives the ports of a sandbox back, before another could get its address.
+    pub(crate) async fn withdraw_ports(&self, id: &Id) -> Result<(), Error> {
+        let id = id.clone();
+        self.with_ports(move |ports| ports.withdraw(&id)).await
+    }
+
+    /// The loop: a sandbox that somebody else has stopped.
+    pub(crate) async fn withdraw_lost_ports(self: &Arc<Self>, id: &Id) -> Result<(), Error> {
+        let _claim = self.claim(id).await;
+        if let Ok(record) = self.store.sandbox(id)
+            && let Some(cri_id) = sandbox_id(&record)
+            && let Some(status) = found(self.runtime.sandbox_status(cri_id).await)?
+            && status.ready
+        {
+            return Ok(());
+        }
+        self.withdraw_ports(id).await
+    }
+
+    /// At the daemon's start: the ports of the sandboxes that are up, and no others. Containers run in any case.
+    pub(crate) async fn take_up_ports(&self) {
+        let publishing = self.store.read(|book| {
+            let all = book.sandboxes.values();
+            let publishing = all.filter(|record| !record.spec.ports.is_empty());
+            publishing.cloned().collect::<Vec<_>>()
+        });
+        let mut up = Vec::new();
+        for record in publishing {
+            let Some(cri_id) = sandbox_id(&record) else {
+                continue;
+            };
+            match found(self.runtime.sandbox_status(cri_id).await) {
+                Ok(Some(status)) if status.ready => {
+                    up.push((
+                        record.id.clone(),
+                        record.spec.ports.clone(),
+                        target(&status),
+                    ));
+                }
+                Ok(_) => {}
+                Err(error) => {
+                    tracing::warn!(sandbox = %record.id, %error, "its ports are not published any more");
+                }
+            }
+        }
+        if let Err(error) = self.with_ports(move |ports| ports.take_up(up)).await {
+            tracing::warn!(%error, "published ports could not be taken up");
+        }
+    }
+
+    /// Rules and sockets are blocking work.
+    async fn with_ports(
+        &self,
+        work: impl FnOnce(&Ports) -> Result<(), Error> + Send + 'static,
+    ) -> Result<(), Error> {
+        let ports = Arc::clone(&self.ports);
+        tokio::task::spawn_blocking(move || work(&ports))
+            .await
+            .map_err(Error::internal)?
+    }
+}
+
+/// The ports that are exposed, by the request and by the image, where all of them are to be published.
+pub(crate) fn to_publish(spec: &ContainerSpec) -> Vec<Port> {
+    if !spec.publish_all {
+        return Vec::new();
+    }
+    let image = spec.image.config.exposed_ports.iter();
+    let image = image.filter_map(|text| Port::parse_range(text)).flatten();
+    let mut all: Vec<Port> = image.chain(spec.exposed.iter().copied()).collect();
+    all.sort_unstable();
+    all.dedup();
+    all
+}
+
+fn target(status: &SandboxStatus) -> Target {
+    let addresses = status.addresses.iter();
+    Target {
+        cri_id: status.cri_id.clone(),
+        addresses: addresses.filter_map(|text| text.parse().ok()).collect(),
+    }
+}
