@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::Id;
-use crate::container::{Dns, Network};
+use crate::container::{ContainerSpec, Dns, Network};
 use crate::port::PublishedPort;
 
 /// A sandbox as stored.
@@ -24,6 +24,31 @@ pub struct SandboxRecord {
     pub spec: PodSpec,
     /// How far it has come.
     pub progress: SandboxProgress,
+}
+
+impl SandboxRecord {
+    /// The hidden sandbox of a standalone container: what that container needs of it.
+    pub fn hidden(container: &Id, name: &str, spec: &ContainerSpec, created_at: Timestamp) -> Self {
+        let short = || container.short().to_owned();
+        Self {
+            id: Id::generate(),
+            role: Role::Hidden,
+            name: name.to_owned(),
+            created_at,
+            spec: PodSpec {
+                hostname: Some(spec.hostname.clone().unwrap_or_else(short)),
+                network: spec.network,
+                ports: spec.ports.clone(),
+                dns: spec.dns.clone(),
+                hosts: spec.hosts.clone(),
+                privileged: spec.privileged,
+                handler: spec.handler.clone(),
+                annotations: spec.annotations.clone(),
+                ..PodSpec::default()
+            },
+            progress: SandboxProgress::default(),
+        }
+    }
 }
 
 /// Whose sandbox it is.

@@ -11,6 +11,7 @@ pub mod human;
 pub use model::reference;
 pub mod container;
 pub mod event;
+pub mod fields;
 mod go_value;
 pub mod image;
 pub mod pod;

@@ -11,17 +11,18 @@ use model::view::{PodBody, PodView};
 use podman_api::network::PortMapping;
 use podman_api::oci;
 use podman_api::pod::{
-    InspectPod, InspectPodContainer, InspectPodInfra, ListPod, ListPodContainer, POD_FIELDS,
-    PodActionReport, PodRmReport, PodSpecGenerator, PodStartReport, PodStopReport,
+    InspectPod, InspectPodContainer, InspectPodInfra, ListPod, ListPodContainer, PodActionReport,
+    PodRmReport, PodSpecGenerator, PodStartReport, PodStopReport,
 };
 
 use crate::container::NETWORK;
 use crate::container::common::{dns, handler, hosts, name, restart, some};
 use crate::container::{namespace, network, shown_restarts};
+use crate::fields::{self, POD, POD_LIMITS};
 use crate::refuse::{Body, invalid};
 use crate::{human, ports};
 
-const BODY: Body = Body::new(POD_FIELDS);
+const BODY: Body = Body::new(&POD);
 /// Podman's text for the ports of a pod without a network of its own.
 const PORTS_NEED_BRIDGE: &str =
     "PortMappings can only be used with Bridge, slirp4netns, or pasta networking";
@@ -80,7 +81,7 @@ pub fn pod_create(spec: PodSpecGenerator) -> Result<NewPod, Error> {
     let policy = some(restart_policy)
         .map(|word| restart(&word, tries))
         .transpose()?;
-    let network = network(&netns, networks, false)?;
+    let network = network(BODY, &netns, networks, false)?;
     let spec = PodSpec {
         handler: handler("", &BTreeMap::new(), &labels), // a pod's body has neither runtime nor annotations
         labels,
@@ -129,15 +130,12 @@ fn refuse(spec: &PodSpecGenerator) -> Result<(), Error> {
     BODY.refuse("shm_size", &spec.shm_size)?;
     BODY.refuse("security_opt", &spec.security_opt)?;
     if spec.resource_limits.as_ref().is_some_and(limits_something) {
-        return Err(Error::unsupported(
-            "resource_limits",
-            "limits of a whole pod are not carried out yet; give each container its own",
-        ));
+        return Err(Error::unsupported("resource_limits", POD_LIMITS));
     }
-    namespace("ipcns", &spec.ipcns, &["private", "shareable"])?;
-    namespace("pidns", &spec.pidns, &["private"])?;
-    namespace("userns", &spec.userns, &["host"])?;
-    namespace("utsns", &spec.utsns, &["private"])
+    namespace(BODY, "ipcns", &spec.ipcns, &["private", "shareable"])?;
+    namespace(BODY, "pidns", &spec.pidns, &["private"])?;
+    namespace(BODY, "userns", &spec.userns, &["host"])?;
+    namespace(BODY, "utsns", &spec.utsns, &["private"])
 }
 
 /// The ports of a pod, which needs a network of its own for them.
@@ -221,9 +219,7 @@ fn shared(asked: Option<Vec<String>>, no_infra: bool) -> Result<Vec<String>, Err
         match word.as_str() {
             "ipc" | "net" | "uts" | "pid" | "none" => {}
             "cgroup" | "user" | "mnt" => {
-                let why =
-                    "CRI shares ipc, net, uts and pid among the containers of a pod, and no other";
-                return Err(BODY.refusal_of(FIELD, word, why));
+                return Err(BODY.refusal_of(FIELD, word, fields::SHARED));
             }
             other => {
                 return Err(invalid(

@@ -9,6 +9,8 @@ use model::port::{Port, Protocol, PublishedPort};
 use podman_api::container::compat;
 use podman_api::network::{PortBinding, PortMapping};
 
+use crate::fields::LOOPBACK_V6;
+
 /// The ports of a container, as asked for.
 #[derive(Debug, Default)]
 pub(crate) struct Ports {
@@ -125,10 +127,7 @@ fn address(text: &str) -> Result<Option<IpAddr>, Error> {
         .parse()
         .map_err(|_| Error::Plain(format!("invalid IP address \"{text}\" in port mapping")))?;
     if address == IpAddr::V6(std::net::Ipv6Addr::LOCALHOST) {
-        return Err(Error::unsupported(
-            "host_ip ::1",
-            "Linux routes nothing from ::1 to a container; publish on 127.0.0.1, or on an address of the host",
-        ));
+        return Err(Error::unsupported("host_ip ::1", LOOPBACK_V6));
     }
     Ok(Some(address))
 }

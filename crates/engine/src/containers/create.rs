@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use model::container::{ContainerRecord, ContainerSpec, Face, ImageRef, Progress};
 use model::error::Kind;
 use model::event::Action;
-use model::pod::{PodSpec, Role, SandboxProgress, SandboxRecord};
+use model::pod::SandboxRecord;
 use model::request::{Created, ImageVolumes, NewContainer};
 use model::{Error, Id};
 
@@ -57,7 +57,7 @@ impl Engine {
         let created_at = Timestamp::now();
         let hidden = pod
             .is_none()
-            .then(|| hidden_sandbox(&id, &name, &spec, created_at));
+            .then(|| SandboxRecord::hidden(&id, &name, &spec, created_at));
         let sandbox = pod
             .or_else(|| hidden.clone().map(Arc::new))
             .ok_or_else(|| Error::Internal("a container without a sandbox".to_owned()))?;
@@ -165,36 +165,5 @@ impl Inner {
             digest: image.detail.summary.digests.first().cloned(),
             config: image.detail.config.clone(),
         })
-    }
-}
-
-/// The hidden sandbox of a standalone container: what that container needs of it.
-fn hidden_sandbox(
-    id: &Id,
-    name: &str,
-    spec: &ContainerSpec,
-    created_at: Timestamp,
-) -> SandboxRecord {
-    SandboxRecord {
-        id: Id::generate(),
-        role: Role::Hidden,
-        name: name.to_owned(),
-        created_at,
-        spec: PodSpec {
-            hostname: Some(
-                spec.hostname
-                    .clone()
-                    .unwrap_or_else(|| id.short().to_owned()),
-            ),
-            network: spec.network,
-            ports: spec.ports.clone(),
-            dns: spec.dns.clone(),
-            hosts: spec.hosts.clone(),
-            privileged: spec.privileged,
-            handler: spec.handler.clone(),
-            annotations: spec.annotations.clone(),
-            ..PodSpec::default()
-        },
-        progress: SandboxProgress::default(),
     }
 }

@@ -7,6 +7,7 @@ use model::Error;
 use model::container::{Dns, RestartPolicy};
 use model::record::HANDLER;
 
+use crate::fields::HOST_GATEWAY;
 use crate::refuse::invalid;
 
 /// A name as asked for; the empty one is none.
@@ -84,7 +85,7 @@ pub(crate) fn hosts(field: &str, entries: Vec<String>) -> Result<Vec<String>, Er
         if address == "host-gateway" {
             return Err(Error::unsupported(
                 format!("{field} {entry:?}"),
-                "the host's address in the network is known only at start; name the address",
+                HOST_GATEWAY,
             ));
         }
         let bare = address

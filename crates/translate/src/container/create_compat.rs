@@ -8,18 +8,18 @@ use model::request::{ImageVolumes, NewContainer};
 use model::signal::Signal;
 use podman_api::KeySet;
 use podman_api::container::compat::{
-    COMPAT_FIELDS, CreateContainer, HostConfigRequest, LogConfigRequest, NetworkingConfig,
-    RestartPolicyRequest,
+    CreateContainer, HostConfigRequest, LogConfigRequest, NetworkingConfig, RestartPolicyRequest,
 };
 use podman_api::network::EndpointSettings;
 
 use super::common::{check_annotations, dns, environment, handler, hosts, name, restart, some};
 use super::create_libpod::checks_health;
 use super::{Host, limits, mounts};
+use crate::fields::{COMPAT, SECURITY_OPT};
 use crate::ports::{self, Ports};
 use crate::refuse::{Body, invalid};
 
-const BODY: Body = Body::new(COMPAT_FIELDS);
+const BODY: Body = Body::new(&COMPAT);
 const HOST_CONFIG: Body = BODY.at("HostConfig");
 const NETWORKING: Body = BODY.at("NetworkingConfig");
 
@@ -352,11 +352,7 @@ fn security(options: &[String]) -> Result<Security, Error> {
                 "seccomp" | "apparmor" | "label" | "mask" | "unmask" | "proc-opts" | "systempaths",
                 Some(_),
             ) => {
-                return Err(HOST_CONFIG.refusal_of(
-                    "SecurityOpt",
-                    option,
-                    "no-new-privileges and seccomp=unconfined are carried out, and no other yet",
-                ));
+                return Err(HOST_CONFIG.refusal_of("SecurityOpt", option, SECURITY_OPT));
             }
             (_, Some(_)) => {
                 return Err(invalid(

@@ -6,16 +6,17 @@ use model::Error;
 use model::container::{ContainerSpec, Face, ImageRef, Network};
 use model::request::{ImageVolumes, NewContainer};
 use podman_api::container::Signal;
-use podman_api::container::libpod::{LogConfig, Namespace, SPEC_FIELDS, SpecGenerator};
+use podman_api::container::libpod::{LogConfig, Namespace, SpecGenerator};
 use podman_api::health::HealthConfig;
 use podman_api::network::PerNetworkOptions;
 
 use super::common::{check_annotations, dns, handler, hosts, name, on_pod, restart, some};
 use super::{Host, limits, mounts};
+use crate::fields::{IGNORED_VOLUMES, KEEP_GROUPS, LIBPOD};
 use crate::ports::{self, Ports};
 use crate::refuse::{Body, invalid};
 
-const BODY: Body = Body::new(SPEC_FIELDS);
+const BODY: Body = Body::new(&LIBPOD);
 /// podman-remote 4.3 sends it with every create; CRI-O has an annotation of the same name.
 const TTY_ANNOTATION: &str = "io.kubernetes.cri-o.TTY";
 
@@ -117,7 +118,7 @@ pub fn libpod_create(spec: SpecGenerator, host: &Host) -> Result<NewContainer, E
     let mounts = mounts.into_iter().map(mounts::from_libpod);
     let mounts = mounts.chain(volumes).collect::<Result<Vec<_>, _>>()?;
     mounts::check_distinct(&mounts)?;
-    let network = network(&netns, networks, in_pod)?;
+    let network = network(BODY, &netns, networks, in_pod)?;
     let publish_all = publish_image_ports.unwrap_or(false);
     if in_pod && (publish_all || !port_mappings.is_empty()) {
         return Err(on_pod(
@@ -182,11 +183,7 @@ fn image_volumes(mode: &str) -> Result<ImageVolumes, Error> {
     match mode {
         "" | "anonymous" | "bind" => Ok(ImageVolumes::Anonymous),
         "tmpfs" => Ok(ImageVolumes::Tmpfs),
-        "ignore" => Err(BODY.refusal_of(
-            "image_volume_mode",
-            mode,
-            "containerd mounts a folder of its own there; name a mount for each path",
-        )),
+        "ignore" => Err(BODY.refusal_of("image_volume_mode", mode, IGNORED_VOLUMES)),
         other => Err(invalid(
             "image_volume_mode",
             format!(
@@ -222,8 +219,9 @@ fn refuse(spec: &SpecGenerator, host: Host) -> Result<(), Error> {
         "healthconfig",
     )?;
     let in_pod = !spec.pod.is_empty();
-    namespace("pidns", &spec.pidns, &["private"])?;
+    namespace(BODY, "pidns", &spec.pidns, &["private"])?;
     namespace(
+        BODY,
         "ipcns",
         &spec.ipcns,
         if in_pod {
@@ -233,12 +231,14 @@ fn refuse(spec: &SpecGenerator, host: Host) -> Result<(), Error> {
         },
     )?;
     namespace(
+        BODY,
         "utsns",
         &spec.utsns,
         if in_pod { &["pod"] } else { &["private"] },
     )?;
-    namespace("userns", &spec.userns, &["host"])?;
+    namespace(BODY, "userns", &spec.userns, &["host"])?;
     namespace(
+        BODY,
         "cgroupns",
         &spec.cgroupns,
         if host.cgroup_v2 {
@@ -250,14 +250,20 @@ fn refuse(spec: &SpecGenerator, host: Host) -> Result<(), Error> {
 }
 
 /// A namespace mode that is what happens anyway, else a refusal.
-pub(crate) fn namespace(field: &str, asked: &Namespace, as_is: &[&str]) -> Result<(), Error> {
+pub(crate) fn namespace(
+    body: Body,
+    field: &str,
+    asked: &Namespace,
+    as_is: &[&str],
+) -> Result<(), Error> {
     let Namespace { mode, value } = asked;
     let plain = matches!(mode.as_str(), "" | "default") || as_is.contains(&mode.as_str());
-    BODY.refuse_if(!plain || !value.is_empty(), field)
+    body.refuse_if(!plain || !value.is_empty(), field)
 }
 
 /// The network of a namespace mode and a list of networks.
 pub(crate) fn network(
+    body: Body,
     netns: &Namespace,
     networks: Option<BTreeMap<String, PerNetworkOptions>>,
     in_pod: bool,
@@ -270,7 +276,7 @@ pub(crate) fn network(
         }
         return match mode.as_str() {
             "" | "default" | "pod" => Ok(Network::Default),
-            other => Err(BODY.refusal_of(
+            other => Err(body.refusal_of(
                 "netns",
                 other,
                 "a container in a pod has the pod's network; give the network to the pod",
@@ -280,7 +286,7 @@ pub(crate) fn network(
     let asked = match (mode.as_str(), value.as_str()) {
         ("" | "default" | "private" | "bridge", "") => Network::Default,
         ("host", "") => Network::Host,
-        _ => return Err(BODY.refusal("netns")),
+        _ => return Err(body.refusal("netns")),
     };
     if asked == Network::Host && !networks.is_empty() {
         return Err(Error::Plain(
@@ -290,7 +296,7 @@ pub(crate) fn network(
     }
     for (name, options) in networks {
         let known = ["default", super::NETWORK].contains(&name.as_str());
-        BODY.refuse_if(
+        body.refuse_if(
             !known || options != PerNetworkOptions::default(),
             "Networks",
         )?;
@@ -317,11 +323,7 @@ fn check_in_pod(hostname: &str, hosts: &[String], dns: &[&Vec<String>]) -> Resul
 
 fn groups_by_name(groups: Vec<String>) -> Result<Vec<String>, Error> {
     match groups.iter().any(|group| group == "keep-groups") {
-        true => Err(BODY.refusal_of(
-            "groups",
-            "keep-groups",
-            "the daemon's groups are not the user's; name them",
-        )),
+        true => Err(BODY.refusal_of("groups", "keep-groups", KEEP_GROUPS)),
         false => Ok(groups),
     }
 }

@@ -3,10 +3,10 @@
 use model::Error;
 use model::container::Resources;
 use podman_api::container::compat::HostConfigRequest;
-use podman_api::container::libpod::SPEC_FIELDS;
 use podman_api::oci;
 
 use super::Host;
+use crate::fields::{LIBPOD, PIDS};
 use crate::refuse::{Body, invalid};
 
 /// Podman's CPU period, in microseconds, which `--cpus` and `NanoCpus` refer to.
@@ -14,7 +14,7 @@ pub(super) const CPU_PERIOD_US: u64 = 100_000;
 /// Billionths of a CPU to one microsecond of quota.
 const NANO_CPUS_PER_US: i64 = 10_000;
 
-const LIMITS: Body = Body::new(SPEC_FIELDS).at("resource_limits");
+const LIMITS: Body = Body::new(&LIBPOD).at("resource_limits");
 
 /// `resource_limits` and `oom_score_adj` of a libpod create.
 pub(super) fn from_libpod(
@@ -173,11 +173,7 @@ fn pids_limit(field: &str, value: Option<i64>, host: Host) -> Result<Option<i64>
     match value {
         None | Some(..=0) => Ok(None),
         Some(value) if host.cgroup_v2 => Ok(Some(value)),
-        Some(_) => Err(Error::unsupported(
-            field,
-            "CRI limits processes through cgroup v2 alone, and this host has v1 or hybrid cgroups; \
-             leave it out, or set pids_limit in the runtime's configuration",
-        )),
+        Some(_) => Err(Error::unsupported(field, PIDS)),
     }
 }
 

@@ -8,6 +8,7 @@ use podman_api::container::libpod::NamedVolume;
 use podman_api::oci;
 
 use super::mount_options::{DROPPED, PROPAGATIONS, check_options, key, without_client_default};
+use crate::fields::VOLUMES;
 use crate::refuse::invalid;
 
 /// A mount of a libpod create (`mounts[]`): type `bind` or `tmpfs`.
@@ -305,10 +306,7 @@ fn sub_path_refused(field: &str) -> Error {
 fn unknown_type(field: &str, kind: &str) -> Error {
     match kind {
         "volume" | "image" | "devpts" | "ramfs" | "glob" | "npipe" | "cluster" | "artifact" => {
-            Error::unsupported(
-                format!("{field} of type {kind:?}"),
-                "bind mounts, tmpfs mounts and volumes are carried out, and no other yet",
-            )
+            Error::unsupported(format!("{field} of type {kind:?}"), VOLUMES)
         }
         other => invalid(field, format!("invalid filesystem type {other:?}")),
     }

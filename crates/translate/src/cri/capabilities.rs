@@ -4,6 +4,8 @@ use cri_api::v1::Capability;
 use model::Error;
 use model::container::ContainerSpec;
 
+use crate::fields::AMBIENT;
+
 /// Podman's default set (recorded), without `CAP_`, as CRI has them.
 pub const DEFAULT_CAPABILITIES: &[&str] = &[
     "CHOWN",
@@ -71,7 +73,7 @@ pub(super) fn cri_capabilities(spec: &ContainerSpec, root: bool) -> Result<Capab
                 "cap_add {} with a user other than root",
                 spec.cap_add.join(",")
             ),
-            "CRI runtimes give added capabilities to root alone, for they set no ambient ones",
+            AMBIENT,
         ));
     }
     Ok(Capability {

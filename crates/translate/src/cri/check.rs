@@ -9,6 +9,7 @@ use super::mounts::check_mount;
 use super::resources::cri_resources;
 use super::security::{container_security, runs_as_root};
 use super::signal::cri_signal;
+use crate::fields::{HOST_NAME, PRIVILEGED_USER};
 
 /// Says what CRI cannot carry out of a container, or what cannot be meant.
 ///
@@ -37,7 +38,7 @@ fn check_privileged_user(spec: &ContainerSpec, runtime: RuntimeKind) -> Result<(
     match runtime {
         RuntimeKind::CriO if spec.privileged && !runs_as_root(spec) => Err(Error::unsupported(
             "privileged with a user other than root",
-            "CRI-O would give that user all capabilities, which Podman does not",
+            PRIVILEGED_USER,
         )),
         RuntimeKind::CriO | RuntimeKind::Containerd | RuntimeKind::Other => Ok(()),
     }
@@ -74,7 +75,7 @@ pub fn check_pod(spec: &PodSpec) -> Result<(), Error> {
 fn no_name_on_host_network(name: &str) -> Error {
     Error::unsupported(
         format!("hostname {name:?} on the host's network"),
-        "CRI takes the host name from the host together with its network",
+        HOST_NAME,
     )
 }
 

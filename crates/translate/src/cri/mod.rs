@@ -19,6 +19,7 @@ mod resources;
 mod sandbox;
 mod security;
 mod signal;
+mod spelled;
 #[cfg(test)]
 mod tests_support;
 
@@ -32,6 +33,7 @@ pub use observed::{
 };
 pub use sandbox::{NAMESPACE, SandboxConfig, sandbox_config};
 pub use security::{MASKED_PATHS, READONLY_PATHS};
+pub use spelled::spelled_out;
 
 use std::path::Path;
 

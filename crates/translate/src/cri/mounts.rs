@@ -6,6 +6,7 @@ use model::container::{Mount, MountKind};
 use model::order::FileMount;
 
 use super::path_text;
+use crate::fields::MOUNT_OPTIONS;
 
 /// Options of a bind mount that CRI carries in fields of its own or that are its only way.
 const CARRIED: &[&str] = &["rbind", "ro", "rw", "z", "Z", "exec", "suid", "dev", ""];
@@ -98,7 +99,7 @@ pub(super) fn check_mount(mount: &Mount) -> Result<(), Error> {
         None => Ok(()),
         Some(option) => Err(Error::unsupported(
             format!("mount option {option:?} of {destination}"),
-            "CRI mounts recursively, read-only or not, with a propagation and a label, and knows no other option",
+            MOUNT_OPTIONS,
         )),
     }
 }

@@ -6,6 +6,8 @@ use cri_api::v1::LinuxContainerResources;
 use model::Error;
 use model::container::Resources;
 
+use crate::fields::SOFT_MEMORY;
+
 /// cgroup v2's file for the number of processes, by CRI's `unified`.
 const PIDS_MAX: &str = "pids.max";
 /// cgroup v2's file for the soft memory limit.
@@ -48,10 +50,7 @@ pub(super) fn cri_resources(
             files.insert(MEMORY_LOW.to_owned(), bytes.to_string());
         }
         _ => {
-            return Err(Error::unsupported(
-                "memory reservation",
-                "CRI has no soft memory limit, and this host has no unified cgroups through which one could be set",
-            ));
+            return Err(Error::unsupported("memory reservation", SOFT_MEMORY));
         }
     }
     let memory = memory_bytes.unwrap_or(0);

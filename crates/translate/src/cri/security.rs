@@ -10,6 +10,7 @@ use model::pod::SandboxRecord;
 
 use super::capabilities::cri_capabilities;
 use super::sandbox::shares_pid;
+use crate::fields::GROUP_NAMES;
 
 /// Paths that Podman 5.8 hides (recorded from its OCI configuration).
 pub const MASKED_PATHS: &[&str] = &[
@@ -197,7 +198,7 @@ fn group_ids(spec: &ContainerSpec) -> Result<Vec<i64>, Error> {
             number(group)?.ok_or_else(|| {
                 Error::unsupported(
                     format!("supplementary group {group:?} by name"),
-                    "CRI takes group numbers only, and /etc/group of the image is not read before it runs",
+                    GROUP_NAMES,
                 )
             })
         })

@@ -1,0 +1,146 @@
+//! The rows of a pod.
+
+#[allow(clippy::wildcard_imports, reason = "a table of what `why` names")]
+use super::why::*;
+use super::{Row, Section};
+
+pub(super) const SECTIONS: &[Section] = &[
+    Section {
+        title: "Name, labels and life",
+        rows: LIFE,
+    },
+    Section {
+        title: "Infra container",
+        rows: INFRA_ROWS,
+    },
+    Section {
+        title: "Namespaces and cgroups",
+        rows: NAMESPACES,
+    },
+    Section {
+        title: "Network, names and ports",
+        rows: NETWORK,
+    },
+    Section {
+        title: "Mounts, devices and limits",
+        rows: REST,
+    },
+];
+
+const LIFE: &[Row] = &[
+    Row::cri("name", &["PodSandboxMetadata.name", "PodSandboxConfig.hostname"]).kept(&["name"]),
+    Row::daemon("labels", "kept in the store, and at the runtime in the record's annotation; io.podman-cri.runtime-handler chooses the handler")
+        .kept(&["labels"]),
+    Row::daemon("pod_create_command", "kept in the store and shown by inspect")
+        .kept(&["create_command"])
+        .unshown(),
+    Row::daemon("exit_policy", "the daemon's loop stops the pod with its last container, where stop is asked for")
+        .kept(&["exit_policy"]),
+    Row::daemon("restart_policy", "given to the pod's containers that name none").kept(&["restart"]),
+    Row::daemon("restart_tries", "the bound of on-failure").kept(&["restart"]),
+    Row::refused("serviceContainerID", "service containers are made by kube, which is not carried out yet"),
+];
+
+const INFRA_ROWS: &[Row] = &[
+    Row::daemon(
+        "no_infra",
+        "no infra container is shown; CRI has a sandbox all the same",
+    )
+    .kept(&["no_infra", "shared_namespaces"]),
+    Row::refused("infra_command", INFRA),
+    Row::refused("infra_image", INFRA),
+    Row::refused("infra_name", INFRA),
+    Row::refused("infra_conmon_pid_file", NO_CONMON),
+];
+
+const NAMESPACES: &[Row] = &[
+    Row::cri("shared_namespaces", &["NamespaceOption.pid"])
+        .how("ipc, net and uts always, pid where asked for")
+        .kept(&["shared_namespaces"])
+        .but(SHARED),
+    Row::anyway("ipcns", "private and shareable", IPC_MODE),
+    Row::anyway("pidns", "private", PID_MODE),
+    Row::anyway("userns", "host", USERS),
+    Row::anyway("utsns", "private", UTS_MODE),
+    Row::anyway("idmappings", "none", USERS),
+    Row::anyway(
+        "share_parent",
+        "true: the runtime's cgroup of the sandbox",
+        CGROUPS,
+    ),
+    Row::refused("cgroup_parent", CGROUPS),
+    Row::refused("sysctl", SYSCTLS),
+];
+
+const NETWORK: &[Row] = &[
+    Row::cri(
+        "netns",
+        &["NamespaceOption.network", "PodSandboxConfig.hostname"],
+    )
+    .how("the runtime's default network, or the host's")
+    .kept(&["network"])
+    .but(NETWORKS)
+    .in_vm(VM_NETWORK),
+    Row::anyway(
+        "Networks",
+        "the default network by its names (podman, default), without options",
+        NETWORKS,
+    ),
+    Row::refused("cni_networks", NETWORKS),
+    Row::refused("network_options", NETWORKS),
+    Row::host("portmappings", PUBLISHED)
+        .kept(&["ports"])
+        .but(LOOPBACK_V6)
+        .in_vm(PORTS_IN_VM),
+    Row::cri("hostname", &["PodSandboxConfig.hostname"])
+        .how("refused on the host's network")
+        .kept(&["hostname"])
+        .but(HOST_NAME),
+    Row::host(
+        "hostadd",
+        "lines of the /etc/hosts that is bound into each container",
+    )
+    .kept(&["hosts"])
+    .but(HOST_GATEWAY)
+    .in_vm(VM_FILES),
+    Row::cri("dns_server", &["DNSConfig.servers"])
+        .how(DNS)
+        .kept(&["dns.servers"])
+        .in_vm(VM_FILES),
+    Row::cri("dns_search", &["DNSConfig.searches"])
+        .how(DNS)
+        .kept(&["dns.searches"])
+        .in_vm(VM_FILES),
+    Row::cri("dns_option", &["DNSConfig.options"])
+        .how(DNS)
+        .kept(&["dns.options"])
+        .in_vm(VM_FILES),
+    Row::refused("no_manage_resolv_conf", ETC_FILES),
+    Row::refused("no_manage_hostname", ETC_FILES),
+    Row::refused("no_manage_hosts", ETC_FILES),
+    Row::refused("hostsFile", ETC_FILES),
+];
+
+const DNS: &str = "and the /etc/resolv.conf that is bound into each container";
+
+const REST: &[Row] = &[
+    Row::refused("mounts", POD_MOUNTS),
+    Row::refused("volumes", POD_MOUNTS),
+    Row::refused("overlay_volumes", POD_MOUNTS),
+    Row::refused("image_volumes", POD_MOUNTS),
+    Row::refused("volumes_from", POD_MOUNTS),
+    Row::refused("shm_size", SHM_SIZE),
+    Row::refused("shm_size_systemd", SHM_SIZE),
+    Row::refused(
+        "security_opt",
+        "options of a whole pod are not carried out yet; give each container its own",
+    ),
+    Row::refused("pod_devices", DEVICES),
+    Row::refused("resource_limits", POD_LIMITS),
+    Row::refused("cpu_period", POD_LIMITS),
+    Row::refused("cpu_quota", POD_LIMITS),
+    Row::refused("throttleReadBpsDevice", BLOCK_IO),
+];
+
+const POD_MOUNTS: &str =
+    "mounts of a whole pod are not carried out yet; give each container its own";

@@ -1,0 +1,218 @@
+//! Values for the fields of the three requests, that the tables are tried with.
+
+use super::*;
+
+/// What has to stand beside a field, for it to be meant.
+pub(super) fn beside(request: Request, name: &str) -> Vec<(&'static str, Value)> {
+    match (request, name) {
+        (Request::Libpod | Request::Pod, "restart_tries") => {
+            vec![("restart_policy", json!("on-failure"))]
+        }
+        (Request::Libpod, "resource_limits.memory.swap") => {
+            vec![("resource_limits.memory.limit", json!(1_000_000))]
+        }
+        (Request::Compat, "HostConfig.MemorySwap") => {
+            vec![("HostConfig.Memory", json!(1_000_000))]
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// A value that is carried out, for the rows that say so.
+pub(super) fn carried(request: Request, name: &str) -> Value {
+    let last = name.rsplit('.').next().unwrap_or(name).to_ascii_lowercase();
+    match last.as_str() {
+        "name" | "pod" | "hostname" | "oci_runtime" | "runtime" => json!("other"),
+        "image" => json!("alpine"),
+        "labels" | "annotations" => json!({"a": "b"}),
+        "containercreatecommand" | "pod_create_command" | "entrypoint" => {
+            json!(["a", "b"])
+        }
+        "env" if request == Request::Compat => json!(["A=b"]),
+        "env" => json!({"A": "b"}),
+        "restart_policy" => json!("always"),
+        "restartpolicy" => json!({"Name": "always"}),
+        "stop_signal" | "stopsignal" => json!("SIGUSR1"),
+        "restart_tries" | "stop_timeout" | "stoptimeout" => json!(3),
+        "image_volume_mode" => json!("tmpfs"),
+        "work_dir" | "workingdir" => json!("/srv"),
+        "mounts" if request == Request::Compat => {
+            json!([{"Type": "bind", "Source": "/srv", "Target": "/w"}])
+        }
+        "mounts" => json!([{"type": "bind", "source": "/srv", "destination": "/w"}]),
+        "volumes" if request == Request::Compat => json!({"/w": {}}),
+        "volumes" => json!([{"Name": "v", "Dest": "/w"}]),
+        "binds" => json!(["/srv:/w"]),
+        "tmpfs" => json!({"/w": "size=1m"}),
+        "groups" | "groupadd" => json!(["5"]),
+        "cap_add" | "capadd" => json!(["NET_ADMIN"]),
+        "cap_drop" | "capdrop" => json!(["CHOWN"]),
+        "seccomp_profile_path" => json!("unconfined"),
+        "securityopt" => json!(["no-new-privileges", "seccomp=unconfined"]),
+        "netns" => json!({"nsmode": "host"}),
+        "portmappings" => json!([{"container_port": 80, "host_port": 8080}]),
+        "portbindings" => json!({"80/tcp": [{"HostPort": "8080"}]}),
+        "expose" => json!({"80": "tcp"}),
+        "exposedports" => json!({"80/tcp": {}}),
+        "networkmode" => json!("host"),
+        "hostadd" | "extrahosts" => json!(["a:10.0.0.1"]),
+        "dns_server" | "dns" => json!(["10.0.0.2"]),
+        "dns_search" | "dns_option" | "dnssearch" | "dnsoptions" => json!(["a.example"]),
+        "limit" if name.contains("pids") => json!(50),
+        "limit" | "memory" => json!(64_000_000),
+        "swap" | "memoryswap" => json!(-1),
+        "cpus" | "mems" | "cpusetcpus" | "cpusetmems" => json!("0"),
+        "oom_score_adj" | "oomscoreadj" => json!(100),
+        "exit_policy" => json!("stop"),
+        "shared_namespaces" => json!(["ipc", "net", "uts", "pid"]),
+        "nanocpus" => json!(500_000_000),
+        "reservation" | "memoryreservation" | "shares" | "quota" | "period" | "cpushares"
+        | "cpuquota" | "cpuperiod" | "pidslimit" => json!(50_000),
+        // the flags
+        _ => json!(true),
+    }
+}
+
+/// What is set beside a field and the value it gets: several where one does not reach all that others reach.
+pub(super) fn ways(request: Request, name: &str) -> Vec<(Vec<(&'static str, Value)>, Value)> {
+    let alone = |value: Value| (Vec::new(), value);
+    match name.to_ascii_lowercase().as_str() {
+        "user" => vec![alone(json!("1000:7")), alone(json!("web"))],
+        "command" => vec![
+            alone(json!(["a"])),
+            (vec![("entrypoint", json!(["e"]))], json!(["a"])),
+        ],
+        "cmd" => vec![
+            alone(json!(["a"])),
+            (vec![("Entrypoint", json!(["e"]))], json!(["a"])),
+        ],
+        _ => vec![(beside(request, name), carried(request, name))],
+    }
+}
+
+/// Values of every type, of which those that a field's type can hold ask for something.
+pub(super) fn any(request: Request, name: &str) -> Vec<Value> {
+    match (request, name) {
+        // their parts have rows of their own
+        (Request::Libpod, "resource_limits")
+        | (Request::Compat, "HostConfig" | "NetworkingConfig") => {
+            vec![json!({})]
+        }
+        // objects of which one part has to be named
+        (Request::Libpod, "resource_limits.blockIO") => vec![json!({"weight": 10})],
+        (Request::Libpod, "resource_limits.network") => vec![json!({"classID": 1})],
+        (Request::Libpod, "resource_limits.rdma") => vec![json!({"mlx5": {"hcaHandles": 1}})],
+        (Request::Libpod, "resource_limits.memory.checkBeforeUpdate") => vec![json!(true)],
+        (Request::Pod, "resource_limits") => vec![json!({"memory": {"limit": 1_000_000}})],
+        _ => vec![
+            json!(true),
+            json!(7),
+            json!("x"),
+            json!(["x"]),
+            json!({"x": "y"}),
+            json!({"x": {}}),
+            json!([{"x": "y"}]),
+            json!({"80/tcp": [{"HostPort": "80"}]}),
+        ],
+    }
+}
+
+/// Part of the message of a refused field.
+pub(super) fn reason(row: &Row) -> &'static str {
+    match row.name {
+        // Podman's own words, as recorded
+        "HostConfig.Links" => "link is not supported",
+        _ => row.refused,
+    }
+}
+
+/// Values that ask for what happens anyway.
+pub(super) fn anyway(request: Request, name: &str) -> Vec<Value> {
+    let fields = request.table().fields;
+    let field = fields.iter().find(|field| field.name == name).unwrap();
+    let mut all: Vec<Value> = field
+        .defaults
+        .iter()
+        .map(|text| serde_json::from_str(text).unwrap())
+        .collect();
+    let last = name.rsplit('.').next().unwrap_or(name).to_ascii_lowercase();
+    all.extend(match last.as_str() {
+        "pidns" | "utsns" | "cgroupns" => vec![json!({"nsmode": "private"})],
+        "ipcns" => vec![json!({"nsmode": "private"}), json!({"nsmode": "shareable"})],
+        "userns" => vec![json!({"nsmode": "host"})],
+        "pidmode" | "utsmode" | "cgroupnsmode" => vec![json!("private")],
+        "ipcmode" => vec![json!("private"), json!("shareable")],
+        "usernsmode" => vec![json!("host")],
+        "networks" => vec![json!({"podman": {}}), json!({"default": {}})],
+        "endpointsconfig" => vec![json!({"podman": {}}), json!({"bridge": null})],
+        "healthconfig" | "healthcheck" => vec![json!({"Test": ["NONE"]})],
+        "log_configuration" => vec![
+            json!({"driver": "k8s-file"}),
+            json!({"driver": "json-file"}),
+        ],
+        "logconfig" => vec![json!({"Type": "json-file"}), json!({"Type": "k8s-file"})],
+        "create_working_dir" | "httpproxy" | "volatile" => vec![json!(true), json!(false)],
+        _ => Vec::new(),
+    });
+    all
+}
+
+/// A value that asks for something else; `None` where the type has none.
+pub(super) fn otherwise(name: &str) -> Option<Value> {
+    let last = name.rsplit('.').next().unwrap_or(name).to_ascii_lowercase();
+    Some(match last.as_str() {
+        "create_working_dir" | "httpproxy" | "volatile" => return None,
+        "pidns" | "ipcns" | "utsns" | "userns" | "cgroupns" => {
+            json!({"nsmode": "path", "value": "/x"})
+        }
+        "networks" | "endpointsconfig" => json!({"other": {}}),
+        "healthconfig" | "healthcheck" => json!({"Test": ["CMD", "true"]}),
+        "log_configuration" => json!({"driver": "journald"}),
+        "logconfig" => json!({"Type": "journald"}),
+        "manage_password" | "share_parent" => json!(false),
+        "healthmaxlogcount" | "healthmaxlogsize" | "memoryswappiness" => json!(60),
+        "idmappings" => json!({"AutoUserNs": true}),
+        // words
+        _ => json!("other"),
+    })
+}
+
+/// A value that a row refuses although it carries others out, and what stands beside it.
+pub(super) fn not_carried(request: Request, name: &str) -> (Value, Vec<(&'static str, Value)>) {
+    let last = name.rsplit('.').next().unwrap_or(name).to_ascii_lowercase();
+    let value = match last.as_str() {
+        "image_volume_mode" => json!("ignore"),
+        "mounts" if request == Request::Compat => {
+            json!([{"Type": "image", "Source": "x", "Target": "/w"}])
+        }
+        "mounts" => {
+            json!([{"type": "bind", "source": "/srv", "destination": "/w", "options": ["noexec"]}])
+        }
+        "volumes" => json!([{"Name": "v", "Dest": "/w", "Options": ["noexec"]}]),
+        "binds" => json!(["/srv:/w:noexec"]),
+        "groups" | "groupadd" => json!(["audio"]),
+        "cap_add" => return (json!(["NET_ADMIN"]), vec![("user", json!("1000"))]),
+        "capadd" => return (json!(["NET_ADMIN"]), vec![("User", json!("1000"))]),
+        "seccomp_profile_path" => json!("/etc/seccomp.json"),
+        "portmappings" => json!([{"container_port": 80, "host_ip": "::1"}]),
+        "portbindings" => json!({"80/tcp": [{"HostIp": "::1"}]}),
+        "securityopt" => json!(["label=disable"]),
+        "netns" => json!({"nsmode": "path", "value": "/x"}),
+        "networkmode" => json!("container:x"),
+        "hostname" if request == Request::Compat => {
+            return (json!("a"), vec![("HostConfig.NetworkMode", json!("host"))]);
+        }
+        "hostname" => return (json!("a"), vec![("netns", json!({"nsmode": "host"}))]),
+        "hostadd" | "extrahosts" => json!(["a:host-gateway"]),
+        "shared_namespaces" => json!(["ipc", "net", "uts", "cgroup"]),
+        _ => carried(request, name),
+    };
+    (value, Vec::new())
+}
+
+/// Fields that only a host with cgroup v1 refuses.
+pub(super) fn needs_v1(name: &str) -> bool {
+    let last = name.rsplit('.').next().unwrap_or(name).to_ascii_lowercase();
+    name.contains("pids")
+        || ["pidslimit", "reservation", "memoryreservation"].contains(&last.as_str())
+}

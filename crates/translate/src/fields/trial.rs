@@ -1,0 +1,98 @@
+//! A request tried: the translation and the checks of a create, without a daemon.
+
+use jiff::Timestamp;
+use model::container::{ContainerRecord, Progress};
+use model::observed::RuntimeFacts;
+use model::pod::{PodSpec, Role, SandboxProgress, SandboxRecord};
+use model::request::NewContainer;
+use model::{Error, Id};
+use podman_api::container::compat::CreateContainer;
+use podman_api::container::libpod::SpecGenerator;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::explain::Request;
+use crate::container::{Host, compat_create, libpod_create};
+use crate::cri;
+use crate::decode::decode_body;
+use crate::pod::pod_create;
+
+/// Whether a create would be carried out, so far as the request alone tells; outside, that it cannot be read.
+pub(super) fn trial(
+    request: Request,
+    body: &Value,
+    host: Host,
+    facts: &RuntimeFacts,
+) -> Result<Result<(), Error>, Error> {
+    Ok(match request {
+        Request::Libpod => libpod(read(body)?, host).and_then(|new| check(&new, facts)),
+        Request::Compat => compat(read(body)?, host).and_then(|new| check(&new, facts)),
+        Request::Pod => pod_create(read(body)?).and_then(|new| cri::check_pod(&new.spec)),
+    })
+}
+
+fn read<T: DeserializeOwned + Serialize + Default>(body: &Value) -> Result<T, Error> {
+    decode_body(body.to_string().as_bytes(), "decode()")
+}
+
+/// Without an image all else is tried all the same.
+fn libpod(mut spec: SpecGenerator, host: Host) -> Result<NewContainer, Error> {
+    if spec.image.is_empty() {
+        STAND_IN.clone_into(&mut spec.image);
+    }
+    libpod_create(spec, &host)
+}
+
+fn compat(mut body: CreateContainer, host: Host) -> Result<NewContainer, Error> {
+    if body.image.is_empty() {
+        STAND_IN.clone_into(&mut body.image);
+    }
+    compat_create(body, None, &host)
+}
+
+/// The name of what has none here.
+const STAND_IN: &str = "stand-in";
+
+fn check(new: &NewContainer, facts: &RuntimeFacts) -> Result<(), Error> {
+    let (record, sandbox) = records(new);
+    cri::check_container(&record.spec, &sandbox, facts)
+}
+
+/// The records of a container that is not there, and of its sandbox.
+pub(super) fn records(new: &NewContainer) -> (ContainerRecord, SandboxRecord) {
+    let NewContainer {
+        name,
+        pod,
+        spec,
+        image_volumes: _, // the image is not known
+        warnings: _,      // of what the client sent beside
+    } = new;
+    let id = Id::generate();
+    let name = name.as_deref().unwrap_or(STAND_IN);
+    let sandbox = match pod {
+        None => SandboxRecord::hidden(&id, name, spec, Timestamp::UNIX_EPOCH),
+        Some(pod) => sandbox(pod, PodSpec::default()),
+    };
+    let record = ContainerRecord {
+        id,
+        name: name.to_owned(),
+        sandbox: sandbox.id.clone(),
+        created_at: Timestamp::UNIX_EPOCH,
+        spec: spec.clone(),
+        progress: Progress::default(),
+    };
+    (record, sandbox)
+}
+
+/// A pod that is not there.
+fn sandbox(name: &str, spec: PodSpec) -> SandboxRecord {
+    SandboxRecord {
+        id: Id::generate(),
+        role: Role::Pod { infra: None },
+        name: name.to_owned(),
+        created_at: Timestamp::UNIX_EPOCH,
+        spec,
+        progress: SandboxProgress::default(),
+    }
+}

@@ -1,0 +1,123 @@
+//! Reasons and remarks that several rows share, or that a refusal beside the tables gives too.
+
+/// Why a field without a way of its own is refused.
+pub(crate) const NOT_YET: &str = "it is not carried out yet; leave it out";
+
+pub(crate) const VOLUMES: &str =
+    "bind mounts, tmpfs mounts and named volumes are carried out, and no other yet";
+pub(super) const PUBLISHED: &str = "rules of nftables lead the host's ports to the sandbox's address; on the host's network they are left out with a warning";
+pub(super) const PORTS_IN_VM: &str = "they lead to the sandbox's address";
+/// The host's address `::1` of a published port.
+pub(crate) const LOOPBACK_V6: &str = "Linux routes nothing from ::1 to a container; publish on 127.0.0.1, or on an address of the host";
+pub(super) const HEALTH: &str =
+    "health checks are not carried out yet; run the check with exec from outside";
+pub(super) const ULIMITS: &str =
+    "CRI has no ulimit field; set the limits in the runtime's own configuration";
+pub(super) const SHM_SIZE: &str =
+    "the size of /dev/shm is the runtime's (64 MiB); mount a tmpfs with a size at another path";
+pub(super) const DEVICES: &str =
+    "devices are not passed on yet; a privileged container has those of the host";
+pub(super) const SECRETS: &str =
+    "secrets are not carried out yet; bind-mount a file, or set a variable";
+pub(super) const NETWORKS: &str =
+    "there is the runtime's default network (bridge) and the host's, and no other yet";
+pub(super) const USERS: &str = "user namespaces and entries in /etc/passwd are the runtime's";
+pub(super) const PID_MODE: &str =
+    "each container has a PID namespace of its own, and no other is carried out yet";
+pub(super) const IPC_MODE: &str =
+    "the IPC namespace is the sandbox's, and no other is carried out yet";
+pub(super) const UTS_MODE: &str =
+    "the UTS namespace is the sandbox's, and no other is carried out yet";
+pub(super) const CGROUPS: &str = "the runtime places the container in its own cgroups";
+pub(super) const CGROUP_FILES: &str =
+    "files of cgroup v2 cannot be set one by one; use the limits of memory, CPU and pids";
+pub(super) const INIT: &str = "no init is added yet; start one from the image as the command";
+pub(super) const SYSCTLS: &str = "sysctls belong to the sandbox and are not carried out yet; set them in the runtime's configuration";
+pub(super) const SECCOMP: &str =
+    "the runtime's default profile or none (unconfined) is carried out, and no other yet";
+pub(super) const LABELS_OF_MAC: &str =
+    "labels and profiles are the runtime's own; a privileged container has none";
+pub(super) const MASKS: &str = "the masked paths are Podman's; a privileged container has none";
+pub(super) const UMASK: &str =
+    "CRI has no umask field; set it in the command (sh -c 'umask …; exec …')";
+pub(super) const TIMEZONE: &str = "CRI has no field for it; set the variable TZ";
+pub(super) const VARIABLES: &str =
+    "variables are set and not taken away or merged; give each with its value";
+pub(super) const ROOTFS: &str = "a container is made from an image here";
+pub(super) const LOGS: &str = "the runtime writes the log to a file (k8s-file, without options), and no other driver is carried out";
+pub(super) const INIT_CONTAINERS: &str =
+    "init containers are not carried out yet; start one, wait for it, then start the others";
+pub(super) const NO_CONMON: &str =
+    "there is neither conmon nor systemd between daemon and container";
+pub(super) const INFRA: &str = "the sandbox is the runtime's own, and so is its image";
+pub(super) const PLATFORM: &str = "CRI pulls and runs images of the host's platform alone";
+pub(super) const ETC_FILES: &str =
+    "the files are made as Podman makes them; bind-mount a file of your own over one";
+pub(super) const TIMEOUT: &str =
+    "a container is not ended after a time yet; put timeout(1) before the command";
+pub(super) const BLOCK_IO: &str = "CRI has no limits of block devices; set them in the cgroup from outside, or use memory and CPU limits";
+pub(super) const SWAPPINESS: &str = "CRI has no field for it; set vm.swappiness on the host";
+pub(super) const OOM_KILLER: &str =
+    "CRI has no field for it; lower oom_score_adj, or leave out the memory limit";
+pub(super) const REALTIME: &str = "CRI has no field for realtime scheduling; use shares or a quota";
+pub(super) const KERNEL_MEMORY: &str =
+    "kernels from 5.4 on have no such limit; use the memory limit";
+pub(super) const HUGEPAGES: &str =
+    "limits of huge pages are not passed on yet; set them in the runtime's configuration";
+pub(super) const STORAGE: &str =
+    "options of the storage are the runtime's; set them in its configuration";
+pub(super) const OF_4_3: &str = "only Podman 4.3 knows it; use resource_limits.cpu";
+
+/// Of a group that is not a number.
+pub(crate) const GROUP_NAMES: &str =
+    "CRI takes group numbers only, and /etc/group of the image is not read before it runs";
+/// Of `keep-groups`.
+pub(crate) const KEEP_GROUPS: &str = "the daemon's groups are not the user's; name them";
+/// Of `host-gateway`.
+pub(crate) const HOST_GATEWAY: &str =
+    "the host's address in the network is known only at start; name the address";
+/// Of added capabilities for another user than root.
+pub(crate) const AMBIENT: &str =
+    "CRI runtimes give added capabilities to root alone, for they set no ambient ones";
+/// Of a privileged container of another user on CRI-O.
+pub(crate) const PRIVILEGED_USER: &str =
+    "CRI-O would give that user all capabilities, which Podman does not";
+/// Of a limit of processes.
+pub(crate) const PIDS: &str = "CRI limits processes through cgroup v2 alone, and this host has v1 or hybrid cgroups; \
+     leave it out, or set pids_limit in the runtime's configuration";
+/// Of a soft memory limit.
+pub(crate) const SOFT_MEMORY: &str = "CRI has no soft memory limit, and this host has no unified cgroups through which one could be set";
+/// Of a host name beside the host's network.
+pub(crate) const HOST_NAME: &str =
+    "CRI takes the host name from the host together with its network";
+/// Of options of mounts.
+pub(crate) const MOUNT_OPTIONS: &str = "CRI mounts recursively, read-only or not, with a propagation and a label, and knows no other option";
+/// Of `SecurityOpt`.
+pub(crate) const SECURITY_OPT: &str =
+    "no-new-privileges and seccomp=unconfined are carried out, and no other yet";
+/// Of `image_volume_mode=ignore`.
+pub(crate) const IGNORED_VOLUMES: &str =
+    "containerd mounts a folder of its own there; name a mount for each path";
+/// Of limits of a whole pod.
+pub(crate) const POD_LIMITS: &str =
+    "limits of a whole pod are not carried out yet; give each container its own";
+/// Of the namespaces of a pod.
+pub(crate) const SHARED: &str =
+    "CRI shares ipc, net, uts and pid among the containers of a pod, and no other";
+
+pub(super) const VM_FOLDERS: &str =
+    "a local VM shares the host's folder; a remote one (peer pod) does not have it";
+pub(super) const VM_TMPFS: &str =
+    "memory of the host behind a shared folder; a remote VM does not have it";
+pub(super) const VM_FILES: &str =
+    "a file of the host: a VM without shared folders gets a copy at start and sees no later change";
+pub(super) const VM_SIZE: &str =
+    "limits inside the VM; its size comes from the handler's configuration";
+pub(super) const VM_SIGNALS: &str = "signals that the daemon sends by process id do not reach a VM";
+pub(super) const VM_NETWORK: &str =
+    "the VM has a kernel of its own: the host's network is not there";
+pub(super) const VM_SECCOMP: &str =
+    "only where the handler's configuration has seccomp in the guest on";
+pub(super) const VM_DEVICES: &str = "the VM's devices, not the host's";
+pub(super) const VM_IMAGE: &str = "where the guest pulls, it pulls from the registry: an image that only the host has is not found";
+pub(super) const VM_MAC: &str = "not applied where the guest has none";
