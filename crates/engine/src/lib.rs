@@ -27,5 +27,5 @@ mod volumes;
 
 pub use containers::{Waiter, exec_refusal};
 pub use runtime::{HintStream, Runtime};
-pub use store::{Adopt, StateDir};
+pub use store::{Adopt, Asked, Records, StateDir};
 pub use system::{Engine, Options};

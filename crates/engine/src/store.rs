@@ -6,6 +6,7 @@
 mod book;
 mod buried;
 mod feed;
+mod records;
 mod schema;
 mod state_dir;
 mod volume_dirs;
@@ -27,6 +28,7 @@ use feed::Live;
 pub(crate) use book::{Book, Found};
 pub(crate) use buried::Buried;
 pub(crate) use feed::Feed;
+pub use records::{Asked, Records};
 pub use state_dir::{Adopt, StateDir};
 pub(crate) use state_dir::{private_dir, remove_dir};
 pub(crate) use volume_dirs::{SetAside, VolumeDirs, is_empty};

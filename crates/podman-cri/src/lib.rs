@@ -1,10 +1,12 @@
 //! The program: Podman's REST API in front of a CRI runtime.
 //!
 //! [`config`] reads flags and environment, [`sockets`] makes what is served, [`serve`] puts runtime,
-//! engine and [`http`] together and takes them down again; [`dev`] does so with a runtime of its own.
+//! engine and [`http`] together and takes them down again; [`dev`] does so with a runtime of its own;
+//! [`explain`] tells what would become of a request.
 
 pub mod config;
 pub mod dev;
+pub mod explain;
 pub mod http;
 pub mod runtime;
 pub mod serve;

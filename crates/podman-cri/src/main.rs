@@ -1,11 +1,11 @@
-//! `podman-cri`: flags, log, then [`podman_cri::serve`] or [`podman_cri::dev`].
+//! `podman-cri`: flags, log, then [`podman_cri::serve`], [`podman_cri::dev`] or [`podman_cri::explain`].
 
 use std::process::ExitCode;
 
 use clap::Parser;
 use clap::error::ErrorKind;
 use podman_cri::config::{Args, Config, LogFormat};
-use podman_cri::{dev, serve, telemetry};
+use podman_cri::{dev, explain, serve, telemetry};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// A list takes many times what is kept. `.cargo/config.toml` has its settings: one arena, and what is
@@ -27,7 +27,7 @@ fn main() -> ExitCode {
     telemetry::init(log_format(&config));
     raise_open_files();
     match run(config) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             tracing::error!("{error:#}");
             ExitCode::FAILURE
@@ -81,17 +81,19 @@ fn log_format(config: &Config) -> LogFormat {
     match config {
         Config::Serve(serve) => serve.log,
         Config::Dev(dev) => dev.log,
+        Config::Explain(_) => LogFormat::Text,
     }
 }
 
-fn run(config: Config) -> anyhow::Result<()> {
+fn run(config: Config) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
     let ended = runtime.block_on(async {
         match config {
-            Config::Serve(config) => serve::run(config).await,
-            Config::Dev(config) => dev::run(config).await,
+            Config::Serve(config) => serve::run(config).await.map(|()| ExitCode::SUCCESS),
+            Config::Dev(config) => dev::run(config).await.map(|()| ExitCode::SUCCESS),
+            Config::Explain(config) => explain::run(config).await,
         }
     });
     // what is still under way has been given its time

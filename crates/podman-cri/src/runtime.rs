@@ -24,6 +24,8 @@ use model::order::{ContainerOrder, SandboxOrder};
 use model::pod::{PodSpec, SandboxRecord};
 use translate::cri;
 
+pub(crate) use facts::unified_cgroups;
+
 use errors::{gone_is_done, image_error, runtime_error};
 
 /// A CRI runtime and its image service, as the engine knows them.

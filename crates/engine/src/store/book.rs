@@ -12,7 +12,7 @@ use model::{Error, Id};
 use super::Buried;
 
 /// Every record, by id and by name.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(crate) struct Book {
     pub(crate) containers: HashMap<Id, Arc<ContainerRecord>>,
     pub(crate) sandboxes: HashMap<Id, Arc<SandboxRecord>>,

@@ -7,7 +7,7 @@ use model::Id;
 
 /// Ids whose removal was asked for, while that is remembered. The table says how long (see
 /// [`super::schema::bury`]); a clone shares the ids.
-#[derive(Clone, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Buried(Arc<HashSet<Id>>);
 
 impl Buried {

@@ -52,20 +52,51 @@ pub(super) fn prepare(db: &mut Connection, owner: &str) -> Result<(), Error> {
     wait_for_disk(db, true)?;
     let tx = db.transaction().map_err(Error::internal)?;
     tx.execute_batch(TABLES).map_err(Error::internal)?;
-    match meta(&tx, "version")? {
-        None => set_meta(&tx, "version", VERSION)?,
-        Some(found) if found == VERSION => {}
-        Some(found) => {
-            return Err(Error::Internal(format!(
-                "the store was written by a newer version (its form is {found}, this program reads {VERSION})"
-            )));
-        }
+    if !has_version(&tx)? {
+        set_meta(&tx, "version", VERSION)?;
     }
     if meta(&tx, "owner")?.is_none() {
         set_meta(&tx, "owner", owner)?;
     }
     forget_tombstones(&tx, Timestamp::now())?;
     tx.commit().map_err(Error::internal)
+}
+
+/// Whether the store has a version, which is then this program's.
+fn has_version(tx: &Transaction<'_>) -> Result<bool, Error> {
+    match meta(tx, "version")? {
+        None => Ok(false),
+        Some(found) if found == VERSION => Ok(true),
+        Some(found) => Err(Error::Internal(format!(
+            "the store was written by a newer version (its form is {found}, this program reads {VERSION})"
+        ))),
+    }
+}
+
+/// Reads everything of a store that a daemon may have open. With its write-ahead log neither waits; where
+/// there is no log nobody has it open, and SQLite need not make the files beside it.
+pub(super) fn read_only(path: &Path) -> Result<Book, Error> {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let db = match Path::new(&log).exists() {
+        true => Connection::open_with_flags(path, flags),
+        false => Connection::open_with_flags(at_rest(path), flags | OpenFlags::SQLITE_OPEN_URI),
+    };
+    let mut db = db.map_err(Error::internal)?;
+    let tx = db.transaction().map_err(Error::internal)?;
+    has_version(&tx)?;
+    load(&tx)
+}
+
+/// The URI of a file that nobody changes.
+fn at_rest(path: &Path) -> String {
+    let path = path.to_string_lossy();
+    let path = path
+        .replace('%', "%25")
+        .replace('?', "%3f")
+        .replace('#', "%23");
+    format!("file:{path}?immutable=1")
 }
 
 /// Whether the next transactions are on the disk when they are done, or may be lost in a power cut (the

@@ -10,6 +10,9 @@ use rustix::fs::{FlockOperation, flock};
 
 use super::VolumeDirs;
 
+/// The store's file in its folder.
+pub(super) const DATABASE: &str = "podman-cri.sqlite";
+
 /// Which owner a new, empty store takes over.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Adopt {
@@ -115,7 +118,7 @@ impl StateDir {
     }
 
     pub(super) fn database(&self) -> PathBuf {
-        self.path.join("podman-cri.sqlite")
+        self.path.join(DATABASE)
     }
 
     /// The folder itself.

@@ -466,3 +466,28 @@ async fn a_first_use_of_a_volume_cut_short_is_brought_to_its_end_by_the_next_sta
         assert_eq!(std::fs::read_dir(beside).unwrap().count(), 1, "{name}");
     }
 }
+
+#[tokio::test]
+async fn a_stores_records_can_be_read_while_a_daemon_has_it_and_after() {
+    let dir = tempfile::tempdir().unwrap();
+    let state = dir.path().join("state");
+    let store = open(dir.path());
+    let web = container("web");
+    create(&store, &web).await.unwrap();
+    let found = |name: &str| match Records::read(&state).unwrap().find(name).unwrap() {
+        Asked::Container(record, sandbox) => {
+            assert_eq!(record.sandbox, sandbox.id);
+            record.id.clone()
+        }
+        Asked::Pod(pod) => panic!("{pod:?}"),
+    };
+    assert_eq!(found("web"), web.id);
+    create(&store, &container("later")).await.unwrap();
+    found("later");
+    drop(store);
+    let files = || std::fs::read_dir(&state).unwrap().count();
+    let before = files();
+    assert_eq!(found(web.id.short()), web.id);
+    assert_eq!(files(), before);
+    assert!(Records::read(&state).unwrap().find("nosuch").is_err());
+}

@@ -3,6 +3,7 @@
 //! Scripts rely on the command line: flags are added, never changed, and one appears when it works.
 //! Every flag has an environment twin; an empty one counts as unset.
 
+mod explain;
 mod listen;
 
 use std::path::PathBuf;
@@ -11,6 +12,8 @@ use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use cri_client::Endpoint;
 use engine::Adopt;
 
+use explain::ExplainArgs;
+pub use explain::{Explain, ExplainFormat, Explained};
 pub use listen::Listen;
 
 /// Where the API is served unless told otherwise.
@@ -37,6 +40,8 @@ enum Command {
     Serve(ServeArgs),
     /// Start a private runtime, network and image store under one folder, then serve
     Dev(DevArgs),
+    /// Tell what becomes of each field of a container or of a create request
+    Explain(ExplainArgs),
 }
 
 #[derive(Debug, ClapArgs)]
@@ -114,6 +119,8 @@ pub enum Config {
     Serve(Serve),
     /// Start one and serve it.
     Dev(Dev),
+    /// Tell what becomes of fields.
+    Explain(Explain),
 }
 
 /// `podman-cri serve`.
@@ -174,6 +181,7 @@ impl Args {
                 runtime,
                 log: log.log_format,
             })),
+            Command::Explain(args) => args.into_config().map(Config::Explain),
         }
     }
 }
@@ -262,7 +270,7 @@ mod tests {
         let args = Args::try_parse_from(words).map_err(|error| error.to_string())?;
         match args.into_config().map_err(|error| error.to_string())? {
             Config::Serve(serve) => Ok(serve),
-            Config::Dev(_) => Err("dev".to_owned()),
+            other => Err(format!("{other:?}")),
         }
     }
 

@@ -46,8 +46,13 @@ pub(super) async fn read(client: &Client) -> Result<RuntimeFacts, Error> {
         storage_driver: places.driver,
         storage_root: places.root,
         run_root: places.run,
-        unified_cgroups: Path::new(UNIFIED_MARK).exists(),
+        unified_cgroups: unified_cgroups(),
     })
+}
+
+/// Whether this host has cgroup v2 alone.
+pub(crate) fn unified_cgroups() -> bool {
+    Path::new(UNIFIED_MARK).exists()
 }
 
 /// `(type, status, message)` of each condition; the reason stands in for a missing message.

@@ -60,7 +60,9 @@ pub(super) fn container_fields(
     sandbox: &SandboxRecord,
     facts: &RuntimeFacts,
 ) -> Result<Map<String, Value>, Error> {
-    let sandbox_order = order_of(sandbox, facts);
+    let mut sandbox_order = order_of(sandbox, facts);
+    // a pod's is known from its containers
+    sandbox_order.privileged |= record.spec.privileged;
     let hostname = match record.spec.hostname.clone() {
         Some(name) => name,
         None => sandbox_order.hostname.clone(),

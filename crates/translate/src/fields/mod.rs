@@ -1,6 +1,7 @@
 //! What becomes of each field of the three create bodies: one row for each.
 //!
-//! The tables are data. A refusal takes its reason from here, `docs/fields.md` shows them, and tests hold them against the translation: a row that says where a field
+//! The tables are data. A refusal takes its reason from here, `podman-cri explain` and
+//! `docs/fields.md` show them, and tests hold them against the translation: a row that says where a field
 //! goes is wrong if it does not go there. What the field's client sends unasked stands in
 //! [`podman_api::fields`].
 //!

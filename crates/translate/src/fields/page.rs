@@ -8,7 +8,8 @@ const HEAD: &str = "\
 # What becomes of each field
 
 Every field of the three create requests, as it goes over the wire. A field at the value that its client sends
-unasked counts as unset. What is refused is refused by name before anything is made.
+unasked counts as unset. What is refused is refused by name before anything is made. `podman-cri explain` says the
+same of one request or one container.
 
 This page is made of the tables in `crates/translate/src/fields`; `WRITE_DOCS=1 cargo test -p translate --test
 fields_page` writes it anew.
