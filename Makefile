@@ -4,10 +4,10 @@
 export PATH := $(PATH):$(HOME)/.cargo/bin
 release := $(or $(CARGO_TARGET_DIR),target)/release
 
-.PHONY: help run test lint fmt bench build deps tools clean
+.PHONY: help run test lint fmt bench api-check build deps tools clean
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
 	@echo
 	@echo 'make run and make test need root. make run DIR=/folder puts the runtime elsewhere;'
 	@echo "make test ARGS='words' gives words to cargo nextest (or cargo test)."
@@ -30,6 +30,9 @@ bench: ## ours beside Podman's service and raw CRI calls: medians and ratios
 	@scripts/rust
 	cargo build --release --workspace --bins
 	$(release)/bench $(ARGS)
+
+api-check: ## what Podman's source has and we lack (PODMAN_SRC=folder or git clone)
+	@PODMAN_SRC='$(PODMAN_SRC)' PODMAN_REV='$(PODMAN_REV)' WRITE='$(WRITE)' scripts/api-check
 
 build: ## the release program: target/release/podman-cri
 	@scripts/packages build

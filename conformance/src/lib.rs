@@ -26,6 +26,7 @@
     allow(clippy::needless_pass_by_value, reason = "tables read better by value")
 )]
 
+pub mod api_check;
 pub mod bench;
 pub mod clients;
 pub mod daemon;

@@ -31,6 +31,7 @@ use serde_json::Value;
 pub use explain::{Explained, Line, Refusal, Request, explain_body};
 pub use kept::{explain_container, explain_pod};
 pub use page::page;
+pub use why::PLATFORM;
 pub(crate) use why::*;
 
 /// A create body: its fields, and what becomes of them.

@@ -52,6 +52,26 @@ fn every_field_has_one_row_and_every_row_a_field() {
     }
 }
 
+/// The list is made of Podman's source by `make api-check`.
+#[test]
+fn every_field_of_podmans_specification_has_a_row() {
+    let names = include_str!("podman-fields.txt").lines();
+    let mut count = 0;
+    for line in names.filter(|line| !line.starts_with('#')) {
+        let (request, name) = line.split_once(' ').unwrap();
+        let table = match request {
+            "libpod" => &LIBPOD,
+            "compat" => &COMPAT,
+            "pod" => &POD,
+            other => panic!("{other}"),
+        };
+        let row = table.rows().any(|row| row.name == name);
+        assert!(row, "{} has no row for {name}", table.request);
+        count += 1;
+    }
+    assert!(count > 250, "{count} fields are not all of Podman's");
+}
+
 #[test]
 fn every_row_says_how_or_why() {
     for row in REQUESTS.iter().flat_map(|request| request.table().rows()) {

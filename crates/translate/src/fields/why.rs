@@ -50,7 +50,8 @@ pub(super) const INIT_CONTAINERS: &str =
 pub(super) const NO_CONMON: &str =
     "there is neither conmon nor systemd between daemon and container";
 pub(super) const INFRA: &str = "the sandbox is the runtime's own, and so is its image";
-pub(super) const PLATFORM: &str = "CRI pulls and runs images of the host's platform alone";
+/// Of another platform than the host's, in pulls too.
+pub const PLATFORM: &str = "CRI pulls and runs images of the host's platform alone";
 pub(super) const ETC_FILES: &str =
     "the files are made as Podman makes them; bind-mount a file of your own over one";
 pub(super) const TIMEOUT: &str =

@@ -1,0 +1,155 @@
+//! Podman's routes and their query parameters, from its registrations and the comments over them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A method and a path; names in braces do not count, and what takes slashes is as any other.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Route {
+    /// The method.
+    pub(super) method: String,
+    /// The path, `{}` for each name in it.
+    pub(super) path: String,
+}
+
+impl Route {
+    /// A route as Podman or this project writes it.
+    pub(super) fn new(method: &str, path: &str) -> Self {
+        let mut plain = String::new();
+        let mut rest = path;
+        while let Some((before, after)) = rest.split_once('{') {
+            plain.push_str(before);
+            plain.push_str("{}");
+            rest = after.split_once('}').map_or("", |(_, after)| after);
+        }
+        plain.push_str(rest);
+        Self {
+            method: method.to_owned(),
+            path: plain,
+        }
+    }
+}
+
+/// Routes and the query parameters their comments name.
+pub(super) type Routes = BTreeMap<Route, BTreeSet<String>>;
+
+/// Reads a file that registers routes.
+pub(super) fn read(source: &str, routes: &mut Routes) {
+    let mut lines = source.lines().map(str::trim).peekable();
+    while let Some(line) = lines.next() {
+        if let Some(words) = line.strip_prefix("// swagger:operation ") {
+            let mut words = words.split_whitespace();
+            let (Some(method), Some(path)) = (words.next(), words.next()) else {
+                continue;
+            };
+            let mut comment = Vec::new();
+            while let Some(line) = lines.next_if(|line| line.starts_with("//")) {
+                comment.push(line.trim_start_matches('/').trim());
+            }
+            let found = routes.entry(Route::new(method, path)).or_default();
+            found.extend(parameters(&comment));
+        } else if let Some((path, methods)) = registration(line) {
+            for method in methods {
+                routes.entry(Route::new(&method, path)).or_default();
+            }
+        }
+    }
+}
+
+/// The names of the parameters that stand `in: query`: each begins with a dash, in any order.
+fn parameters(comment: &[&str]) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    let (mut name, mut in_query) = (None, false);
+    let mut end = |name: &mut Option<String>, in_query: &mut bool| {
+        if let (Some(name), true) = (name.take(), std::mem::take(in_query)) {
+            found.insert(name);
+        }
+    };
+    let section = comment
+        .iter()
+        .skip_while(|line| **line != "parameters:")
+        .skip(1);
+    for line in section.take_while(|line| !["responses:", "produces:"].contains(line)) {
+        let begins = line.strip_prefix("- ");
+        if begins.is_some_and(|rest| rest.starts_with("in:") || rest.starts_with("name:")) {
+            end(&mut name, &mut in_query);
+        }
+        let text = begins.unwrap_or(line);
+        if let Some(value) = text.strip_prefix("name:") {
+            name = Some(value.trim().to_owned());
+        } else if text
+            .strip_prefix("in:")
+            .is_some_and(|place| place.trim() == "query")
+        {
+            in_query = true;
+        }
+    }
+    end(&mut name, &mut in_query);
+    found
+}
+
+/// `r.HandleFunc(VersionedPath("/x"), …).Methods(http.MethodGet)`: path and methods.
+fn registration(line: &str) -> Option<(&str, Vec<String>)> {
+    let rest = line.strip_prefix("r.Handle")?;
+    let (_, rest) = rest.split_once('"')?;
+    let (path, rest) = rest.split_once('"')?;
+    let (_, methods) = rest.split_once(".Methods(")?;
+    let methods = methods.split(')').next()?.split(',');
+    let methods = methods.filter_map(|word| word.trim().strip_prefix("http.Method"));
+    Some((path, methods.map(str::to_uppercase).collect()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SOURCE: &str = r#"
+func (s *Server) register(r *mux.Router) error {
+	// swagger:operation GET /things/{name}/json things ThingInspect
+	// ---
+	// parameters:
+	//  - in: path
+	//    name: name
+	//    description: |
+	//      - `a` is a word, and no parameter
+	//  - in: query
+	//    name: size
+	//    type: boolean
+	//  - name: all
+	//    in: query
+	// produces:
+	// - name: nothing
+	r.HandleFunc(VersionedPath("/things/{name:.*}/json"), s.APIHandler(x.Get)).Methods(http.MethodGet)
+	r.Handle("/things/{id}", s.APIHandler(x.Put)).Methods(http.MethodPut, http.MethodHead)
+	r.Handle("/anything", x.Any)
+}
+"#;
+
+    #[test]
+    fn routes_and_their_parameters_are_found() {
+        let mut routes = Routes::new();
+        read(SOURCE, &mut routes);
+        let names: Vec<_> = routes
+            .iter()
+            .map(|(route, found)| {
+                let found: Vec<_> = found.iter().map(String::as_str).collect();
+                format!("{} {} {}", route.method, route.path, found.join(","))
+            })
+            .collect();
+        assert_eq!(
+            names,
+            [
+                "GET /things/{}/json all,size",
+                "HEAD /things/{} ",
+                "PUT /things/{} "
+            ]
+        );
+    }
+
+    #[test]
+    fn names_in_a_path_do_not_count() {
+        assert_eq!(
+            Route::new("GET", "/a/{name:.*}/b/{x}"),
+            Route::new("GET", "/a/{n...}/b/{}")
+        );
+    }
+}
