@@ -50,6 +50,8 @@ pub(crate) async fn pull(cx: Cx) -> Answer {
     if query.flag("allTags")? {
         return Err(Failure::not_served("allTags"));
     }
+    let part = |key| query.text(key).unwrap_or_default();
+    pulls::check_platform(part("OS"), part("Arch"), part("Variant"))?;
     let policy = pulls::policy(query.text("policy").unwrap_or("always"))?;
     let pull = pulls::begin(&cx, reference, policy, Face::Libpod)?;
     if quiet {

@@ -4,6 +4,7 @@
 use std::pin::Pin;
 
 use bytes::Bytes;
+use engine::host::facts;
 use futures_util::{Stream, StreamExt, stream};
 use http::StatusCode;
 use model::Error;
@@ -40,6 +41,29 @@ pub(crate) fn begin(
             .pull_image(&reference, policy, credentials.as_ref(), face)
             .await
     }))
+}
+
+/// Refuses to pull for another platform than the host's: it would be the host's that came.
+pub(crate) fn check_platform(os: &str, arch: &str, variant: &str) -> Result<(), Failure> {
+    let arch = match arch {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        other => other,
+    };
+    let asked = [
+        (os, facts::OS),
+        (arch, facts::ARCH),
+        (variant, facts::VARIANT),
+    ];
+    let is_hosts = |(asked, own): (&str, &str)| asked.is_empty() || asked.eq_ignore_ascii_case(own);
+    if asked.into_iter().all(is_hosts) {
+        return Ok(());
+    }
+    let words = [os, arch, variant]
+        .into_iter()
+        .filter(|word| !word.is_empty());
+    let what = format!("platform {}", words.collect::<Vec<_>>().join("/"));
+    Err(Error::unsupported(what, translate::fields::PLATFORM).into())
 }
 
 /// Podman's word for when a pull really pulls.
@@ -136,6 +160,30 @@ fn line<T: serde::Serialize>(value: &T) -> Bytes {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_the_hosts_platform_is_pulled() {
+        let (os, arch, variant) = (facts::OS, facts::ARCH, facts::VARIANT);
+        for (os, arch, variant) in [
+            ("", "", ""),
+            (os, "", ""),
+            ("", arch, ""),
+            (os, arch, variant),
+        ] {
+            assert!(
+                check_platform(os, arch, variant).is_ok(),
+                "{os}/{arch}/{variant}"
+            );
+        }
+        for (os, arch, variant) in [("windows", arch, ""), ("", "s390x", ""), ("", arch, "v99")] {
+            let failure = check_platform(os, arch, variant).unwrap_err();
+            assert!(
+                failure.message().contains("platform"),
+                "{}",
+                failure.message()
+            );
+        }
+    }
 
     fn pulled(fetched: bool) -> Pulled {
         Pulled {
