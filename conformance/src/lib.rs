@@ -41,6 +41,7 @@ pub mod runner;
 pub mod runtime;
 pub mod scenario;
 pub mod shape;
+pub mod trace;
 
 pub use clients::{Client, Said};
 pub use daemon::{Daemon, DaemonOptions};
