@@ -2,96 +2,71 @@
 
 #[allow(clippy::wildcard_imports, reason = "a table of what `why` names")]
 use super::why::*;
-use super::{Row, Section};
+use super::{Row, Section, shared};
 
 pub(super) const SECTIONS: &[Section] = &[
-    Section {
-        title: "Name, labels and life",
-        rows: LIFE,
-    },
-    Section {
-        title: "Image and root file system",
-        rows: IMAGE,
-    },
-    Section {
-        title: "Command and environment",
-        rows: COMMAND,
-    },
-    Section {
-        title: "Mounts and volumes",
-        rows: MOUNTS,
-    },
-    Section {
-        title: "Users and security",
-        rows: SECURITY,
-    },
-    Section {
-        title: "Namespaces and cgroups",
-        rows: NAMESPACES,
-    },
-    Section {
-        title: "Network, names and ports",
-        rows: NETWORK,
-    },
-    Section {
-        title: "Devices and limits",
-        rows: super::libpod_limits::LIMITS,
-    },
-    Section {
-        title: "Health checks and log",
-        rows: super::libpod_limits::HEALTH_AND_LOG,
-    },
+    Section::new("Name, labels and life", LIFE),
+    Section::new("Image and root file system", IMAGE),
+    Section::new("Command and environment", COMMAND),
+    Section::new("Mounts and volumes", MOUNTS),
+    Section::new("Users and security", SECURITY),
+    Section::new("Namespaces and cgroups", NAMESPACES),
+    Section::new("Network, names and ports", NETWORK),
+    Section::new("Devices and limits", super::libpod_limits::LIMITS),
+    Section::new(
+        "Health checks and log",
+        super::libpod_limits::HEALTH_AND_LOG,
+    ),
 ];
 
 const LIFE: &[Row] = &[
-    Row::cri("name", &["ContainerMetadata.name", "PodSandboxMetadata.name"])
-        .how("the store's name; CRI's has the beginning of the id behind it")
-        .kept(&["name"]),
+    Row::cri(
+        "name",
+        &["ContainerMetadata.name", "PodSandboxMetadata.name"],
+    )
+    .how("the store's name; CRI's has the beginning of the id behind it")
+    .kept(&["name"]),
     Row::daemon("pod", "the container is made in the pod's sandbox").kept(&["pod"]),
-    Row::daemon("labels", "kept in the store, and at the runtime in the record's annotation; io.podman-cri.runtime-handler chooses the handler")
-        .kept(&["labels"]),
-    Row::annotation("annotations", "given to container and sandbox as they are; io.podman-cri.runtime-handler chooses the handler")
-        .reaches(&["ContainerConfig.annotations", "PodSandboxConfig.annotations"])
-        .kept(&["annotations"])
-        .on_crio("those it acts on must be in its allowed_annotations")
-        .on_containerd("the handler sees those that its pod_annotations and container_annotations name")
-        .in_vm("io.katacontainers.* on the sandbox choose size and image of the VM, where its configuration allows them"),
-    Row::daemon("containerCreateCommand", "kept in the store and shown by inspect")
-        .kept(&["create_command"])
-        .unshown(),
+    shared::LABELS.named("labels"),
+    shared::ANNOTATIONS.named("annotations"),
+    shared::CREATE_COMMAND.named("containerCreateCommand"),
     Row::daemon("remove", "the daemon's loop removes it when it has ended").kept(&["remove"]),
-    Row::refused("removeImage", "images are not removed with their containers yet; remove the image yourself"),
-    Row::daemon("restart_policy", "the daemon's loop starts it again, after a restart of the daemon too")
-        .kept(&["restart"]),
+    Row::refused(
+        "removeImage",
+        "images are not removed with their containers yet; remove the image yourself",
+    ),
+    shared::RESTART_POLICY.named("restart_policy"),
     Row::daemon("restart_tries", "the bound of on-failure").kept(&["restart"]),
-    Row::cri("stop_signal", &["ContainerConfig.stop_signal"])
-        .kept(&["stop_signal"])
-        .on_containerd("it ignores the field: the daemon sends the signal itself")
-        .in_vm(VM_SIGNALS),
-    Row::daemon("stop_timeout", "StopContainerRequest.timeout of each stop; 10 seconds where none is asked for")
-        .kept(&["stop_timeout"])
-        .on_crio("a timeout of 0 would wait for the stop signal: the daemon kills the process itself"),
+    shared::STOP_SIGNAL.named("stop_signal"),
+    shared::STOP_TIMEOUT.named("stop_timeout"),
     Row::refused("timeout", TIMEOUT),
-    Row::cri("oci_runtime", &["RunPodSandboxRequest.runtime_handler", "PodSandboxConfig.annotations"])
-        .how("the runtime handler by its name")
-        .kept(&["handler"])
-        .on_crio("it does not tell a sandbox's handler again: an annotation keeps it"),
-    Row::refused("dependencyContainers", "the order of starts is not carried out yet; start the containers in order"),
+    Row::cri(
+        "oci_runtime",
+        &[
+            "RunPodSandboxRequest.runtime_handler",
+            "PodSandboxConfig.annotations",
+        ],
+    )
+    .how("the runtime handler by its name")
+    .kept(&["handler"])
+    .on_crio("it does not tell a sandbox's handler again: an annotation keeps it"),
+    Row::refused(
+        "dependencyContainers",
+        "the order of starts is not carried out yet; start the containers in order",
+    ),
     Row::refused("init_container_type", INIT_CONTAINERS),
-    Row::anyway("systemd", "true and false, for nothing is set up for systemd", NO_CONMON),
+    Row::anyway(
+        "systemd",
+        "true and false, for nothing is set up for systemd",
+        NO_CONMON,
+    ),
     Row::anyway("sdnotifyMode", "container", NO_CONMON),
     Row::refused("conmon_pid_file", NO_CONMON),
     Row::refused("namespace", "only Podman 4.3 knows libpod namespaces"),
 ];
 
 const IMAGE: &[Row] = &[
-    Row::cri(
-        "image",
-        &["ImageSpec.image", "ImageSpec.user_specified_image"],
-    )
-    .how("found at create in Podman's order; the runtime gets the id")
-    .kept(&["image"])
-    .in_vm(VM_IMAGE),
+    shared::IMAGE.named("image"),
     Row::nothing(
         "raw_image_name",
         "the name before Podman's auto-update looks at it",
@@ -137,15 +112,8 @@ const IMAGE: &[Row] = &[
 ];
 
 const COMMAND: &[Row] = &[
-    Row::cri("entrypoint", &["ContainerConfig.command"])
-        .how("merged with the image's by Podman's rule")
-        .kept(&["entrypoint"]),
-    Row::cri(
-        "command",
-        &["ContainerConfig.command", "ContainerConfig.args"],
-    )
-    .how("merged with the image's by Podman's rule")
-    .kept(&["command"]),
+    shared::ENTRYPOINT.named("entrypoint"),
+    shared::COMMAND.named("command"),
     Row::cri("env", &["ContainerConfig.envs"])
         .kept(&["env"])
         .secret(),
@@ -165,9 +133,7 @@ const COMMAND: &[Row] = &[
         "the runtime makes a missing folder always",
         "",
     ),
-    Row::cri("terminal", &["ContainerConfig.tty", "ContainerConfig.envs"])
-        .how("with TERM=xterm")
-        .kept(&["terminal"]),
+    shared::TERMINAL.named("terminal"),
     Row::cri("stdin", &["ContainerConfig.stdin"]).kept(&["stdin"]),
     Row::refused("init", INIT),
     Row::refused("init_path", INIT),
@@ -200,42 +166,11 @@ const MOUNTS: &[Row] = &[
 ];
 
 const SECURITY: &[Row] = &[
-    Row::cri(
-        "user",
-        &[
-            "LinuxContainerSecurityContext.run_as_user",
-            "LinuxContainerSecurityContext.run_as_group",
-            "LinuxContainerSecurityContext.run_as_username",
-        ],
-    )
-    .kept(&["user"]),
-    Row::cri(
-        "groups",
-        &["LinuxContainerSecurityContext.supplemental_groups"],
-    )
-    .how("numbers")
-    .kept(&["groups"])
-    .but(GROUP_NAMES),
-    Row::cri(
-        "privileged",
-        &[
-            "LinuxContainerSecurityContext.privileged",
-            "LinuxSandboxSecurityContext.privileged",
-            "LinuxContainerSecurityContext.seccomp",
-            "LinuxContainerSecurityContext.masked_paths",
-            "LinuxContainerSecurityContext.readonly_paths",
-        ],
-    )
-    .kept(&["privileged"])
-    .on_crio("refused with a user other than root: it would give that user all capabilities")
-    .in_vm(VM_DEVICES),
-    Row::cri("cap_add", &["Capability.add_capabilities"])
-        .how("with Podman's default capabilities, whatever the runtime's are")
-        .kept(&["cap_add"])
-        .but(AMBIENT),
-    Row::cri("cap_drop", &["Capability.add_capabilities"])
-        .how("left out of Podman's default capabilities")
-        .kept(&["cap_drop"]),
+    shared::USER.named("user"),
+    shared::GROUPS.named("groups"),
+    shared::PRIVILEGED.named("privileged"),
+    shared::CAP_ADD.named("cap_add"),
+    shared::CAP_DROP.named("cap_drop"),
     Row::cri(
         "no_new_privileges",
         &["LinuxContainerSecurityContext.no_new_privs"],
@@ -287,59 +222,20 @@ const NAMESPACES: &[Row] = &[
 ];
 
 const NETWORK: &[Row] = &[
-    Row::cri(
-        "netns",
-        &["NamespaceOption.network", "PodSandboxConfig.hostname"],
-    )
-    .how("the runtime's default network, or the host's")
-    .kept(&["network"])
-    .but(NETWORKS)
-    .in_vm(VM_NETWORK),
-    Row::anyway(
-        "Networks",
-        "the default network by its names (podman, default), without options",
-        NETWORKS,
-    ),
+    shared::NETNS.named("netns"),
+    shared::DEFAULT_NETWORK.named("Networks"),
     Row::refused("cni_networks", NETWORKS),
     Row::refused("network_options", NETWORKS),
-    Row::host("portmappings", PUBLISHED)
-        .kept(&["ports"])
-        .but(LOOPBACK_V6)
-        .in_vm(PORTS_IN_VM),
-    Row::daemon(
-        "publish_image_ports",
-        "each exposed port gets a free one of the host at create",
-    )
-    .kept(&["publish_all"]),
-    Row::daemon("expose", "shown; published with publish_image_ports").kept(&["exposed"]),
-    Row::cri("hostname", &["PodSandboxConfig.hostname"])
-        .how("in HOSTNAME and /etc/hostname too; refused on the host's network")
-        .kept(&["hostname"])
-        .but(HOST_NAME)
-        .in_vm(VM_FILES),
-    Row::host(
-        "hostadd",
-        "lines of the /etc/hosts that is bound into the container",
-    )
-    .kept(&["hosts"])
-    .but(HOST_GATEWAY)
-    .in_vm(VM_FILES),
-    Row::cri("dns_server", &["DNSConfig.servers"])
-        .how(DNS)
-        .kept(&["dns.servers"])
-        .in_vm(VM_FILES),
-    Row::cri("dns_search", &["DNSConfig.searches"])
-        .how(DNS)
-        .kept(&["dns.searches"])
-        .in_vm(VM_FILES),
-    Row::cri("dns_option", &["DNSConfig.options"])
-        .how(DNS)
-        .kept(&["dns.options"])
-        .in_vm(VM_FILES),
+    shared::PORTS.named("portmappings"),
+    shared::PUBLISH_ALL.named("publish_image_ports"),
+    shared::EXPOSED.named("expose"),
+    shared::HOSTNAME.named("hostname"),
+    shared::HOSTADD.named("hostadd"),
+    shared::DNS_SERVER.named("dns_server"),
+    shared::DNS_SEARCH.named("dns_search"),
+    shared::DNS_OPTION.named("dns_option"),
     Row::refused("use_image_resolve_conf", ETC_FILES),
     Row::refused("use_image_hostname", ETC_FILES),
     Row::refused("use_image_hosts", ETC_FILES),
     Row::refused("base_hosts_file", ETC_FILES),
 ];
-
-const DNS: &str = "and the /etc/resolv.conf that is bound into the container";

@@ -1,8 +1,8 @@
 //! The rows of a libpod container about devices, limits, health checks and the log.
 
-use super::Row;
 #[allow(clippy::wildcard_imports, reason = "a table of what `why` names")]
 use super::why::*;
+use super::{Row, shared};
 
 pub(super) const LIMITS: &[Row] = &[
     Row::refused("devices", DEVICES),
@@ -10,30 +10,9 @@ pub(super) const LIMITS: &[Row] = &[
     Row::refused("devices_from", DEVICES),
     Row::refused("host_device_list", DEVICES),
     Row::nothing("resource_limits", "an object: its parts are the next rows"),
-    Row::cri(
-        "resource_limits.memory.limit",
-        &[
-            "LinuxContainerResources.memory_limit_in_bytes",
-            "LinuxContainerResources.memory_swap_limit_in_bytes",
-        ],
-    )
-    .how("with twice as much memory and swap together, where no swap is given")
-    .kept(&["resources.memory_bytes"])
-    .in_vm(VM_SIZE),
-    Row::cri(
-        "resource_limits.memory.swap",
-        &["LinuxContainerResources.memory_swap_limit_in_bytes"],
-    )
-    .kept(&["resources.memory_swap_bytes"])
-    .in_vm(VM_SIZE),
-    Row::cri(
-        "resource_limits.memory.reservation",
-        &["LinuxContainerResources.unified"],
-    )
-    .how("memory.low; cgroup v2 only")
-    .kept(&["resources.memory_reservation_bytes"])
-    .but(SOFT_MEMORY)
-    .in_vm(VM_SIZE),
+    shared::MEMORY_LIMIT.named("resource_limits.memory.limit"),
+    shared::MEMORY_SWAP.named("resource_limits.memory.swap"),
+    shared::MEMORY_RESERVATION.named("resource_limits.memory.reservation"),
     Row::refused("resource_limits.memory.kernel", KERNEL_MEMORY),
     Row::refused("resource_limits.memory.kernelTCP", KERNEL_MEMORY),
     Row::refused("resource_limits.memory.swappiness", SWAPPINESS),
@@ -46,36 +25,11 @@ pub(super) const LIMITS: &[Row] = &[
         "resource_limits.memory.checkBeforeUpdate",
         "of update alone",
     ),
-    Row::cri(
-        "resource_limits.cpu.shares",
-        &["LinuxContainerResources.cpu_shares"],
-    )
-    .kept(&["resources.cpu_shares"])
-    .in_vm(VM_SIZE),
-    Row::cri(
-        "resource_limits.cpu.quota",
-        &["LinuxContainerResources.cpu_quota"],
-    )
-    .kept(&["resources.cpu_quota_us"])
-    .in_vm(VM_SIZE),
-    Row::cri(
-        "resource_limits.cpu.period",
-        &["LinuxContainerResources.cpu_period"],
-    )
-    .kept(&["resources.cpu_period_us"])
-    .in_vm(VM_SIZE),
-    Row::cri(
-        "resource_limits.cpu.cpus",
-        &["LinuxContainerResources.cpuset_cpus"],
-    )
-    .kept(&["resources.cpuset_cpus"])
-    .in_vm(VM_SIZE),
-    Row::cri(
-        "resource_limits.cpu.mems",
-        &["LinuxContainerResources.cpuset_mems"],
-    )
-    .kept(&["resources.cpuset_mems"])
-    .in_vm(VM_SIZE),
+    shared::CPU_SHARES.named("resource_limits.cpu.shares"),
+    shared::CPU_QUOTA.named("resource_limits.cpu.quota"),
+    shared::CPU_PERIOD.named("resource_limits.cpu.period"),
+    shared::CPUSET_CPUS.named("resource_limits.cpu.cpus"),
+    shared::CPUSET_MEMS.named("resource_limits.cpu.mems"),
     Row::refused(
         "resource_limits.cpu.burst",
         "CRI has no field for it; give a larger quota",
@@ -86,14 +40,7 @@ pub(super) const LIMITS: &[Row] = &[
         "resource_limits.cpu.idle",
         "CRI has no field for it; give few shares",
     ),
-    Row::cri(
-        "resource_limits.pids.limit",
-        &["LinuxContainerResources.unified"],
-    )
-    .how("pids.max; cgroup v2 only. Without it the runtime's own limit")
-    .kept(&["resources.pids"])
-    .but(PIDS)
-    .in_vm(VM_SIZE),
+    shared::PIDS_LIMIT.named("resource_limits.pids.limit"),
     Row::refused("resource_limits.blockIO", BLOCK_IO),
     Row::refused("resource_limits.hugepageLimits", HUGEPAGES),
     Row::refused(
@@ -107,9 +54,7 @@ pub(super) const LIMITS: &[Row] = &[
     Row::refused("resource_limits.devices", DEVICES),
     Row::refused("resource_limits.unified", CGROUP_FILES),
     Row::refused("unified", CGROUP_FILES),
-    Row::cri("oom_score_adj", &["LinuxContainerResources.oom_score_adj"])
-        .kept(&["resources.oom_score_adj"])
-        .in_vm("the guest's memory, not the host's"),
+    shared::OOM_SCORE_ADJ.named("oom_score_adj"),
     Row::refused("r_limits", ULIMITS),
     Row::refused("weightDevice", BLOCK_IO),
     Row::refused("throttleReadBpsDevice", BLOCK_IO),

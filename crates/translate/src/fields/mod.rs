@@ -16,6 +16,7 @@ mod libpod;
 mod libpod_limits;
 mod page;
 mod pod;
+mod shared;
 mod shown;
 #[cfg(test)]
 mod tests;
@@ -52,6 +53,12 @@ pub struct Section {
     pub title: &'static str,
     /// A row for each field.
     pub rows: &'static [Row],
+}
+
+impl Section {
+    const fn new(title: &'static str, rows: &'static [Row]) -> Self {
+        Self { title, rows }
+    }
 }
 
 /// What becomes of one field, or of a part of one (`resource_limits.cpu.shares`).
@@ -176,6 +183,12 @@ impl Row {
     /// A field that asks for nothing.
     const fn nothing(name: &'static str, how: &'static str) -> Self {
         Self::by(name, Way::Nothing, how)
+    }
+
+    /// The same under another name.
+    const fn named(mut self, name: &'static str) -> Self {
+        self.name = name;
+        self
     }
 
     /// Adds how it is done.

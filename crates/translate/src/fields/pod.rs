@@ -2,43 +2,39 @@
 
 #[allow(clippy::wildcard_imports, reason = "a table of what `why` names")]
 use super::why::*;
-use super::{Row, Section};
+use super::{Row, Section, shared};
 
 pub(super) const SECTIONS: &[Section] = &[
-    Section {
-        title: "Name, labels and life",
-        rows: LIFE,
-    },
-    Section {
-        title: "Infra container",
-        rows: INFRA_ROWS,
-    },
-    Section {
-        title: "Namespaces and cgroups",
-        rows: NAMESPACES,
-    },
-    Section {
-        title: "Network, names and ports",
-        rows: NETWORK,
-    },
-    Section {
-        title: "Mounts, devices and limits",
-        rows: REST,
-    },
+    Section::new("Name, labels and life", LIFE),
+    Section::new("Infra container", INFRA_ROWS),
+    Section::new("Namespaces and cgroups", NAMESPACES),
+    Section::new("Network, names and ports", NETWORK),
+    Section::new("Mounts, devices and limits", REST),
 ];
 
 const LIFE: &[Row] = &[
-    Row::cri("name", &["PodSandboxMetadata.name", "PodSandboxConfig.hostname"]).kept(&["name"]),
-    Row::daemon("labels", "kept in the store, and at the runtime in the record's annotation; io.podman-cri.runtime-handler chooses the handler")
-        .kept(&["labels"]),
-    Row::daemon("pod_create_command", "kept in the store and shown by inspect")
-        .kept(&["create_command"])
-        .unshown(),
-    Row::daemon("exit_policy", "the daemon's loop stops the pod with its last container, where stop is asked for")
-        .kept(&["exit_policy"]),
-    Row::daemon("restart_policy", "given to the pod's containers that name none").kept(&["restart"]),
+    Row::cri(
+        "name",
+        &["PodSandboxMetadata.name", "PodSandboxConfig.hostname"],
+    )
+    .kept(&["name"]),
+    shared::LABELS.named("labels"),
+    shared::CREATE_COMMAND.named("pod_create_command"),
+    Row::daemon(
+        "exit_policy",
+        "the daemon's loop stops the pod with its last container, where stop is asked for",
+    )
+    .kept(&["exit_policy"]),
+    Row::daemon(
+        "restart_policy",
+        "given to the pod's containers that name none",
+    )
+    .kept(&["restart"]),
     Row::daemon("restart_tries", "the bound of on-failure").kept(&["restart"]),
-    Row::refused("serviceContainerID", "service containers are made by kube, which is not carried out yet"),
+    Row::refused(
+        "serviceContainerID",
+        "service containers are made by kube, which is not carried out yet",
+    ),
 ];
 
 const INFRA_ROWS: &[Row] = &[
@@ -73,25 +69,11 @@ const NAMESPACES: &[Row] = &[
 ];
 
 const NETWORK: &[Row] = &[
-    Row::cri(
-        "netns",
-        &["NamespaceOption.network", "PodSandboxConfig.hostname"],
-    )
-    .how("the runtime's default network, or the host's")
-    .kept(&["network"])
-    .but(NETWORKS)
-    .in_vm(VM_NETWORK),
-    Row::anyway(
-        "Networks",
-        "the default network by its names (podman, default), without options",
-        NETWORKS,
-    ),
+    shared::NETNS.named("netns"),
+    shared::DEFAULT_NETWORK.named("Networks"),
     Row::refused("cni_networks", NETWORKS),
     Row::refused("network_options", NETWORKS),
-    Row::host("portmappings", PUBLISHED)
-        .kept(&["ports"])
-        .but(LOOPBACK_V6)
-        .in_vm(PORTS_IN_VM),
+    shared::PORTS.named("portmappings"),
     Row::cri("hostname", &["PodSandboxConfig.hostname"])
         .how("refused on the host's network")
         .kept(&["hostname"])
@@ -103,25 +85,14 @@ const NETWORK: &[Row] = &[
     .kept(&["hosts"])
     .but(HOST_GATEWAY)
     .in_vm(VM_FILES),
-    Row::cri("dns_server", &["DNSConfig.servers"])
-        .how(DNS)
-        .kept(&["dns.servers"])
-        .in_vm(VM_FILES),
-    Row::cri("dns_search", &["DNSConfig.searches"])
-        .how(DNS)
-        .kept(&["dns.searches"])
-        .in_vm(VM_FILES),
-    Row::cri("dns_option", &["DNSConfig.options"])
-        .how(DNS)
-        .kept(&["dns.options"])
-        .in_vm(VM_FILES),
+    shared::DNS_SERVER.named("dns_server"),
+    shared::DNS_SEARCH.named("dns_search"),
+    shared::DNS_OPTION.named("dns_option"),
     Row::refused("no_manage_resolv_conf", ETC_FILES),
     Row::refused("no_manage_hostname", ETC_FILES),
     Row::refused("no_manage_hosts", ETC_FILES),
     Row::refused("hostsFile", ETC_FILES),
 ];
-
-const DNS: &str = "and the /etc/resolv.conf that is bound into each container";
 
 const REST: &[Row] = &[
     Row::refused("mounts", POD_MOUNTS),

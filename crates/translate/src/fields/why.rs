@@ -5,8 +5,6 @@ pub(crate) const NOT_YET: &str = "it is not carried out yet; leave it out";
 
 pub(crate) const VOLUMES: &str =
     "bind mounts, tmpfs mounts and named volumes are carried out, and no other yet";
-pub(super) const PUBLISHED: &str = "rules of nftables lead the host's ports to the sandbox's address; on the host's network they are left out with a warning";
-pub(super) const PORTS_IN_VM: &str = "they lead to the sandbox's address";
 /// The host's address `::1` of a published port.
 pub(crate) const LOOPBACK_V6: &str = "Linux routes nothing from ::1 to a container; publish on 127.0.0.1, or on an address of the host";
 pub(super) const HEALTH: &str =

@@ -1,0 +1,173 @@
+//! Rows that several requests have, each under its own name.
+
+use super::Row;
+#[allow(clippy::wildcard_imports, reason = "a table of what `why` names")]
+use super::why::*;
+
+const DNS: &str = "and the /etc/resolv.conf that is bound into the container";
+
+/// Published ports.
+pub(super) const PORTS: Row = Row::host(
+    "",
+    "rules of nftables lead the host's ports to the sandbox's address; on the host's network they are left out with a warning",
+)
+.kept(&["ports"])
+.but(LOOPBACK_V6)
+.in_vm("they lead to the sandbox's address");
+
+/// All exposed ports are to be published.
+pub(super) const PUBLISH_ALL: Row = Row::daemon(
+    "",
+    "each exposed port gets a free one of the host at create",
+)
+.kept(&["publish_all"]);
+
+/// Exposed ports.
+pub(super) const EXPOSED: Row =
+    Row::daemon("", "shown, and published where all of them are to be").kept(&["exposed"]);
+
+pub(super) const LABELS: Row = Row::daemon("", "kept in the store, and at the runtime in the record's annotation; io.podman-cri.runtime-handler chooses the handler").kept(&["labels"]);
+pub(super) const ANNOTATIONS: Row = Row::annotation("", "given to container and sandbox as they are; io.podman-cri.runtime-handler chooses the handler").reaches(&["ContainerConfig.annotations", "PodSandboxConfig.annotations"]).kept(&["annotations"]).on_crio("those it acts on must be in its allowed_annotations").on_containerd("the handler sees those that its pod_annotations and container_annotations name").in_vm("io.katacontainers.* on the sandbox choose size and image of the VM, where its configuration allows them");
+pub(super) const CREATE_COMMAND: Row = Row::daemon("", "kept in the store and shown by inspect")
+    .kept(&["create_command"])
+    .unshown();
+pub(super) const RESTART_POLICY: Row = Row::daemon(
+    "",
+    "the daemon's loop starts it again, after a restart of the daemon too",
+)
+.kept(&["restart"]);
+pub(super) const STOP_SIGNAL: Row = Row::cri("", &["ContainerConfig.stop_signal"])
+    .kept(&["stop_signal"])
+    .on_containerd("it ignores the field: the daemon sends the signal itself")
+    .in_vm(VM_SIGNALS);
+pub(super) const STOP_TIMEOUT: Row = Row::daemon(
+    "",
+    "StopContainerRequest.timeout of each stop; 10 seconds where none is asked for",
+)
+.kept(&["stop_timeout"])
+.on_crio("a timeout of 0 would wait for the stop signal: the daemon kills the process itself");
+pub(super) const IMAGE: Row = Row::cri("", &["ImageSpec.image", "ImageSpec.user_specified_image"])
+    .how("found at create in Podman's order; the runtime gets the id")
+    .kept(&["image"])
+    .in_vm(VM_IMAGE);
+pub(super) const ENTRYPOINT: Row = Row::cri("", &["ContainerConfig.command"])
+    .how("merged with the image's by Podman's rule")
+    .kept(&["entrypoint"]);
+pub(super) const COMMAND: Row = Row::cri("", &["ContainerConfig.command", "ContainerConfig.args"])
+    .how("merged with the image's by Podman's rule")
+    .kept(&["command"]);
+pub(super) const TERMINAL: Row = Row::cri("", &["ContainerConfig.tty", "ContainerConfig.envs"])
+    .how("with TERM=xterm")
+    .kept(&["terminal"]);
+pub(super) const USER: Row = Row::cri(
+    "",
+    &[
+        "LinuxContainerSecurityContext.run_as_user",
+        "LinuxContainerSecurityContext.run_as_group",
+        "LinuxContainerSecurityContext.run_as_username",
+    ],
+)
+.kept(&["user"]);
+pub(super) const GROUPS: Row = Row::cri("", &["LinuxContainerSecurityContext.supplemental_groups"])
+    .how("numbers")
+    .kept(&["groups"])
+    .but(GROUP_NAMES);
+pub(super) const PRIVILEGED: Row = Row::cri(
+    "",
+    &[
+        "LinuxContainerSecurityContext.privileged",
+        "LinuxSandboxSecurityContext.privileged",
+        "LinuxContainerSecurityContext.seccomp",
+        "LinuxContainerSecurityContext.masked_paths",
+        "LinuxContainerSecurityContext.readonly_paths",
+    ],
+)
+.kept(&["privileged"])
+.on_crio("refused with a user other than root: it would give that user all capabilities")
+.in_vm(VM_DEVICES);
+pub(super) const CAP_ADD: Row = Row::cri("", &["Capability.add_capabilities"])
+    .how("with Podman's default capabilities, whatever the runtime's are")
+    .kept(&["cap_add"])
+    .but(AMBIENT);
+pub(super) const CAP_DROP: Row = Row::cri("", &["Capability.add_capabilities"])
+    .how("left out of Podman's default capabilities")
+    .kept(&["cap_drop"]);
+pub(super) const NETNS: Row = Row::cri(
+    "",
+    &["NamespaceOption.network", "PodSandboxConfig.hostname"],
+)
+.how("the runtime's default network, or the host's")
+.kept(&["network"])
+.but(NETWORKS)
+.in_vm(VM_NETWORK);
+pub(super) const DEFAULT_NETWORK: Row = Row::anyway(
+    "",
+    "the default network by its names (podman, default), without options",
+    NETWORKS,
+);
+pub(super) const HOSTNAME: Row = Row::cri("", &["PodSandboxConfig.hostname"])
+    .how("in HOSTNAME and /etc/hostname too; refused on the host's network")
+    .kept(&["hostname"])
+    .but(HOST_NAME)
+    .in_vm(VM_FILES);
+pub(super) const HOSTADD: Row = Row::host(
+    "",
+    "lines of the /etc/hosts that is bound into the container",
+)
+.kept(&["hosts"])
+.but(HOST_GATEWAY)
+.in_vm(VM_FILES);
+pub(super) const DNS_SERVER: Row = Row::cri("", &["DNSConfig.servers"])
+    .how(DNS)
+    .kept(&["dns.servers"])
+    .in_vm(VM_FILES);
+pub(super) const DNS_SEARCH: Row = Row::cri("", &["DNSConfig.searches"])
+    .how(DNS)
+    .kept(&["dns.searches"])
+    .in_vm(VM_FILES);
+pub(super) const DNS_OPTION: Row = Row::cri("", &["DNSConfig.options"])
+    .how(DNS)
+    .kept(&["dns.options"])
+    .in_vm(VM_FILES);
+pub(super) const MEMORY_LIMIT: Row = Row::cri(
+    "",
+    &[
+        "LinuxContainerResources.memory_limit_in_bytes",
+        "LinuxContainerResources.memory_swap_limit_in_bytes",
+    ],
+)
+.how("with twice as much memory and swap together, where no swap is given")
+.kept(&["resources.memory_bytes"])
+.in_vm(VM_SIZE);
+pub(super) const MEMORY_SWAP: Row =
+    Row::cri("", &["LinuxContainerResources.memory_swap_limit_in_bytes"])
+        .kept(&["resources.memory_swap_bytes"])
+        .in_vm(VM_SIZE);
+pub(super) const MEMORY_RESERVATION: Row = Row::cri("", &["LinuxContainerResources.unified"])
+    .how("memory.low; cgroup v2 only")
+    .kept(&["resources.memory_reservation_bytes"])
+    .but(SOFT_MEMORY)
+    .in_vm(VM_SIZE);
+pub(super) const CPU_SHARES: Row = Row::cri("", &["LinuxContainerResources.cpu_shares"])
+    .kept(&["resources.cpu_shares"])
+    .in_vm(VM_SIZE);
+pub(super) const CPU_QUOTA: Row = Row::cri("", &["LinuxContainerResources.cpu_quota"])
+    .kept(&["resources.cpu_quota_us"])
+    .in_vm(VM_SIZE);
+pub(super) const CPU_PERIOD: Row = Row::cri("", &["LinuxContainerResources.cpu_period"])
+    .kept(&["resources.cpu_period_us"])
+    .in_vm(VM_SIZE);
+pub(super) const CPUSET_CPUS: Row = Row::cri("", &["LinuxContainerResources.cpuset_cpus"])
+    .kept(&["resources.cpuset_cpus"])
+    .in_vm(VM_SIZE);
+pub(super) const CPUSET_MEMS: Row = Row::cri("", &["LinuxContainerResources.cpuset_mems"])
+    .kept(&["resources.cpuset_mems"])
+    .in_vm(VM_SIZE);
+pub(super) const PIDS_LIMIT: Row = Row::cri("", &["LinuxContainerResources.unified"])
+    .how("pids.max; cgroup v2 only. Without it the runtime's own limit")
+    .kept(&["resources.pids"])
+    .but(PIDS)
+    .in_vm(VM_SIZE);
+pub(super) const OOM_SCORE_ADJ: Row = Row::cri("", &["LinuxContainerResources.oom_score_adj"])
+    .kept(&["resources.oom_score_adj"])
+    .in_vm("the guest's memory, not the host's");
