@@ -1,6 +1,11 @@
 //! Real clients, run inside a test against its daemon.
 
-use std::{ffi::OsString, path::PathBuf, process::Command, time::Duration};
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
+};
 
 use anyhow::{Context, Result, bail};
 use tokio::time::timeout;
@@ -70,7 +75,12 @@ impl Client {
 
     /// A command of this client against a daemon.
     pub fn command(&self, host: &TestHost, daemon: &Daemon) -> Command {
-        let url = format!("unix://{}", daemon.socket().display());
+        self.command_at(host, daemon.socket())
+    }
+
+    /// A command of this client against a socket.
+    pub fn command_at(&self, host: &TestHost, socket: &Path) -> Command {
+        let url = format!("unix://{}", socket.display());
         let (program, arguments): (OsString, Vec<&str>) = match self {
             Self::Podman => ("podman".into(), vec!["--remote", "--url", &url]),
             Self::PodmanRemote(path) => (path.into(), vec!["--url", &url]),

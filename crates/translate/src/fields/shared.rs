@@ -35,7 +35,8 @@ pub(super) const RESTART_POLICY: Row = Row::daemon(
     "",
     "the daemon's loop starts it again, after a restart of the daemon too",
 )
-.kept(&["restart"]);
+.kept(&["restart"])
+.in_vm(VM_LAYER);
 pub(super) const STOP_SIGNAL: Row = Row::cri("", &["ContainerConfig.stop_signal"])
     .kept(&["stop_signal"])
     .on_containerd("it ignores the field: the daemon sends the signal itself")
@@ -45,7 +46,8 @@ pub(super) const STOP_TIMEOUT: Row = Row::daemon(
     "StopContainerRequest.timeout of each stop; 10 seconds where none is asked for",
 )
 .kept(&["stop_timeout"])
-.on_crio("a timeout of 0 would wait for the stop signal: the daemon kills the process itself");
+.on_crio("a timeout of 0 would wait for the stop signal: the daemon kills the process itself")
+.in_vm(VM_SIGNALS);
 pub(super) const IMAGE: Row = Row::cri("", &["ImageSpec.image", "ImageSpec.user_specified_image"])
     .how("found at create in Podman's order; the runtime gets the id")
     .kept(&["image"])

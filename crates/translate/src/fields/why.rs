@@ -113,6 +113,7 @@ pub(super) const VM_FILES: &str =
 pub(super) const VM_SIZE: &str =
     "limits inside the VM; its size comes from the handler's configuration";
 pub(super) const VM_SIGNALS: &str = "signals that the daemon sends by process id do not reach a VM";
+pub(super) const VM_LAYER: &str = "what the container wrote is lost when it starts again";
 pub(super) const VM_NETWORK: &str =
     "the VM has a kernel of its own: the host's network is not there";
 pub(super) const VM_SECCOMP: &str =
