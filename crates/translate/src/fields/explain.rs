@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::shown::shown;
-use super::trial::trial;
+use super::trial::{trial, without_image};
 use super::{COMPAT, LIBPOD, POD, Row, Table};
 use crate::container::Host;
 
@@ -162,6 +162,10 @@ pub fn explain_body(
         }
         together.extend(whole.map(|why| of(facts.kind, why)));
     }
+    let has_image = set
+        .iter()
+        .any(|set| set.row.name.eq_ignore_ascii_case("image"));
+    let no_image = without_image(request, host).filter(|_| !has_image);
     let count = runtimes.len();
     for line in &mut lines {
         line.refused = merged(std::mem::take(&mut line.refused), count);
@@ -173,7 +177,11 @@ pub fn explain_body(
     Ok(Explained {
         request: table.request,
         fields: lines,
-        refused: merged(together, count),
+        refused: no_image
+            .map(|error| of(RuntimeKind::Other, error.to_string()))
+            .into_iter()
+            .chain(merged(together, count))
+            .collect(),
         unknown,
     })
 }

@@ -99,6 +99,20 @@ fn values_that_contradict_each_other_are_told_as_such() {
 }
 
 #[test]
+fn a_container_without_an_image_is_refused_and_all_else_told() {
+    let explained = explain(
+        Request::Compat,
+        json!({"Cmd": ["x"], "HostConfig": {"Init": true}}),
+    );
+    assert_eq!(refused(&explained).len(), 1);
+    assert!(
+        explained.refused[0].why.contains("image or rootfs"),
+        "{explained:?}"
+    );
+    assert!(!explain(Request::Pod, json!({"name": "p"})).is_refused());
+}
+
+#[test]
 fn names_that_podman_does_not_know_are_named() {
     let explained = explain(
         Request::Compat,

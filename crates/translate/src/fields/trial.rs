@@ -19,6 +19,7 @@ use crate::decode::decode_body;
 use crate::pod::pod_create;
 
 /// Whether a create would be carried out, so far as the request alone tells; outside, that it cannot be read.
+/// A missing image is another matter: see [`without_image`].
 pub(super) fn trial(
     request: Request,
     body: &Value,
@@ -26,8 +27,16 @@ pub(super) fn trial(
     facts: &RuntimeFacts,
 ) -> Result<Result<(), Error>, Error> {
     Ok(match request {
-        Request::Libpod => libpod(read(body)?, host).and_then(|new| check(&new, facts)),
-        Request::Compat => compat(read(body)?, host).and_then(|new| check(&new, facts)),
+        Request::Libpod => {
+            let mut spec: SpecGenerator = read(body)?;
+            stand_in(&mut spec.image);
+            libpod_create(spec, &host).and_then(|new| check(&new, facts))
+        }
+        Request::Compat => {
+            let mut body: CreateContainer = read(body)?;
+            stand_in(&mut body.image);
+            compat_create(body, None, &host).and_then(|new| check(&new, facts))
+        }
         Request::Pod => pod_create(read(body)?).and_then(|new| cri::check_pod(&new.spec)),
     })
 }
@@ -36,19 +45,19 @@ fn read<T: DeserializeOwned + Serialize + Default>(body: &Value) -> Result<T, Er
     decode_body(body.to_string().as_bytes(), "decode()")
 }
 
-/// Without an image all else is tried all the same.
-fn libpod(mut spec: SpecGenerator, host: Host) -> Result<NewContainer, Error> {
-    if spec.image.is_empty() {
-        STAND_IN.clone_into(&mut spec.image);
+/// What a request is answered that names no image; a pod needs none.
+pub(super) fn without_image(request: Request, host: Host) -> Option<Error> {
+    match request {
+        Request::Libpod => libpod_create(SpecGenerator::default(), &host).err(),
+        Request::Compat => compat_create(CreateContainer::default(), None, &host).err(),
+        Request::Pod => None,
     }
-    libpod_create(spec, &host)
 }
 
-fn compat(mut body: CreateContainer, host: Host) -> Result<NewContainer, Error> {
-    if body.image.is_empty() {
-        STAND_IN.clone_into(&mut body.image);
+fn stand_in(image: &mut String) {
+    if image.is_empty() {
+        STAND_IN.clone_into(image);
     }
-    compat_create(body, None, &host)
 }
 
 /// The name of what has none here.
