@@ -22,6 +22,8 @@ pub use source::Source;
 
 /// Where Podman registers its routes.
 pub const SERVER: &str = "pkg/api/server";
+/// Where its handlers are, by package.
+const HANDLERS: &str = "pkg/api/handlers";
 /// The list of fields that the tests of `translate` hold its tables against.
 pub const FIELDS_FILE: &str = "crates/translate/src/fields/podman-fields.txt";
 
@@ -36,8 +38,11 @@ const IDLE: &[(&str, &str, &str)] = &[
     ("GET", "/libpod/containers/json", "pod"),      // Podman does not read it
     ("GET", "/containers/json", "external"),        // containers of others are shown always
     ("DELETE", "/libpod/containers/{}", "v"),       // read by a name in a variable
+    ("GET", "/libpod/containers/json", "external"), // no other program's containers are stored here
+    ("GET", "/libpod/images/json", "shared-size"),  // Podman reads it for Docker's form alone
     ("GET", "/images/json", "digests"),             // every answer has them
     ("POST", "/images/create", "message"),          // of an import, which is refused
+    ("POST", "/images/create", "changes"),          // the same
     ("POST", "/images/create", "repo"),             // the same
     ("POST", "/libpod/images/pull", "tlsVerify"), // the runtime's configuration of its registries decides
 ];
@@ -160,6 +165,14 @@ fn podman_routes(podman: &Source) -> Result<Routes> {
     if routes.is_empty() {
         bail!("no routes in {SERVER}");
     }
+    for package in ["compat", "libpod"] {
+        for file in podman.list(&format!("{HANDLERS}/{package}"))? {
+            let name = file.strip_suffix(".go").unwrap_or("_test");
+            if !name.ends_with("_test") {
+                routes::add_read(package, &podman.read(&file)?, &mut routes);
+            }
+        }
+    }
     Ok(routes)
 }
 
@@ -168,28 +181,42 @@ fn podman_routes(podman: &Source) -> Result<Routes> {
 /// # Errors
 /// A source that cannot be read.
 pub fn report(podman: &Source, root: &Path) -> Result<String> {
-    let mut text = String::new();
-    let mut section = |title: &str, lines: Vec<String>| {
-        if !lines.is_empty() {
-            writeln!(text, "{title}:").expect("a string takes every text");
-            for line in lines {
-                writeln!(text, "  {line}").expect("a string takes every text");
-            }
-        }
-    };
-    let known = std::fs::read_to_string(root.join(FIELDS_FILE)).unwrap_or_default();
-    let fields = fields(podman)?;
-    let lacking = fields
-        .iter()
-        .filter(|field| !known.lines().any(|line| line == *field));
-    section(
-        "fields that are not in the list (WRITE=1 writes it anew, then tests name those without a row)",
-        lacking.cloned().collect(),
-    );
     let http = root.join("crates/podman-cri/src/http");
-    let table =
-        std::fs::read_to_string(http.join("podman-routes.tsv")).context("podman-routes.tsv")?;
-    let table: BTreeSet<Route> = table
+    let routes = podman_routes(podman)?;
+    let sections = [
+        (
+            "fields that are not in the list (WRITE=1 writes it anew, then tests name those without a row)",
+            lacking_fields(podman, root)?,
+        ),
+        (
+            "routes that are not in podman-routes.tsv",
+            lacking_routes(&routes, &http)?,
+        ),
+        (
+            "query parameters of served routes that no handler reads",
+            unread(&routes, &http)?,
+        ),
+    ];
+    let mut text = String::new();
+    for (title, lines) in sections {
+        if !lines.is_empty() {
+            writeln!(text, "{title}:\n  {}", lines.join("\n  "))?;
+        }
+    }
+    Ok(text)
+}
+
+fn lacking_fields(podman: &Source, root: &Path) -> Result<Vec<String>> {
+    let known = std::fs::read_to_string(root.join(FIELDS_FILE)).unwrap_or_default();
+    let mut fields = fields(podman)?;
+    fields.retain(|field| !known.lines().any(|line| line == field));
+    Ok(fields)
+}
+
+fn lacking_routes(routes: &Routes, http: &Path) -> Result<Vec<String>> {
+    let table = http.join("podman-routes.tsv");
+    let table = std::fs::read_to_string(&table).with_context(|| table.display().to_string())?;
+    let known: BTreeSet<Route> = table
         .lines()
         .filter(|line| !line.starts_with('#'))
         .filter_map(|line| {
@@ -197,39 +224,29 @@ pub fn report(podman: &Source, root: &Path) -> Result<String> {
             Some(Route::new(columns.next()?, columns.next()?))
         })
         .collect();
-    let routes = podman_routes(podman)?;
-    let show = |route: &Route| format!("{} {}", route.method, route.path);
-    let lacking = routes.keys().filter(|route| !table.contains(route));
-    section(
-        "routes that are not in podman-routes.tsv",
-        lacking.map(show).collect(),
-    );
-    let source = std::fs::read_to_string(http.join("routes.rs")).context("routes.rs")?;
-    let handlers = handlers(&http)?;
-    let mut unread = Vec::new();
-    for (route, (module, name)) in ours::served(&source) {
+    let lacking = routes.keys().filter(|route| !known.contains(route));
+    Ok(lacking.map(Route::to_string).collect())
+}
+
+fn unread(routes: &Routes, http: &Path) -> Result<Vec<String>> {
+    let table = http.join("routes.rs");
+    let table = std::fs::read_to_string(&table).with_context(|| table.display().to_string())?;
+    let handlers = handlers(http)?;
+    let mut all = Vec::new();
+    for (route, (module, name)) in ours::served(&table) {
         let reads = handlers.reads(&module, &name);
-        let reads = |parameter: &&String| {
-            reads
-                .iter()
-                .any(|read| read.eq_ignore_ascii_case(parameter))
-        };
-        let lacking: Vec<&str> = routes
-            .get(&route)
-            .into_iter()
-            .flatten()
-            .filter(|parameter| !reads(parameter) && !is_idle(&route, parameter))
+        let is_read = |name: &str| reads.iter().any(|read| read.eq_ignore_ascii_case(name));
+        let known = routes.get(&route).into_iter();
+        let lacking: Vec<&str> = known
+            .flat_map(|operation| &operation.parameters)
             .map(String::as_str)
+            .filter(|name| !is_read(name) && !is_idle(&route, name))
             .collect();
         if !lacking.is_empty() {
-            unread.push(format!("{}: {}", show(&route), lacking.join(", ")));
+            all.push(format!("{route}: {}", lacking.join(", ")));
         }
     }
-    section(
-        "query parameters of served routes that no handler reads",
-        unread,
-    );
-    Ok(text)
+    Ok(all)
 }
 
 fn is_idle(route: &Route, parameter: &str) -> bool {

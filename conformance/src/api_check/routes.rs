@@ -1,6 +1,8 @@
-//! Podman's routes and their query parameters, from its registrations and the comments over them.
+//! Podman's routes and their query parameters: from its registrations, the comments over them, and the
+//! structs by which its handlers read queries, for the comments are not complete.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 /// A method and a path; names in braces do not count, and what takes slashes is as any other.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -29,8 +31,51 @@ impl Route {
     }
 }
 
-/// Routes and the query parameters their comments name.
-pub(super) type Routes = BTreeMap<Route, BTreeSet<String>>;
+impl fmt::Display for Route {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.method, self.path)
+    }
+}
+
+/// What is known of a route.
+#[derive(Debug, Default)]
+pub(super) struct Operation {
+    /// Its query parameters.
+    pub(super) parameters: BTreeSet<String>,
+    /// Podman's functions for it, `compat.CreateContainer`.
+    handlers: BTreeSet<String>,
+}
+
+/// Podman's routes.
+pub(super) type Routes = BTreeMap<Route, Operation>;
+
+/// Adds the parameters that handlers read; `source` is a file of the package.
+pub(super) fn add_read(package: &str, source: &str, routes: &mut Routes) {
+    for (name, parameters) in read_by_functions(source) {
+        let handler = format!("{package}.{name}");
+        for operation in routes.values_mut() {
+            if operation.handlers.contains(&handler) {
+                operation.parameters.extend(parameters.iter().cloned());
+            }
+        }
+    }
+}
+
+/// The names in tags such as `schema:"all"`, by function.
+fn read_by_functions(source: &str) -> Vec<(String, BTreeSet<String>)> {
+    let mut all = Vec::new();
+    let mut lines = source.lines();
+    while let Some(line) = lines.next() {
+        let name = line
+            .strip_prefix("func ")
+            .and_then(|rest| rest.split_once('('));
+        let Some((name, _)) = name else { continue };
+        let body = lines.by_ref().take_while(|line| !line.starts_with('}'));
+        let tags = body.filter_map(|line| line.split_once("schema:\"")?.1.split(['"', ',']).next());
+        all.push((name.to_owned(), tags.map(str::to_owned).collect()));
+    }
+    all
+}
 
 /// Reads a file that registers routes.
 pub(super) fn read(source: &str, routes: &mut Routes) {
@@ -46,10 +91,11 @@ pub(super) fn read(source: &str, routes: &mut Routes) {
                 comment.push(line.trim_start_matches('/').trim());
             }
             let found = routes.entry(Route::new(method, path)).or_default();
-            found.extend(parameters(&comment));
+            found.parameters.extend(parameters(&comment));
         } else if let Some((path, methods)) = registration(line) {
             for method in methods {
-                routes.entry(Route::new(&method, path)).or_default();
+                let found = routes.entry(Route::new(&method, path)).or_default();
+                found.handlers.extend(handler(line));
             }
         }
     }
@@ -98,6 +144,12 @@ fn registration(line: &str) -> Option<(&str, Vec<String>)> {
     Some((path, methods.map(str::to_uppercase).collect()))
 }
 
+/// `compat.CreateContainer` of a registration.
+fn handler(line: &str) -> Option<String> {
+    let (_, rest) = line.rsplit_once("Handler(")?;
+    rest.split(')').next().map(str::to_owned)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -124,21 +176,36 @@ func (s *Server) register(r *mux.Router) error {
 }
 "#;
 
+    const HANDLERS: &str = r#"
+func Get(w http.ResponseWriter, r *http.Request) {
+	query := struct {
+		Hidden string `schema:"hidden"`
+	}{}
+}
+
+func Other() {
+	query := struct {
+		Other string `schema:"other"`
+	}{}
+}
+"#;
+
     #[test]
     fn routes_and_their_parameters_are_found() {
         let mut routes = Routes::new();
         read(SOURCE, &mut routes);
+        add_read("x", HANDLERS, &mut routes);
         let names: Vec<_> = routes
             .iter()
             .map(|(route, found)| {
-                let found: Vec<_> = found.iter().map(String::as_str).collect();
+                let found: Vec<_> = found.parameters.iter().map(String::as_str).collect();
                 format!("{} {} {}", route.method, route.path, found.join(","))
             })
             .collect();
         assert_eq!(
             names,
             [
-                "GET /things/{}/json all,size",
+                "GET /things/{}/json all,hidden,size",
                 "HEAD /things/{} ",
                 "PUT /things/{} "
             ]
