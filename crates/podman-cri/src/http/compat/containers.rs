@@ -12,12 +12,13 @@ use tokio_util::sync::CancellationToken;
 use crate::http::body::{self, Answer, json, ok};
 use crate::http::cx::Cx;
 use crate::http::error::Failure;
-use crate::http::shared::{self, containers};
+use crate::http::shared::{self, containers, pulls};
 
 /// Source: `ContainerCreate`.
 pub(crate) async fn create(mut cx: Cx) -> Answer {
     let name = cx.query().text("name").map(str::to_owned);
     let body = cx.json("decode()").await?;
+    pulls::check_platform_of(&cx.query()).map_err(|error| Failure::of_create(&error))?;
     let new = translate::container::compat_create(body, name, &containers::host(&cx));
     let mut new = new.map_err(|error| Failure::of_create(&error))?;
     containers::handler_of_socket(&cx, &mut new);

@@ -38,9 +38,7 @@ pub(crate) async fn create(cx: Cx) -> Answer {
         let message = "fromImage parameter cannot be empty";
         return Err(Failure::new(StatusCode::INTERNAL_SERVER_ERROR, message));
     };
-    let mut platform = query.text("platform").unwrap_or_default().splitn(3, '/');
-    let mut part = || platform.next().unwrap_or_default();
-    pulls::check_platform(part(), part(), part())?;
+    pulls::check_platform_of(&query)?;
     let reference = match query.text("tag") {
         None => image.to_owned(),
         Some(digest) if digest.contains(':') => format!("{image}@{digest}"),

@@ -22,6 +22,7 @@ use crate::http::body::{self, Answer};
 use crate::http::cx::Cx;
 use crate::http::error::Failure;
 use crate::http::limits;
+use crate::http::query::Query;
 
 /// A pull under way.
 pub(crate) type Pull = Pin<Box<dyn Future<Output = Result<Pulled, Error>> + Send>>;
@@ -44,7 +45,7 @@ pub(crate) fn begin(
 }
 
 /// Refuses to pull for another platform than the host's: it would be the host's that came.
-pub(crate) fn check_platform(os: &str, arch: &str, variant: &str) -> Result<(), Failure> {
+pub(crate) fn check_platform(os: &str, arch: &str, variant: &str) -> Result<(), Error> {
     let arch = match arch {
         "x86_64" => "amd64",
         "aarch64" => "arm64",
@@ -63,7 +64,14 @@ pub(crate) fn check_platform(os: &str, arch: &str, variant: &str) -> Result<(), 
         .into_iter()
         .filter(|word| !word.is_empty());
     let what = format!("platform {}", words.collect::<Vec<_>>().join("/"));
-    Err(Error::unsupported(what, translate::fields::PLATFORM).into())
+    Err(Error::unsupported(what, translate::fields::PLATFORM))
+}
+
+/// The same of Docker's `platform`, `OS[/ARCHITECTURE[/VARIANT]]`, of pulls and creates.
+pub(crate) fn check_platform_of(query: &Query) -> Result<(), Error> {
+    let mut parts = query.text("platform").unwrap_or_default().splitn(3, '/');
+    let mut part = || parts.next().unwrap_or_default();
+    check_platform(part(), part(), part())
 }
 
 /// Podman's word for when a pull really pulls.
@@ -176,12 +184,8 @@ mod tests {
             );
         }
         for (os, arch, variant) in [("windows", arch, ""), ("", "s390x", ""), ("", arch, "v99")] {
-            let failure = check_platform(os, arch, variant).unwrap_err();
-            assert!(
-                failure.message().contains("platform"),
-                "{}",
-                failure.message()
-            );
+            let error = check_platform(os, arch, variant).unwrap_err().to_string();
+            assert!(error.contains("platform"), "{error}");
         }
     }
 
