@@ -32,6 +32,12 @@ impl Records {
     /// [`Error::Internal`]: there is no store, or it is of another version.
     pub fn read(state_dir: &Path) -> Result<Self, Error> {
         let path = state_dir.join(state_dir::DATABASE);
+        if !path.exists() {
+            let path = path.display();
+            return Err(Error::Internal(format!(
+                "no daemon has a store here: {path}"
+            )));
+        }
         let book = schema::read_only(&path)
             .map_err(|error| Error::Internal(format!("{}: {error}", path.display())))?;
         Ok(Self { book })

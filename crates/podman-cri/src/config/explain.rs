@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use clap::builder::FalseyValueParser;
 use clap::{Args as ClapArgs, ValueEnum};
 use cri_client::Endpoint;
 use translate::fields::Request;
@@ -9,7 +10,6 @@ use translate::fields::Request;
 use super::{ConfigError, DEFAULT_STATE_DIR, absolute, endpoint, given};
 
 #[derive(Debug, ClapArgs)]
-#[command(group = clap::ArgGroup::new("what").required(true).args(["container", "spec"]))]
 pub(super) struct ExplainArgs {
     /// Container or pod of a daemon, by name or id
     container: Option<String>,
@@ -17,10 +17,10 @@ pub(super) struct ExplainArgs {
     #[arg(long, env = "PODMAN_CRI_EXPLAIN_SPEC", value_name = "FILE")]
     spec: Option<String>,
     /// The body is one of Docker's API; without it the names of the fields tell
-    #[arg(long, env = "PODMAN_CRI_EXPLAIN_DOCKER", conflicts_with_all = ["pod", "container"])]
+    #[arg(long, env = "PODMAN_CRI_EXPLAIN_DOCKER", value_parser = FalseyValueParser::new())]
     docker: bool,
     /// The body is a pod's
-    #[arg(long, env = "PODMAN_CRI_EXPLAIN_POD", conflicts_with = "container")]
+    #[arg(long, env = "PODMAN_CRI_EXPLAIN_POD", value_parser = FalseyValueParser::new())]
     pod: bool,
     /// CRI runtime socket to ask which runtime it is; without it CRI-O and containerd are both told
     #[arg(long, env = "CONTAINER_RUNTIME_ENDPOINT", value_name = "unix:///PATH")]
@@ -90,6 +90,10 @@ impl ExplainArgs {
             format,
         } = self;
         let what = match (container.and_then(given), spec.and_then(given)) {
+            (Some(_), None) if docker || pod => {
+                let why = "they are for the body of a request (--spec)";
+                return Err(ConfigError::new("--docker and --pod", why));
+            }
             (Some(name), None) => Explained::Stored {
                 name,
                 state_dir: absolute(
@@ -100,15 +104,19 @@ impl ExplainArgs {
             (None, Some(file)) => Explained::Spec {
                 file: (file != "-").then(|| PathBuf::from(file)),
                 request: match (docker, pod) {
-                    (true, _) => Some(Request::Compat),
-                    (_, true) => Some(Request::Pod),
+                    (true, true) => return Err(ConfigError::new("--docker", "--pod is given too")),
+                    (true, false) => Some(Request::Compat),
+                    (false, true) => Some(Request::Pod),
                     (false, false) => None,
                 },
             },
             (Some(_), Some(_)) => {
                 return Err(ConfigError::new("--spec", "a container is named too"));
             }
-            (None, None) => return Err(ConfigError::new("CONTAINER", "is empty")),
+            (None, None) => {
+                let why = "name a container, or a file with --spec";
+                return Err(ConfigError::new("explain", why));
+            }
         };
         Ok(Explain {
             what,

@@ -19,10 +19,11 @@ use translate::container::Host;
 use translate::fields::{self, Request};
 
 use crate::config::{Explain, ExplainFormat, Explained};
+use crate::http::limits::BODY_BYTES;
 use crate::runtime::{CriRuntime, unified_cgroups};
 
-/// Bytes of a request at most; the daemon takes no larger ones.
-const LARGEST_SPEC: u64 = 64 << 20;
+/// Bytes of a request at most, as the daemon takes it.
+const LARGEST_SPEC: u64 = BODY_BYTES as u64;
 
 /// Explains. The exit code is 1 where something is refused.
 ///

@@ -11,7 +11,7 @@ mod cx;
 mod dispatch;
 mod error;
 mod libpod;
-mod limits;
+pub(crate) mod limits;
 mod operations;
 mod path;
 mod query;
