@@ -5,9 +5,12 @@ use std::path::Path;
 
 use model::Error;
 use model::container::ContainerRecord;
+use model::observed::RuntimeFacts;
 use model::request::NewContainer;
+use serde_json::Value;
 use translate::container::{Host, compat_create, libpod_create};
 use translate::decode::decode_body;
+use translate::fields::{Request, explain_body};
 use translate::pod;
 
 use crate::common::build;
@@ -76,6 +79,37 @@ fn every_recorded_create_is_carried_out_or_refused_by_name() {
         "{carried} recorded creates are carried out; refused:\n{}",
         refused.into_iter().collect::<Vec<_>>().join("\n")
     );
+}
+
+#[test]
+fn recorded_creates_are_told_apart_and_explained_as_they_are_translated() {
+    let Some(dir) = reference::dir() else { return };
+    let mut count = 0;
+    for exchange in reference::traces(&dir) {
+        let Exchange {
+            source,
+            call,
+            request: Value::Object(body),
+            ..
+        } = &exchange
+        else {
+            continue;
+        };
+        let request = match call.split_once("/containers/create") {
+            Some((before, "")) if before.contains("/libpod") => Request::Libpod,
+            Some((_, "")) => Request::Compat,
+            _ if call.ends_with("/pods/create") => Request::Pod,
+            _ => continue,
+        };
+        assert_eq!(Request::guess(body), request, "{source}");
+        let told = explain_body(request, body, V2, &[RuntimeFacts::default()]).unwrap();
+        assert_eq!(told.unknown, [""; 0], "{source}");
+        if request != Request::Pod {
+            assert_eq!(told.is_refused(), create(&exchange).is_err(), "{source}");
+        }
+        count += 1;
+    }
+    assert!(count > 30, "{count}");
 }
 
 /// The first recorded exchange of a trace whose call ends so and succeeded.
