@@ -26,8 +26,27 @@ pub(super) const PUBLISH_ALL: Row = Row::daemon(
 pub(super) const EXPOSED: Row =
     Row::daemon("", "shown, and published where all of them are to be").kept(&["exposed"]);
 
-pub(super) const LABELS: Row = Row::daemon("", "kept in the store, and at the runtime in the record's annotation; io.podman-cri.runtime-handler chooses the handler").kept(&["labels"]);
-pub(super) const ANNOTATIONS: Row = Row::annotation("", "given to container and sandbox as they are; io.podman-cri.runtime-handler chooses the handler").reaches(&["ContainerConfig.annotations", "PodSandboxConfig.annotations"]).kept(&["annotations"]).on_crio("those it acts on must be in its allowed_annotations").on_containerd("the handler sees those that its pod_annotations and container_annotations name").in_vm("io.katacontainers.* on the sandbox choose size and image of the VM, where its configuration allows them");
+pub(super) const LABELS: Row = Row::daemon(
+    "",
+    "kept in the store, and at the runtime in the record's annotation; \
+     io.podman-cri.runtime-handler chooses the handler",
+)
+.kept(&["labels"]);
+pub(super) const ANNOTATIONS: Row = Row::annotation(
+    "",
+    "given to container and sandbox as they are; io.podman-cri.runtime-handler chooses the handler",
+)
+.reaches(&[
+    "ContainerConfig.annotations",
+    "PodSandboxConfig.annotations",
+])
+.kept(&["annotations"])
+.on_crio("those it acts on must be in its allowed_annotations")
+.on_containerd("the handler sees those that its pod_annotations and container_annotations name")
+.in_vm(
+    "io.katacontainers.* on the sandbox choose size and image of the VM, \
+     where its configuration allows them",
+);
 pub(super) const CREATE_COMMAND: Row = Row::daemon("", "kept in the store and shown by inspect")
     .kept(&["create_command"])
     .unshown();
