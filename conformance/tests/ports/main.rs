@@ -237,6 +237,43 @@ async fn belong_to_a_pod(variant: Variant) -> Result<()> {
     scenario::finish(lab).await
 }
 
+/// Where the network gives IPv6 addresses too, both families answer; `::1` is refused at once, so that clients go on to
+/// 127.0.0.1.
+async fn answer_on_ipv6(variant: Variant) -> Result<()> {
+    let lab = Lab::start(Setup::new(variant)).await?;
+    let (api, net) = (Api::new(lab.http()), Net::new(&lab)?);
+    let refused = json!([{ "host_port": 8081, "container_port": 80, "host_ip": net::ADDRESS_V6 }]);
+    api.create(&server("early", &refused)).await?;
+    let answer = api.post("/containers/early/start").await?;
+    ensure!(
+        answer.status == 500 && answer.text().contains("gave it no IPv6 address"),
+        "{} {}",
+        answer.status,
+        answer.text()
+    );
+    api.remove("early").await?;
+    net.gives_ipv6(&api).await?;
+    let ports = json!([
+        { "host_port": 8080, "container_port": 80 },
+        { "host_port": 8081, "container_port": 81, "host_ip": net::ADDRESS_V6 },
+    ]);
+    api.create(&server("web", &ports)).await?;
+    api.start("web").await?;
+    net.hears("127.0.0.1", 8080, "web 80").await?;
+    net.hears(net::ADDRESS_V6, 8080, "web 80").await?;
+    net.hears(net::ADDRESS_V6, 8081, "web 81").await?;
+    net.hears_nothing("127.0.0.1", 8081)?;
+    net.hears_nothing("::1", 8080)?;
+    api.remove("web").await?;
+    net.has_no_rules()?;
+    scenario::finish(lab).await
+}
+
+#[tokio::test]
+async fn published_ports_answer_on_ipv6() {
+    on_each(BOTH, answer_on_ipv6).await.unwrap();
+}
+
 #[tokio::test]
 async fn published_ports_answer() {
     on_each(BOTH, answer).await.unwrap();

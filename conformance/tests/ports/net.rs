@@ -19,6 +19,9 @@ use tokio::process::{Child, Command};
 /// An address of the test's host beside 127.0.0.1; it is in no network.
 const ADDRESS: &str = "192.0.2.10";
 
+/// The same of IPv6.
+pub(crate) const ADDRESS_V6: &str = "2001:db8::10";
+
 /// A container that answers `NAME 80`, `NAME 81` and `NAME 82` on these ports.
 pub(crate) fn server(name: &str, ports: &Value) -> Value {
     let script = format!(
@@ -39,8 +42,9 @@ pub(crate) struct Net<'a> {
 
 impl<'a> Net<'a> {
     pub(crate) fn new(lab: &'a Lab) -> Result<Self> {
-        lab.host
-            .shell(&format!("ip address replace {ADDRESS}/32 dev lo"))?;
+        lab.host.shell(&format!(
+            "ip address replace {ADDRESS}/32 dev lo; ip address replace {ADDRESS_V6}/128 dev lo nodad"
+        ))?;
         Ok(Self {
             lab,
             address: ADDRESS.to_owned(),
@@ -146,6 +150,31 @@ impl<'a> Net<'a> {
         let heard = self.lab.host.shell(&line)?;
         ensure!(heard == "inside\noutside heard\n", "{heard:?}");
         Ok(())
+    }
+
+    /// The runtime's network gives IPv6 addresses to new containers from now on.
+    pub(crate) async fn gives_ipv6(&self, api: &Api) -> Result<()> {
+        let file = self.lab.runtime.private().paths().network_file();
+        let mut network: Value = serde_json::from_slice(&std::fs::read(&file)?)?;
+        let ipam = &mut network["plugins"][0]["ipam"];
+        for (list, item) in [
+            ("ranges", json!([{ "subnet": "fd00:9::/64" }])),
+            ("routes", json!({ "dst": "::/0" })),
+        ] {
+            let list = ipam[list].as_array_mut().context("a list")?;
+            list.push(item);
+        }
+        std::fs::write(&file, network.to_string())?;
+        eventually("an IPv6 address", async || {
+            api.create(&server("probe", &json!([]))).await?;
+            api.start("probe").await?;
+            let found = api.inspect("probe").await?.context("probe")?;
+            api.remove("probe").await?;
+            let address = &found["NetworkSettings"]["GlobalIPv6Address"];
+            ensure!(address != "", "{}", found["NetworkSettings"]);
+            Ok(())
+        })
+        .await
     }
 
     /// Takes the rules away, as a reload of somebody's firewall does.

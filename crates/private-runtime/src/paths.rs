@@ -84,7 +84,7 @@ impl Paths {
     }
 
     /// The one network's configuration.
-    pub(crate) fn network_file(&self) -> PathBuf {
+    pub fn network_file(&self) -> PathBuf {
         self.cni_config().join("10-podman-cri.conflist")
     }
 
