@@ -106,7 +106,13 @@ impl Ports {
         rules::check(&published.ports, &target.addresses)?;
         route::allow_loopback(&target.addresses);
         published.target = Some(target);
-        self.apply(&sandboxes)
+        let applied = self.apply(&sandboxes);
+        if applied.is_err()
+            && let Some(published) = sandboxes.get_mut(id)
+        {
+            published.target = None;
+        }
+        applied
     }
 
     /// Gives the ports of a sandbox back; one that has none is none to do.
