@@ -66,6 +66,14 @@ methods! {
     TASK_KILL = "/containerd.services.tasks.v1.Tasks/Kill";
     TASK_PAUSE = "/containerd.services.tasks.v1.Tasks/Pause";
     TASK_RESUME = "/containerd.services.tasks.v1.Tasks/Resume";
+    CONTENT_INFO = "/containerd.services.content.v1.Content/Info";
+    CONTENT_READ = "/containerd.services.content.v1.Content/Read";
+    CONTENT_WRITE = "/containerd.services.content.v1.Content/Write";
+    IMAGE_GET = "/containerd.services.images.v1.Images/Get";
+    IMAGE_CREATE = "/containerd.services.images.v1.Images/Create";
+    IMAGE_UPDATE = "/containerd.services.images.v1.Images/Update";
+    LEASE_CREATE = "/containerd.services.leases.v1.Leases/Create";
+    LEASE_DELETE = "/containerd.services.leases.v1.Leases/Delete";
     CONTAINERD_VERSION = "/containerd.services.version.v1.Version/Version";
 }
 

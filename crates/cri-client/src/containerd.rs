@@ -1,6 +1,9 @@
-//! containerd's own services, on the socket of its CRI plugin: where a container's layers are, and
-//! freezing and signalling its task, which CRI cannot say. CRI's objects live in the namespace `k8s.io`,
-//! under their CRI ids.
+//! containerd's own services, on the socket of its CRI plugin: where a container's layers are, freezing
+//! and signalling its task, blobs and names of images, which CRI cannot say. CRI's objects live in the
+//! namespace `k8s.io`, under their CRI ids.
+
+mod content;
+mod images;
 
 use cri_api::containerd::{
     Empty, GetTaskRequest, GetTaskResponse, KillRequest, Mount, MountsRequest, MountsResponse,
@@ -17,6 +20,12 @@ use crate::transport::{Call, Transport};
 
 /// The header that names containerd's namespace, and the one its CRI plugin uses.
 const NAMESPACE: (&str, &str) = ("containerd-namespace", "k8s.io");
+/// The header that names the lease under which something is made: until it ends, nothing of that is
+/// collected as garbage.
+const LEASE: &str = "containerd-lease";
+
+pub use content::{Blob, ContentReader, ContentWriter};
+pub use cri_api::containerd::Descriptor;
 
 /// containerd's own services, of [`crate::Client::containerd`].
 #[derive(Clone)]
@@ -41,7 +50,27 @@ impl Containerd {
         Res: prost::Message + Default + 'static,
     {
         let mut call = Call::new(path, id, deadline);
-        call.header = Some(NAMESPACE);
+        call.headers = &[NAMESPACE];
+        self.transport.unary(call, request).await
+    }
+
+    /// The same, perhaps under a lease.
+    async fn leased<Req, Res>(
+        &self,
+        lease: Option<&str>,
+        path: &'static str,
+        id: &str,
+        request: Req,
+    ) -> Result<Res, Error>
+    where
+        Req: prost::Message + Clone + 'static,
+        Res: prost::Message + Default + 'static,
+    {
+        let headers: Vec<_> = std::iter::once(NAMESPACE)
+            .chain(lease.map(|lease| (LEASE, lease)))
+            .collect();
+        let mut call = Call::new(path, id, deadline::UPDATE);
+        call.headers = &headers;
         self.transport.unary(call, request).await
     }
 

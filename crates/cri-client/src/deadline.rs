@@ -39,6 +39,9 @@ pub const PULL: Duration = Duration::from_secs(4 * 60 * 60);
 /// Removing an image: large layers are deleted before the answer.
 pub const REMOVE_IMAGE: Duration = Duration::from_secs(10 * 60);
 
+/// A step of writing content: a chunk, or the end of a layer, which is written to the disk before the answer.
+pub const CONTENT_STEP: Duration = Duration::from_secs(10 * 60);
+
 /// Waits between attempts to reach a runtime that is restarting (reads only): 1.5 s in all.
 pub(crate) const RECONNECT_WAITS: [Duration; 4] = [
     Duration::from_millis(50),

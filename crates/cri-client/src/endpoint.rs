@@ -11,7 +11,7 @@ pub struct Endpoint(PathBuf);
 
 /// A value that names no unix socket.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{value:?} is not a runtime endpoint: {why} (wanted: unix:///run/crio/crio.sock)")]
+#[error("{value:?} is not a unix socket's address: {why} (wanted: unix:///PATH)")]
 pub struct BadEndpoint {
     /// The value as given.
     pub value: String,

@@ -3,7 +3,7 @@
 //! A hint, not the truth: CRI-O drops events when its queue is full, and whoever subscribes first is given
 //! what happened before (seen: 258 s old). Those are left out here.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use cri_api::method;
 use cri_api::v1::{ContainerEventResponse, GetEventsRequest};
@@ -12,6 +12,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::client::Client;
 use crate::error::Error;
+use crate::transport::Call;
 
 /// Events that wait for a slow reader; beyond them HTTP/2 holds the runtime's sender back.
 const WAITING: usize = 256;
@@ -43,8 +44,8 @@ impl Client {
                 let sender = sender.clone();
                 async move { event.created_at < since || sender.send(Ok(event)).await.is_ok() }
             };
-            let path = method::GET_CONTAINER_EVENTS;
-            let ended = transport.stream(path, GetEventsRequest {}, each).await;
+            let call = Call::new(method::GET_CONTAINER_EVENTS, "", Duration::ZERO);
+            let ended = transport.stream(call, GetEventsRequest {}, each).await;
             if let Err(error) = ended {
                 // fails only when nobody reads any more
                 sender.send(Err(error)).await.ok();

@@ -13,7 +13,7 @@ pub trait CallObserver: Send + Sync {
 }
 
 /// The calls that change something in the runtime, by name: those of CRI, then those of containerd's
-/// tasks and of CRI-O's HTTP. All others read, or (Exec, Attach, `PortForward`) only hand out an address.
+/// tasks, content, images and leases, and of CRI-O's HTTP. All others read, or (Exec, Attach, `PortForward`) only hand out an address.
 pub const CHANGING_CALLS: &[&str] = &[
     "RunPodSandbox",
     "StopPodSandbox",
@@ -33,6 +33,10 @@ pub const CHANGING_CALLS: &[&str] = &[
     "Kill",
     "Pause",
     "Resume",
+    "Write",
+    "Create",
+    "Update",
+    "Delete",
     "CrioPause",
     "CrioUnpause",
 ];
@@ -93,6 +97,8 @@ mod tests {
         "Mounts",
         "Usage",
         "Get",
+        "Info",
+        "Read",
     ];
 
     #[test]

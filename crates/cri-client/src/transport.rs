@@ -10,7 +10,9 @@ use http::uri::PathAndQuery;
 use hyper_util::rt::TokioIo;
 use prost::Message;
 use tokio::net::UnixStream;
+use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
+use tokio_stream::wrappers::ReceiverStream;
 use tonic::client::Grpc;
 
 use tonic::metadata::MetadataValue;
@@ -41,8 +43,8 @@ pub(crate) struct Call<'a> {
     pub(crate) deadline: Duration,
     /// Reads are tried again while the runtime restarts.
     pub(crate) patient: bool,
-    /// Headers beyond gRPC's own: containerd's namespace.
-    pub(crate) header: Option<(&'static str, &'static str)>,
+    /// Headers beyond gRPC's own: containerd's namespace and lease.
+    pub(crate) headers: &'a [(&'static str, &'a str)],
 }
 
 impl<'a> Call<'a> {
@@ -52,7 +54,7 @@ impl<'a> Call<'a> {
             id,
             deadline,
             patient: !changes(method::name(path)),
-            header: None,
+            headers: &[],
         }
     }
 
@@ -171,16 +173,42 @@ impl Transport {
         grpc.ready()
             .await
             .map_err(|error| failed(tonic::Status::from_error(error.into())))?;
-        let mut request = tonic::Request::new(message);
-        if let Some((name, value)) = call.header {
-            request
-                .metadata_mut()
-                .insert(name, MetadataValue::from_static(value));
-        }
+        let request = with_headers(call, message)?;
         let path = PathAndQuery::from_static(call.path);
         let codec = ProstCodec::<Req, Res>::default();
         let answer = grpc.unary(request, path, codec).await.map_err(failed)?;
         Ok(answer.into_inner())
+    }
+
+    /// A stream of requests and one of answers, of which the first request leaves at once (a server need not
+    /// answer before it). No deadline: each step of the [`Exchange`] has its own.
+    pub(crate) async fn exchange<Req, Res>(
+        &self,
+        call: Call<'_>,
+        first: Req,
+    ) -> Result<Exchange<Req, Res>, Error>
+    where
+        Req: Message + 'static,
+        Res: Message + Default + 'static,
+    {
+        let (requests, queue) = mpsc::channel(1);
+        let failed = |status| from_status(call.name(), &status, call.deadline);
+        let mut grpc = self.grpc();
+        grpc.ready()
+            .await
+            .map_err(|error| failed(tonic::Status::from_error(error.into())))?;
+        // the queue is empty and both ends are here
+        requests.try_send(first).ok();
+        let stream = with_headers(call, ReceiverStream::new(queue))?;
+        let path = PathAndQuery::from_static(call.path);
+        let codec = ProstCodec::<Req, Res>::default();
+        let answers = grpc.streaming(stream, path, codec).await.map_err(failed)?;
+        Ok(Exchange {
+            call: call.name(),
+            deadline: call.deadline,
+            requests,
+            answers: answers.into_inner(),
+        })
     }
 
     /// One request, a stream of answers, each given to `each` until it answers false or the stream ends.
@@ -188,7 +216,7 @@ impl Transport {
     /// with the first event, so that even opening it has none).
     pub(crate) async fn stream<Req, Res, F, Fut>(
         &self,
-        path: &'static str,
+        call: Call<'_>,
         message: Req,
         mut each: F,
     ) -> Result<(), Error>
@@ -198,8 +226,7 @@ impl Transport {
         F: FnMut(Res) -> Fut,
         Fut: Future<Output = bool>,
     {
-        let call = method::name(path);
-        let failed = |status| from_status(call, &status, Duration::ZERO);
+        let failed = |status| from_status(call.name(), &status, Duration::ZERO);
         let mut grpc = self.grpc();
         grpc.ready()
             .await
@@ -207,8 +234,8 @@ impl Transport {
         let codec = ProstCodec::<Req, Res>::default();
         let mut answers = grpc
             .server_streaming(
-                tonic::Request::new(message),
-                PathAndQuery::from_static(path),
+                with_headers(call, message)?,
+                PathAndQuery::from_static(call.path),
                 codec,
             )
             .await
@@ -227,4 +254,51 @@ impl Transport {
             .max_decoding_message_size(MAX_ANSWER)
             .max_encoding_message_size(MAX_REQUEST)
     }
+}
+
+/// A call whose requests and answers take turns.
+pub(crate) struct Exchange<Req, Res> {
+    call: &'static str,
+    deadline: Duration,
+    requests: mpsc::Sender<Req>,
+    answers: tonic::Streaming<Res>,
+}
+
+impl<Req, Res> Exchange<Req, Res> {
+    /// The next answer, within the call's deadline.
+    pub(crate) async fn answer(&mut self) -> Result<Res, Error> {
+        let answer = timeout(self.deadline, self.answers.message()).await;
+        let answer = answer.map_err(|_| Error::DeadlineExceeded {
+            call: self.call,
+            after: self.deadline,
+            message: format!("no answer within {:?}", self.deadline),
+        })?;
+        let answer = answer.map_err(|status| from_status(self.call, &status, self.deadline))?;
+        answer.ok_or_else(|| Error::BadAnswer {
+            call: self.call,
+            message: "the stream ended".to_owned(),
+        })
+    }
+
+    /// Sends a request and waits for its answer.
+    pub(crate) async fn turn(&mut self, request: Req) -> Result<Res, Error> {
+        // fails when the server has ended the stream: its answer says why
+        self.requests.send(request).await.ok();
+        self.answer().await
+    }
+}
+
+/// The request of a call with its headers.
+fn with_headers<T>(call: Call<'_>, message: T) -> Result<tonic::Request<T>, Error> {
+    let mut request = tonic::Request::new(message);
+    for (name, value) in call.headers {
+        let value = value
+            .parse::<MetadataValue<_>>()
+            .map_err(|_| Error::BadAnswer {
+                call: call.name(),
+                message: format!("{value:?} cannot be a header"),
+            })?;
+        request.metadata_mut().insert(*name, value);
+    }
+    Ok(request)
 }
