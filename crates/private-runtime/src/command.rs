@@ -2,6 +2,8 @@
 
 use std::{
     ffi::{OsStr, OsString},
+    fs::File,
+    os::unix::process::CommandExt,
     path::Path,
     process::{Command, Stdio},
 };
@@ -9,6 +11,7 @@ use std::{
 use crate::{
     error::{Context, Error, Result},
     host::search_path,
+    process::Process,
 };
 
 /// A program behind the prefix that puts it where the runtime is.
@@ -23,6 +26,26 @@ pub(crate) fn prefixed(prefix: &[OsString], program: &Path) -> Command {
         .env("PATH", search_path())
         .stdin(Stdio::null());
     command
+}
+
+/// Starts a command that stays, in a process group of its own (Ctrl-C is its owner's business), and sends what
+/// it says to the end of a file.
+pub(crate) fn stay(mut command: Command, log: &Path) -> Result<Process> {
+    let shown = || format!("cannot open {}", log.display());
+    let said = File::options().create(true).append(true).open(log);
+    let said = said.context(shown)?;
+    let errors = said.try_clone().context(shown)?;
+    command.stdout(said).stderr(errors).process_group(0);
+    let mut child = command
+        .spawn()
+        .context(|| format!("cannot start {}", command.get_program().display()))?;
+    let process = Process::of(child.id()).unwrap_or(Process {
+        pid: child.id(),
+        started: 0,
+    });
+    // Collects it when it ends; a thread, because nothing says that a tokio runtime outlives it.
+    std::thread::spawn(move || child.wait());
+    Ok(process)
 }
 
 /// Runs a command to its end and gives what it printed.

@@ -144,7 +144,15 @@ fn ancestors(mut pid: u32, parents: &BTreeMap<u32, u32>) -> BTreeSet<u32> {
 /// A runtime's own process that was told to work in this folder. Only programs of runtimes are
 /// asked: an editor may well have a file of the folder open.
 fn serves(process: &Process, dir: &Path) -> bool {
-    const PROGRAMS: [&str; 6] = ["containerd", "crio", "conmon", "runc", "crun", "pinns"];
+    const PROGRAMS: [&str; 7] = [
+        "containerd",
+        "crio",
+        "conmon",
+        "runc",
+        "crun",
+        "pinns",
+        "podman",
+    ];
     let bytes = fs::read(format!("/proc/{}/cmdline", process.pid)).unwrap_or_default();
     let mut words = bytes.split(|byte| *byte == 0).map(String::from_utf8_lossy);
     let program = words.next().unwrap_or_default();

@@ -5,10 +5,9 @@ use std::{
     fmt,
     fs::{self, File},
     future::Future,
-    os::unix::{fs::PermissionsExt, process::CommandExt},
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     pin::Pin,
-    process::Stdio,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -164,6 +163,16 @@ impl PrivateRuntime {
         &self.paths
     }
 
+    /// The programs it was made of.
+    pub(crate) fn programs(&self) -> &Programs {
+        &self.programs
+    }
+
+    /// The words before every command.
+    pub(crate) fn prefix(&self) -> &[OsString] {
+        &self.options.prefix
+    }
+
     /// Whether it ran already.
     pub fn taken_up(&self) -> bool {
         self.taken_up
@@ -249,29 +258,12 @@ impl PrivateRuntime {
 
     fn spawn(&self) -> Result<Process> {
         let (paths, program) = (&self.paths, &self.programs.runtime);
-        let open = |file: &Path| {
-            let mut how = File::options();
-            how.create(true).append(true).open(file)
-        };
-        let log =
-            open(&paths.log()).context(|| format!("cannot open {}", paths.log().display()))?;
-        let errors = log.try_clone().context(|| "cannot share the log".into())?;
         let mut command = command::prefixed(&self.options.prefix, program);
         command.arg("--config").arg(paths.config());
         if paths.kind == Kind::CriO {
             command.arg("--config-dir").arg(paths.dir.join("etc/empty"));
         }
-        command.stdout(Stdio::from(log)).stderr(Stdio::from(errors));
-        command.process_group(0); // Ctrl-C is its owner's business
-        let mut child = command
-            .spawn()
-            .context(|| format!("cannot start {}", program.display()))?;
-        let process = Process::of(child.id()).unwrap_or(Process {
-            pid: child.id(),
-            started: 0,
-        });
-        // Collects it when it ends; a thread, because nothing says that a tokio runtime outlives it.
-        std::thread::spawn(move || child.wait());
+        let process = command::stay(command, &paths.log())?;
         let kind = paths.kind;
         let text = serde_json::to_string(&Running { kind, process }).unwrap_or_default();
         write(&paths.pid_file(), &text, 0o644)?;
@@ -387,7 +379,7 @@ fn write(path: &Path, text: &str, mode: u32) -> Result<()> {
 }
 
 /// The last lines of a log.
-fn tail(log: &Path) -> String {
+pub(crate) fn tail(log: &Path) -> String {
     const LINES: usize = 15;
     let text = fs::read(log).unwrap_or_default();
     let text = String::from_utf8_lossy(&text);
