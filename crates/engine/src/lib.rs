@@ -5,6 +5,8 @@
 //! ARCHITECTURE.md: the runtime is the truth of what is, the store the truth of what was asked;
 //! intent is stored before the runtime is called; one function makes CRI objects.
 
+mod builder;
+mod builds;
 mod containers;
 pub mod crash;
 mod decide;
@@ -25,6 +27,10 @@ mod store;
 mod system;
 mod volumes;
 
+pub use builder::{
+    BuildAnswer, BuildRequest, Builder, BuilderImage, BuilderStorage, Builds, ByteStream,
+    ImageStore,
+};
 pub use containers::{Waiter, exec_refusal};
 pub use runtime::{HintStream, Runtime};
 pub use store::{Adopt, Asked, Records, StateDir};

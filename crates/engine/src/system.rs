@@ -15,6 +15,7 @@ use tokio::sync::{Notify, OwnedMutexGuard, broadcast};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::builder::Builds;
 use crate::observe::Observer;
 use crate::reconcile::LoopMemory;
 use crate::runtime::{Probed, Runtime};
@@ -52,6 +53,7 @@ pub struct Engine(Arc<Inner>);
 
 pub(crate) struct Inner {
     pub(crate) runtime: Arc<Probed>,
+    pub(crate) builds: Builds,
     pub(crate) store: Arc<Store>,
     pub(crate) observer: Arc<Observer>,
     pub(crate) options: Options,
@@ -90,7 +92,11 @@ impl Engine {
     /// # Errors
     /// [`Error::RuntimeUnavailable`] when the runtime does not answer in time, [`Error::Internal`]
     /// when the state folder cannot be used.
-    pub async fn start(options: Options, runtime: Arc<dyn Runtime>) -> Result<Self, Error> {
+    pub async fn start(
+        options: Options,
+        runtime: Arc<dyn Runtime>,
+        builds: Builds,
+    ) -> Result<Self, Error> {
         let runtime = Arc::new(Probed(runtime));
         let facts = patiently(&runtime).await?;
         let mut dir = StateDir::lock(&options.state_dir, &options.lock_dir)?;
@@ -105,6 +111,7 @@ impl Engine {
             observer: Arc::new(Observer::new(Arc::clone(&runtime))),
             runtime,
             ports: Arc::new(crate::host::Ports::new(store.owner())),
+            builds,
             store,
             options,
             wake: Notify::new(),

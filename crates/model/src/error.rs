@@ -122,6 +122,15 @@ pub enum Error {
     /// The command of a container cannot be executed (exit code 126).
     #[error("{0}")]
     CommandNotExecutable(String),
+    /// The builder does not answer.
+    #[error(
+        "building needs Podman, which does not answer ({message}): start its service with `systemctl start \
+         podman.socket`, or name its socket with --podman"
+    )]
+    BuilderUnavailable {
+        /// Its socket, and what came back.
+        message: String,
+    },
     /// The runtime does not answer.
     #[error("the container runtime at {endpoint} cannot be reached: {message}")]
     RuntimeUnavailable {
@@ -248,6 +257,7 @@ impl Error {
             | Self::Plain(_)
             | Self::BadRequest(_)
             | Self::Foreign { .. }
+            | Self::BuilderUnavailable { .. }
             | Self::RuntimeUnavailable { .. }
             | Self::Timeout { .. }
             | Self::Internal(_)

@@ -77,6 +77,8 @@ pub enum Action {
     Restart,
     /// Removed.
     Remove,
+    /// An image was built.
+    Build,
     /// An image was pulled.
     Pull,
     /// A pull failed.
@@ -98,6 +100,7 @@ impl Action {
             Self::Cleanup => "cleanup",
             Self::Restart => "restart",
             Self::Remove => "remove",
+            Self::Build => "build",
             Self::Pull => "pull",
             Self::PullError => "pull-error",
             Self::Refresh => "refresh",

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::Error;
+use crate::container::Face;
 
 /// The registry Docker means where none is named.
 const DOCKER_HUB: &str = "docker.io";
@@ -244,6 +245,19 @@ pub fn pull_candidates(name: &str, rules: &ShortNames) -> Result<Vec<String>, Er
 /// [`Error::Plain`] with Podman's text for a name that is no reference.
 pub fn docker_hub(name: &str) -> Result<String, Error> {
     Ok(Reference::parse(name)?.at(DOCKER_HUB).to_string())
+}
+
+/// The full name Podman gives to an image that is built under a name: where no registry is named,
+/// `localhost/`, on the compat face Docker's.
+///
+/// # Errors
+/// [`Error::Plain`] with Podman's text for a name that is no reference.
+pub fn built_name(name: &str, face: Face) -> Result<String, Error> {
+    let registry = match face {
+        Face::Libpod => "localhost",
+        Face::Compat => DOCKER_HUB,
+    };
+    Ok(Reference::parse(name)?.at(registry).tagged().to_string())
 }
 
 fn alias(reference: &Reference, rules: &ShortNames) -> Option<Reference> {

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use cri_client::{Client, Endpoint};
 use engine::Adopt;
-use private_runtime::{Kind, Options, PrivateRuntime, Probe};
+use podman_client::Podman;
+use private_runtime::{Kind, Options, PodmanService, PodmanStorage, PrivateRuntime, Probe};
 
 use crate::config::{Dev, DevRuntime, Listen};
 use crate::serve::{Running, Setup, Signals, say};
@@ -25,7 +26,16 @@ pub async fn run(config: Dev) -> anyhow::Result<()> {
     let mut signals = Signals::new()?;
     let dir = config.dir.unwrap_or_else(|| DEFAULT_DIR.into());
     let runtime = PrivateRuntime::start(options(&dir, config.runtime)?).await?;
-    let served = serve(&runtime, &mut signals).await;
+    let podman = match &config.podman {
+        Some(_) => None,
+        None => own_podman(&runtime).await,
+    };
+    let served = serve(
+        &runtime,
+        podman_socket(config.podman, podman.as_ref()),
+        &mut signals,
+    )
+    .await;
     let removed = match &served {
         Ok(running) => running
             .engine()
@@ -41,7 +51,13 @@ pub async fn run(config: Dev) -> anyhow::Result<()> {
         }
         Err(error) => Err(error),
     };
-    let left = tokio::task::spawn_blocking(move || runtime.stop()).await?;
+    let left = tokio::task::spawn_blocking(move || {
+        if let Some(podman) = podman {
+            podman.stop();
+        }
+        runtime.stop()
+    })
+    .await?;
     for what in &left {
         tracing::warn!(what, "could not be taken down");
     }
@@ -54,13 +70,41 @@ pub async fn run(config: Dev) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Podman's service, for builds; without one there are none, and all else works.
+async fn own_podman(runtime: &PrivateRuntime) -> Option<PodmanService> {
+    match PodmanService::start(runtime, PodmanStorage::Shared).await {
+        Ok(Some(podman)) => Some(podman),
+        Ok(None) => {
+            tracing::info!("Podman is not installed: there are no builds");
+            None
+        }
+        Err(error) => {
+            tracing::warn!("there are no builds: {error}");
+            None
+        }
+    }
+}
+
+/// The named Podman, else the one that was started, else the host's.
+fn podman_socket(named: Option<Endpoint>, own: Option<&PodmanService>) -> PathBuf {
+    let named = named.map(|endpoint| endpoint.path().to_owned());
+    named
+        .or_else(|| own.map(|own| own.socket().to_owned()))
+        .unwrap_or_else(|| podman_client::DEFAULT_SOCKET.into())
+}
+
 /// Serves until a signal comes; what is returned no longer takes requests.
-async fn serve(runtime: &PrivateRuntime, signals: &mut Signals) -> anyhow::Result<Running> {
+async fn serve(
+    runtime: &PrivateRuntime,
+    podman: PathBuf,
+    signals: &mut Signals,
+) -> anyhow::Result<Running> {
     let dir = &runtime.paths().dir;
     let endpoint = endpoint(&runtime.socket())?;
     let setup = Setup {
         client: Client::connect(endpoint.clone(), endpoint),
         sockets: vec![Socket::bind(Listen::new(dir.join("podman.sock")))?],
+        podman: Podman::new(podman),
         state_dir: dir.join("state"),
         adopt: Adopt::default(),
     };

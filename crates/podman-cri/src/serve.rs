@@ -6,14 +6,17 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use cri_client::{Client, Endpoint};
-use engine::{Adopt, Engine};
+use engine::{Adopt, Builds, Engine};
+use podman_client::Podman;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{DEFAULT_SOCKET, Listen, Serve};
 use crate::http::{self, App, Server};
+use crate::podman::PodmanBuilder;
 use crate::runtime::CriRuntime;
 use crate::sockets::Socket;
+use crate::stores::RuntimeStore;
 
 /// Where every daemon of a host keeps the locks of the owners it serves.
 const OWNER_LOCKS: &str = "/run/podman-cri/owners";
@@ -25,6 +28,8 @@ pub struct Setup {
     pub client: Client,
     /// The sockets, made already: clients may queue while the engine starts.
     pub sockets: Vec<Socket>,
+    /// Podman, for builds.
+    pub podman: Podman,
     /// Folder of the store.
     pub state_dir: PathBuf,
     /// Which owner a new store takes over.
@@ -48,6 +53,7 @@ impl Running {
         let Setup {
             client,
             sockets,
+            podman,
             state_dir,
             adopt,
         } = setup;
@@ -59,7 +65,11 @@ impl Running {
             default_handler: String::new(),
             sockets: urls.clone(),
         };
-        let engine = Engine::start(options, Arc::new(CriRuntime::new(client))).await?;
+        let builds = Builds {
+            builder: Arc::new(PodmanBuilder::new(podman)),
+            store: Arc::new(RuntimeStore::new(client.clone())),
+        };
+        let engine = Engine::start(options, Arc::new(CriRuntime::new(client)), builds).await?;
         let draining = CancellationToken::new();
         let server = Server::new(App::new(engine.clone(), draining.clone()));
         for socket in sockets {
@@ -114,6 +124,7 @@ pub async fn run(config: Serve) -> anyhow::Result<()> {
         let setup = Setup {
             client,
             sockets,
+            podman: podman(config.podman),
             state_dir: config.state_dir,
             adopt: config.adopt,
         };
@@ -173,6 +184,12 @@ async fn connect(runtime: Option<Endpoint>, images: Option<Endpoint>) -> anyhow:
     };
     let images = images.unwrap_or_else(|| runtime.clone());
     Ok(Client::connect(runtime, images))
+}
+
+/// The named Podman, else the usual one. Whether it is there shows when something is built.
+fn podman(named: Option<Endpoint>) -> Podman {
+    let named = named.map(|endpoint| endpoint.path().to_owned());
+    Podman::new(named.unwrap_or_else(|| podman_client::DEFAULT_SOCKET.into()))
 }
 
 /// SIGTERM and SIGINT.

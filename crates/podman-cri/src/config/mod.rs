@@ -58,6 +58,9 @@ struct ServeArgs {
     /// CRI image socket; without it the runtime's
     #[arg(long, env = "CONTAINER_IMAGE_ENDPOINT", value_name = "unix:///PATH")]
     image_endpoint: Option<String>,
+    /// Podman's socket, for builds
+    #[arg(long, env = "PODMAN_ENDPOINT", value_name = "unix:///PATH")]
+    podman: Option<String>,
     /// Folder of the store
     #[arg(long, env = "PODMAN_CRI_STATE_DIR", value_name = "DIR", default_value = DEFAULT_STATE_DIR)]
     state_dir: String,
@@ -77,6 +80,9 @@ struct DevArgs {
     /// Runtime to start; without it CRI-O where it is installed, else containerd
     #[arg(long, env = "PODMAN_CRI_DEV_RUNTIME", value_enum)]
     runtime: Option<DevRuntime>,
+    /// Podman's socket, for builds; without it one is started where Podman is installed
+    #[arg(long, env = "PODMAN_ENDPOINT", value_name = "unix:///PATH")]
+    podman: Option<String>,
     #[command(flatten)]
     log: LogArgs,
 }
@@ -132,6 +138,8 @@ pub struct Serve {
     pub runtime: Option<Endpoint>,
     /// The image service; `None` is the runtime's.
     pub images: Option<Endpoint>,
+    /// Podman; `None` is the usual one.
+    pub podman: Option<Endpoint>,
     /// Folder of the store.
     pub state_dir: PathBuf,
     /// Which owner a new store takes over.
@@ -147,6 +155,8 @@ pub struct Dev {
     pub dir: Option<PathBuf>,
     /// The runtime; `None` is what is installed.
     pub runtime: Option<DevRuntime>,
+    /// Podman; `None` starts one where it is installed.
+    pub podman: Option<Endpoint>,
     /// Form of the log.
     pub log: LogFormat,
 }
@@ -176,9 +186,15 @@ impl Args {
     pub fn into_config(self) -> Result<Config, ConfigError> {
         match self.command {
             Command::Serve(args) => args.into_config().map(Config::Serve),
-            Command::Dev(DevArgs { dir, runtime, log }) => Ok(Config::Dev(Dev {
+            Command::Dev(DevArgs {
+                dir,
+                runtime,
+                podman,
+                log,
+            }) => Ok(Config::Dev(Dev {
                 dir: dir.and_then(given).map(PathBuf::from),
                 runtime,
+                podman: endpoint("--podman", podman)?,
                 log: log.log_format,
             })),
             Command::Explain(args) => args.into_config().map(Config::Explain),
@@ -193,6 +209,7 @@ impl ServeArgs {
             listen_readonly,
             runtime_endpoint,
             image_endpoint,
+            podman,
             state_dir,
             adopt,
             log,
@@ -204,6 +221,7 @@ impl ServeArgs {
             listen: sockets,
             runtime: endpoint("--runtime-endpoint", runtime_endpoint)?,
             images: endpoint("--image-endpoint", image_endpoint)?,
+            podman: endpoint("--podman", podman)?,
             state_dir: absolute(
                 "--state-dir",
                 given(state_dir).unwrap_or_else(|| DEFAULT_STATE_DIR.to_owned()),
@@ -324,7 +342,8 @@ mod tests {
             (&["--runtime-endpoint", "crio.sock"], "--runtime-endpoint"),
             (&["--state-dir", "relative"], "--state-dir"),
             (&["--log-format", "xml"], "--log-format"),
-            (&["--podman", "unix:///x"], "--podman"),
+            (&["--podman", "tcp://127.0.0.1:80"], "--podman"),
+            (&["--manage-foreign"], "--manage-foreign"),
         ] {
             let error = serve(words).unwrap_err();
             assert!(error.contains(flag), "{error}");

@@ -204,7 +204,9 @@ fn status(error: &Error) -> StatusCode {
         Error::BadRequest(_) => StatusCode::BAD_REQUEST,
         Error::Foreign { .. } => StatusCode::FORBIDDEN,
         Error::Unsupported { .. } => StatusCode::NOT_IMPLEMENTED,
-        Error::RuntimeUnavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
+        Error::BuilderUnavailable { .. } | Error::RuntimeUnavailable { .. } => {
+            StatusCode::SERVICE_UNAVAILABLE
+        }
         Error::Timeout { .. } => StatusCode::GATEWAY_TIMEOUT,
         Error::Ambiguous(_)
         | Error::WrongState(_)

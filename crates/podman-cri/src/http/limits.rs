@@ -34,6 +34,22 @@ pub(crate) const LAST_WORD: Duration = Duration::from_secs(1);
 /// The pause after a failed accept (no descriptors left), so that the loop does not spin.
 pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+/// Builds at once. Each takes a thread while its context passes and one while its image is handed over, of the
+/// 512 there are for all that blocks; and Podman works at all of them.
+pub(crate) const BUILDS: usize = 64;
+
+/// The last bytes of a build's context that are held back until its base images are there. A tar ends in up to
+/// 10 KiB of zeros, and Podman could begin when it has seen the first of them.
+pub(crate) const CONTEXT_END: usize = 64 * 1024;
+
+/// Pieces of a context that wait to be read for Containerfiles: beyond them the client waits. A piece is what
+/// was read of the connection, some 400 KiB at most.
+pub(crate) const CONTEXT_QUEUE: usize = 4;
+
+/// How long the context of a build that was refused is read, so that its client gets to read the refusal: on
+/// a unix socket several GiB.
+pub(crate) const REFUSED_CONTEXT: Duration = Duration::from_secs(30);
+
 /// How long a compat pull waits before its header: an error in that time has its real status, and a
 /// client that waits for a header is not kept longer.
 pub(crate) const PULL_HEADER_WAIT: Duration = Duration::from_secs(5);

@@ -20,7 +20,10 @@ mod routes;
 mod server;
 mod shared;
 
+use std::sync::Arc;
+
 use engine::Engine;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 pub use server::{Server, serve};
@@ -33,6 +36,8 @@ pub struct App {
     draining: CancellationToken,
     /// Operations under way: they go on when their client goes away.
     operations: operations::Operations,
+    /// Builds that may begin.
+    builds: Arc<Semaphore>,
 }
 
 impl App {
@@ -43,6 +48,7 @@ impl App {
             router: router::Router::new(routes::all()),
             draining,
             operations: operations::Operations::new(limits::OPERATIONS),
+            builds: Arc::new(Semaphore::new(limits::BUILDS)),
         }
     }
 }

@@ -48,6 +48,11 @@ impl Query {
         &self.url
     }
 
+    /// All keys and values, in their order.
+    pub(crate) fn pairs(&self) -> &[(String, String)] {
+        &self.pairs
+    }
+
     /// The key is there, perhaps without a value.
     pub(crate) fn has(&self, key: &str) -> bool {
         self.all(key).next().is_some()

@@ -74,7 +74,9 @@ fn libpod_pods() -> Vec<Route> {
 
 fn libpod_others() -> Vec<Route> {
     use libpod::{images, volumes};
+    use shared::builds;
     vec![
+        post("/libpod/build", builds::build).ends_with_client(),
         get("/libpod/images/json", images::list),
         post("/libpod/images/pull", images::pull).ends_with_client(),
         get("/libpod/images/{name...}/json", images::inspect),
@@ -89,6 +91,7 @@ fn libpod_others() -> Vec<Route> {
 
 fn compat_routes() -> Vec<Route> {
     use compat::{containers, images, volumes};
+    use shared::builds;
     use shared::containers as both;
     vec![
         post("/containers/create", containers::create),
@@ -100,6 +103,7 @@ fn compat_routes() -> Vec<Route> {
         post("/containers/{name}/restart", both::restart),
         post("/containers/{name}/wait", containers::wait).ends_with_client(),
         delete("/containers/{name}", containers::remove),
+        post("/build", builds::build).ends_with_client(),
         get("/images/json", images::list),
         post("/images/create", images::create).ends_with_client(),
         get("/images/{name...}/json", images::inspect),

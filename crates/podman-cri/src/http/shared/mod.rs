@@ -1,6 +1,8 @@
 //! What both faces do alike: the handlers they share, and the pieces of those that differ in little.
 
+pub(crate) mod builds;
 pub(crate) mod containers;
+mod context;
 pub(crate) mod events;
 pub(crate) mod images;
 pub(crate) mod pulls;

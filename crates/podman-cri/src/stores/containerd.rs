@@ -1,0 +1,235 @@
+//! containerd's content store: an image's blobs are written under a lease, then its names are given to its
+//! manifest, and the CRI plugin takes it up. Layers stay uncompressed, as Podman's archive has them:
+//! compressing a GiB takes a core half a minute, and containerd would only undo it to unpack. They are
+//! unpacked when the first container is created, as of every image that was imported.
+
+mod import;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use cri_client::Client;
+use cri_client::containerd::{Containerd, Descriptor};
+use engine::ByteStream;
+use futures_util::{StreamExt as _, stream};
+use jiff::{SignedDuration, Timestamp};
+use model::{Error, Id};
+use serde::{Deserialize, Serialize};
+
+use super::archive::{self, MANIFEST, SMALL};
+use import::Import;
+
+/// When a lease ends whose daemon died: longer than any import takes.
+const LEASE_LIFE: SignedDuration = SignedDuration::from_hours(4);
+/// The label of a manifest that holds what it refers to.
+const REFERS: &str = "containerd.io/gc.ref.content";
+/// How long the end of a lease is waited for: it ends by itself otherwise.
+const LEASE_END: Duration = Duration::from_secs(5);
+
+/// containerd's store of images.
+pub(super) struct ContentStore(Containerd);
+
+/// An image manifest of Docker's or OCI's.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Manifest {
+    schema_version: u32,
+    #[serde(default)]
+    media_type: String,
+    config: Part,
+    layers: Vec<Part>,
+}
+
+/// What a manifest refers to.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Part {
+    #[serde(default)]
+    media_type: String,
+    size: u64,
+    digest: String,
+}
+
+/// A list of manifests, one for each platform.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Index {
+    manifests: Vec<Part>,
+}
+
+impl Manifest {
+    /// Holds the configuration and the layers as long as the manifest.
+    fn labels(&self) -> BTreeMap<String, String> {
+        let config = (format!("{REFERS}.config"), self.config.digest.clone());
+        let layers = self.layers.iter().enumerate();
+        let layers = layers.map(|(n, layer)| (format!("{REFERS}.l.{n}"), layer.digest.clone()));
+        std::iter::once(config).chain(layers).collect()
+    }
+}
+
+impl ContentStore {
+    pub(super) fn new(client: &Client) -> Self {
+        Self(client.containerd())
+    }
+
+    pub(super) async fn import(
+        &self,
+        id: &str,
+        names: &[String],
+        archive: ByteStream,
+    ) -> Result<(), Error> {
+        let lease = format!("podman-cri-{}", Id::generate());
+        let expires = (Timestamp::now() + LEASE_LIFE).to_string();
+        self.0
+            .create_lease(&lease, &expires)
+            .await
+            .map_err(failed)?;
+        let done = self.import_under(&lease, id, names, archive).await;
+        let end = tokio::time::timeout(LEASE_END, self.0.delete_lease(&lease)).await;
+        if !matches!(end, Ok(Ok(()))) {
+            tracing::warn!(lease, ?end, "the lease of an import ends by itself");
+        }
+        done
+    }
+
+    async fn import_under(
+        &self,
+        lease: &str,
+        id: &str,
+        names: &[String],
+        archive: ByteStream,
+    ) -> Result<(), Error> {
+        let import = Import::new(self.0.clone(), lease);
+        let target = import.run(id, archive).await?;
+        // the plugin's own name for an image, which it makes itself only of what it did not know
+        let own = own_name(id);
+        for name in std::iter::once(&own).chain(names) {
+            self.give(Some(lease), name, target.clone()).await?;
+        }
+        Ok(())
+    }
+
+    async fn give(&self, lease: Option<&str>, name: &str, to: Descriptor) -> Result<(), Error> {
+        self.0.name_image(lease, name, to).await.map_err(failed)
+    }
+
+    pub(super) async fn name(&self, id: &str, names: &[String]) -> Result<(), Error> {
+        let target = self.target(id).await?;
+        for name in names {
+            self.give(None, name, target.clone()).await?;
+        }
+        Ok(())
+    }
+
+    async fn target(&self, id: &str) -> Result<Descriptor, Error> {
+        let own = own_name(id);
+        let target = self.0.image_target(&own).await.map_err(failed)?;
+        target.ok_or_else(|| Error::Plain(format!("containerd has no image {own}")))
+    }
+
+    pub(super) async fn export(&self, id: &str, name: Option<&str>) -> Result<ByteStream, Error> {
+        let target = self.target(id).await?;
+        let manifest = self.manifest(&target.digest, id).await?;
+        let file = |part: &Part, kind: &str| format!("{}.{kind}", hex(&part.digest));
+        let image = archive::Image {
+            config: file(&manifest.config, "json"),
+            repo_tags: name.map(|name| vec![name.to_owned()]),
+            layers: manifest
+                .layers
+                .iter()
+                .map(|layer| file(layer, "tar"))
+                .collect(),
+        };
+        let list = serde_json::to_vec(&[&image]).map_err(Error::internal)?;
+        let mut pieces = vec![self.blob(&image.config, &manifest.config).await?];
+        let mut written = BTreeSet::new();
+        for (path, layer) in image.layers.iter().zip(&manifest.layers) {
+            if written.insert(path) {
+                pieces.push(self.blob(path, layer).await?);
+            }
+        }
+        let size = list.len() as u64;
+        let end = [
+            archive::header(MANIFEST, size)?,
+            list.into(),
+            archive::padding(size),
+            archive::end(),
+        ];
+        pieces.push(stream::iter(end.map(Ok)).boxed());
+        Ok(stream::iter(pieces).flatten().boxed())
+    }
+
+    /// A blob as a file of an archive; it is read when its turn comes.
+    async fn blob(&self, path: &str, part: &Part) -> Result<ByteStream, Error> {
+        let Part { digest, .. } = part;
+        let size = self.0.content_size(digest).await.map_err(failed)?;
+        let size = size.ok_or_else(|| {
+            Error::Plain(format!(
+                "containerd no longer has {digest} in its content store (discard_unpacked_layers?)"
+            ))
+        })?;
+        let (store, digest) = (self.0.clone(), digest.clone());
+        let bytes = stream::once(async move { store.read_content(&digest) }).flat_map(|reader| {
+            stream::unfold(reader, |mut reader| async {
+                let next = reader.next().await?;
+                Some((next.map_err(failed), reader))
+            })
+        });
+        let head = stream::iter([Ok(archive::header(path, size)?)]);
+        let tail = stream::iter([Ok(archive::padding(size))]);
+        Ok(head.chain(bytes).chain(tail).boxed())
+    }
+
+    /// The manifest of an image, in an index or by itself.
+    async fn manifest(&self, digest: &str, id: &str) -> Result<Manifest, Error> {
+        let whole = self.small(digest).await?;
+        let Index { manifests } = serde_json::from_slice(&whole).map_err(unreadable(digest))?;
+        if manifests.is_empty() {
+            return serde_json::from_slice(&whole).map_err(unreadable(digest));
+        }
+        for part in manifests {
+            // those of other platforms need not be there
+            if self
+                .0
+                .content_size(&part.digest)
+                .await
+                .map_err(failed)?
+                .is_some()
+            {
+                let whole = self.small(&part.digest).await?;
+                if let Ok(manifest) = serde_json::from_slice::<Manifest>(&whole)
+                    && hex(&manifest.config.digest) == id
+                {
+                    return Ok(manifest);
+                }
+            }
+        }
+        Err(Error::Plain(format!(
+            "{digest} lists no manifest of the image {id}"
+        )))
+    }
+
+    async fn small(&self, digest: &str) -> Result<Vec<u8>, Error> {
+        let limit = usize::try_from(SMALL).unwrap_or(usize::MAX);
+        let whole = self.0.read_content(digest).whole(limit).await;
+        whole.map_err(failed)
+    }
+}
+
+/// The name under which the CRI plugin keeps an image by its id.
+fn own_name(id: &str) -> String {
+    format!("sha256:{id}")
+}
+
+fn hex(digest: &str) -> &str {
+    digest.strip_prefix("sha256:").unwrap_or(digest)
+}
+
+#[allow(clippy::needless_pass_by_value, reason = "it stands in map_err")]
+fn failed(error: cri_client::Error) -> Error {
+    Error::Plain(format!("containerd: {error}"))
+}
+
+fn unreadable(what: &str) -> impl Fn(serde_json::Error) -> Error + '_ {
+    move |error| Error::Plain(format!("{what}: {error}"))
+}

@@ -1,0 +1,86 @@
+//! The engine's [`ImageStore`]: containerd's content store, and containers-storage, which CRI-O has.
+
+mod archive;
+mod containerd;
+mod storage;
+
+use async_trait::async_trait;
+use cri_client::Client;
+use engine::{BuilderStorage, ByteStream, ImageStore};
+use model::Error;
+use model::observed::{RuntimeFacts, RuntimeKind};
+
+use containerd::ContentStore;
+use storage::Storage;
+
+/// The store of whichever runtime there is.
+#[derive(Clone, Debug)]
+pub struct RuntimeStore {
+    client: Client,
+}
+
+/// The kinds of stores that are known.
+enum Store<'a> {
+    Containerd(ContentStore),
+    Storage(Storage<'a>),
+}
+
+impl RuntimeStore {
+    /// The store of the runtime behind this client.
+    pub fn new(client: Client) -> Self {
+        Self { client }
+    }
+
+    fn of<'a>(&self, facts: &'a RuntimeFacts) -> Result<Store<'a>, Error> {
+        match facts.kind {
+            RuntimeKind::Containerd => Ok(Store::Containerd(ContentStore::new(&self.client))),
+            RuntimeKind::CriO => Ok(Store::Storage(Storage::of(facts))),
+            RuntimeKind::Other => Err(Error::unsupported(
+                format!("handing images to {}", facts.name),
+                "CRI itself has no way for it; it is known of CRI-O's store and containerd's",
+            )),
+        }
+    }
+}
+
+#[async_trait]
+impl ImageStore for RuntimeStore {
+    fn check(&self, facts: &RuntimeFacts, builder: Option<&BuilderStorage>) -> Result<(), Error> {
+        match (self.of(facts)?, builder) {
+            (Store::Containerd(_), _) | (_, None) => Ok(()),
+            (Store::Storage(storage), Some(builder)) => storage.check(builder),
+        }
+    }
+
+    async fn import(
+        &self,
+        facts: &RuntimeFacts,
+        id: &str,
+        names: &[String],
+        archive: ByteStream,
+    ) -> Result<(), Error> {
+        match self.of(facts)? {
+            Store::Containerd(store) => store.import(id, names, archive).await,
+            Store::Storage(storage) => storage.import(id, names, archive).await,
+        }
+    }
+
+    async fn name(&self, facts: &RuntimeFacts, id: &str, names: &[String]) -> Result<(), Error> {
+        match self.of(facts)? {
+            Store::Containerd(store) => store.name(id, names).await,
+            Store::Storage(storage) => storage.name(id, names).await,
+        }
+    }
+
+    async fn export(
+        &self,
+        facts: &RuntimeFacts,
+        id: &str,
+        name: Option<&str>,
+    ) -> Result<ByteStream, Error> {
+        match self.of(facts)? {
+            Store::Containerd(store) => store.export(id, name).await,
+            Store::Storage(storage) => storage.export(id, name),
+        }
+    }
+}
