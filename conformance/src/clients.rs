@@ -96,8 +96,20 @@ impl Client {
 
     /// Runs the client to its end.
     pub async fn run(&self, host: &TestHost, daemon: &Daemon, arguments: &[&str]) -> Result<Said> {
+        self.run_with(host, daemon, arguments, &[]).await
+    }
+
+    /// Runs the client to its end with these variables.
+    pub async fn run_with(
+        &self,
+        host: &TestHost,
+        daemon: &Daemon,
+        arguments: &[&str],
+        env: &[(&str, &str)],
+    ) -> Result<Said> {
         let mut command = tokio::process::Command::from(self.command(host, daemon));
-        command.args(arguments).kill_on_drop(true);
+        command.args(arguments).envs(env.iter().copied());
+        command.kill_on_drop(true);
         let shown = format!("{} {}", self.name(), arguments.join(" "));
         let output = timeout(TIMEOUT, command.output())
             .await

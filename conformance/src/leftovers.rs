@@ -111,7 +111,7 @@ pub const KNOWN_LEFTOVERS: &[Leftover] = &[
     ),
     leftover(
         Sort::Object,
-        r"^(container .*/volatile-containers\.json|layer .*/tempdirs)$",
+        r"^(container .*/(volatile-)?containers\.json|layer .*/tempdirs)$",
         Some(Kind::CriO),
         Until::TestEnds,
         "containers/storage: its own index and scratch folder, made with the first container",
