@@ -5,6 +5,7 @@ mod api;
 mod cri;
 mod kubelet;
 mod registry;
+mod stand_in;
 mod witness;
 
 use std::{
@@ -22,6 +23,7 @@ pub use api::{Api, LIBPOD};
 pub use cri::{ID, OWNER, Objects, RECORD, SeenContainer, SeenSandbox};
 pub use kubelet::KubePod;
 pub use registry::{Access, PASSWORD, Registry, USER};
+pub use stand_in::KubeletStandIn;
 pub use witness::{IMAGE, Witness, next_folder};
 
 /// Both runtimes, once each.

@@ -93,8 +93,9 @@ impl Inner {
             }
             return Ok(Changed::Already);
         }
+        let leave = self.leave().await?;
         self.want_running(id).await?;
-        self.materialise(id).await?;
+        self.materialise(id, leave).await?;
         Ok(Changed::Now)
     }
 
@@ -125,6 +126,7 @@ impl Inner {
     async fn restart(self: &Arc<Self>, id: &Id, timeout_secs: Option<u32>) -> Result<(), Error> {
         let _busy = self.claim(id).await;
         let record = self.startable(id)?;
+        let leave = self.leave().await?;
         let event = of_container(&record, None, Action::Restart);
         self.store.record_events(vec![event]).await?;
         if let Some(status) = self.status_of(&record).await? {
@@ -135,7 +137,7 @@ impl Inner {
             self.record_end(&record).await?;
         }
         self.want_running(id).await?;
-        self.materialise(id).await
+        self.materialise(id, leave).await
     }
 
     /// The runtime's status of the attempt that counts, fresh.

@@ -16,6 +16,7 @@ mod freezer;
 pub mod host;
 mod images;
 mod inspect;
+mod kubelet_node;
 mod list;
 mod materialise;
 mod observe;
@@ -32,6 +33,7 @@ pub use builder::{
     ImageStore,
 };
 pub use containers::{Waiter, exec_refusal};
+pub use kubelet_node::{OnKubeletNode, of_kubelet};
 pub use runtime::{HintStream, Runtime};
 pub use store::{Adopt, Asked, Records, StateDir};
 pub use system::{Engine, Options};

@@ -26,6 +26,7 @@ use model::{Error, Id};
 
 use crate::events::{of_container, of_pod};
 use crate::host::layer;
+use crate::kubelet_node::Leave;
 use crate::list::{current_id, found, is_ours, sandbox_id};
 use crate::runtime::Runtime as _;
 use crate::store::{Write, is_pod};
@@ -41,7 +42,7 @@ struct Live {
 impl Inner {
     /// Makes and starts the next attempt of a container. The caller holds its claim, and has seen
     /// that it does not run.
-    pub(crate) async fn materialise(self: &Arc<Self>, id: &Id) -> Result<(), Error> {
+    pub(crate) async fn materialise(self: &Arc<Self>, id: &Id, _leave: Leave) -> Result<(), Error> {
         self.give_up_next(id, None).await?;
         let record = self.store.container(id)?;
         let result = self.next_attempt(&record).await;
@@ -69,7 +70,7 @@ impl Inner {
     }
 
     /// Makes sure that the sandbox is up; a new attempt of it where it is not.
-    pub(crate) async fn bring_up(self: &Arc<Self>, id: &Id) -> Result<(), Error> {
+    pub(crate) async fn bring_up(self: &Arc<Self>, id: &Id, _leave: Leave) -> Result<(), Error> {
         self.ensure_sandbox(id).await.map(drop)
     }
 

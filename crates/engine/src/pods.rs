@@ -31,6 +31,7 @@ impl Engine {
             inner.store.read(|book| book.pod_name_free(name))?;
         }
         inner.check_handler(&mut spec.handler, None)?;
+        inner.leave().await?;
         inner.runtime.check_pod(&spec)?;
         spec.ports = inner.choose_ports(spec.ports, Vec::new()).await?;
         let id = Id::generate();
@@ -58,7 +59,7 @@ impl Engine {
         if !members.is_empty() && members.iter().all(|member| member.state == State::Running) {
             return Ok((Changed::Already, report(&pod.id, Vec::new())));
         }
-        inner.bring_up(&pod.id).await?;
+        inner.bring_up(&pod.id, inner.leave().await?).await?;
         let mut errors = Vec::new();
         for member in inner.members(&pod.id) {
             if let Err(error) = gone_is_done(inner.start(&member).await) {
@@ -91,6 +92,9 @@ impl Engine {
 
     /// `POST /libpod/pods/{name}/restart`.
     pub async fn restart_pod(&self, name: &str) -> Result<PodReport, Error> {
+        // before anything of it is stopped
+        self.inner().own_pod(name).await?;
+        self.inner().leave().await?;
         let (_, _) = self.stop_pod(name, None).await?;
         self.start_pod(name).await.map(|(_, report)| report)
     }

@@ -237,7 +237,7 @@ impl Inner {
             // Removed meanwhile: nothing is left to do.
             Err(_) if !self.is_known(&id) => {}
             Err(error) => {
-                tracing::warn!(?action, %error, "could not be reconciled; tried again later");
+                self.say_failure(&action, &error);
                 if let Ok(later) = Timestamp::now().checked_add(FAILED_PAUSE) {
                     self.memory
                         .held
@@ -250,6 +250,19 @@ impl Inner {
                     () = self.shutdown.cancelled() => {}
                 }
             }
+        }
+    }
+
+    /// A kubelet in the way holds up every restart by policy for as long as it is there: said once for each
+    /// container, and again after that was done.
+    fn say_failure(&self, action: &Action, error: &Error) {
+        let held = self.memory.held.lock();
+        let held = held.unwrap_or_else(PoisonError::into_inner);
+        match error {
+            Error::KubeletNode { .. } if held.contains_key(action.subject()) => {
+                tracing::debug!(?action, %error, "could not be reconciled; tried again later");
+            }
+            _ => tracing::warn!(?action, %error, "could not be reconciled; tried again later"),
         }
     }
 
@@ -311,6 +324,7 @@ impl Inner {
         if !still || status.is_none_or(|status| status.state != CriState::Exited) {
             return Ok(());
         }
+        let leave = self.leave().await?;
         self.store
             .update_container(id, Write::ContainerWanted, |record| {
                 record.progress.restarts += 1;
@@ -318,7 +332,7 @@ impl Inner {
             })
             .await?;
         tracing::info!(container = %id, restarts = record.progress.restarts + 1, "restarting by policy");
-        self.materialise(id).await
+        self.materialise(id, leave).await
     }
 
     /// `--rm`, or the rest of a removal.

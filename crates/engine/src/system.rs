@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::builder::Builds;
+use crate::kubelet_node::OnKubeletNode;
 use crate::observe::Observer;
 use crate::reconcile::LoopMemory;
 use crate::runtime::{Probed, Runtime};
@@ -43,6 +44,10 @@ pub struct Options {
     pub adopt: Adopt,
     /// Runtime handler where a request names none; "" for the runtime's own.
     pub default_handler: String,
+    /// The runtime's socket: whether a kubelet serves it is looked up.
+    pub runtime_socket: PathBuf,
+    /// What happens to create and start where one does.
+    pub on_kubelet_node: OnKubeletNode,
     /// The sockets served, for `info`.
     pub sockets: Vec<String>,
 }
@@ -130,6 +135,7 @@ impl Engine {
         });
         inner.take_up().await?;
         inner.take_up_ports().await;
+        inner.say_kubelet().await?;
         inner.store.sweep_volumes()?;
         inner.tasks.spawn(Arc::clone(&inner).keep_looping());
         inner.tasks.spawn(Arc::clone(&inner).follow_hints());

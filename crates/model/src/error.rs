@@ -116,6 +116,16 @@ pub enum Error {
         /// How the request named it.
         name: String,
     },
+    /// A kubelet serves this runtime: nothing is created or started there.
+    #[error(
+        "{kubelet} serves this runtime, and a kubelet removes what it does not know: nothing is created or \
+             started here. Give podman-cri a runtime of its own, let that kubelet run a static pod, or force it with \
+             --on-kubelet-node=allow"
+    )]
+    KubeletNode {
+        /// Which, and how it was found.
+        kubelet: String,
+    },
     /// The command of a container is missing in its root file system (exit code 127).
     #[error("{0}")]
     CommandNotFound(String),
@@ -253,6 +263,7 @@ impl Error {
             Self::CommandNotFound(text) | Self::CommandNotExecutable(text) => {
                 text.rsplit(": ").next().unwrap_or(text).to_owned()
             }
+            Self::KubeletNode { .. } => "a kubelet serves this runtime".to_owned(),
             Self::Ambiguous(_)
             | Self::Plain(_)
             | Self::BadRequest(_)

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use cri_client::{Client, Endpoint};
-use engine::Adopt;
+use engine::{Adopt, OnKubeletNode};
 use podman_client::Podman;
 use private_runtime::{Kind, Options, PodmanService, PodmanStorage, PrivateRuntime, Probe};
 
@@ -107,6 +107,8 @@ async fn serve(
         podman: Podman::new(podman),
         state_dir: dir.join("state"),
         adopt: Adopt::default(),
+        // its runtime is nobody else's
+        on_kubelet_node: OnKubeletNode::Allow,
     };
     let running = Running::start(setup).await?;
     announce(&running, runtime)?;

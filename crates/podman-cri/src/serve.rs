@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use cri_client::{Client, Endpoint};
-use engine::{Adopt, Builds, Engine};
+use engine::{Adopt, Builds, Engine, OnKubeletNode};
 use podman_client::Podman;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -34,6 +34,8 @@ pub struct Setup {
     pub state_dir: PathBuf,
     /// Which owner a new store takes over.
     pub adopt: Adopt,
+    /// What happens to create and start where a kubelet serves the runtime.
+    pub on_kubelet_node: OnKubeletNode,
 }
 
 /// A daemon that serves.
@@ -56,6 +58,7 @@ impl Running {
             podman,
             state_dir,
             adopt,
+            on_kubelet_node,
         } = setup;
         let urls: Vec<_> = sockets.iter().map(Socket::url).collect();
         let options = engine::Options {
@@ -63,6 +66,8 @@ impl Running {
             lock_dir: OWNER_LOCKS.into(),
             adopt,
             default_handler: String::new(),
+            runtime_socket: client.runtime_endpoint().path().to_path_buf(),
+            on_kubelet_node,
             sockets: urls.clone(),
         };
         let builds = Builds {
@@ -127,6 +132,7 @@ pub async fn run(config: Serve) -> anyhow::Result<()> {
             podman: podman(config.podman),
             state_dir: config.state_dir,
             adopt: config.adopt,
+            on_kubelet_node: config.on_kubelet_node,
         };
         Running::start(setup).await
     };

@@ -41,6 +41,7 @@ impl Engine {
                 "must set root filesystem source to either image or rootfs".to_owned(),
             ));
         }
+        inner.leave().await?;
         let pod = pod.map(|pod| inner.pod_to_join(&pod)).transpose()?;
         inner.check_handler(&mut spec.handler, pod.as_deref())?;
         spec.image = inner.image_for_create(&spec.image.asked, spec.face).await?;

@@ -8,6 +8,7 @@ mod command;
 pub mod etc_files;
 pub mod facts;
 mod files;
+pub mod kubelet;
 pub mod layer;
 mod neighbours;
 mod ports;

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use cri_client::Endpoint;
-use engine::Adopt;
+use engine::{Adopt, OnKubeletNode};
 
 use explain::ExplainArgs;
 pub use explain::{Explain, ExplainFormat, Explained};
@@ -68,6 +68,14 @@ struct ServeArgs {
     #[arg(long, env = "PODMAN_CRI_ADOPT", num_args = 0..=1, require_equals = true, default_missing_value = "",
           value_name = "UUID")]
     adopt: Option<String>,
+    /// What happens to create and start where a kubelet serves the runtime
+    #[arg(
+        long,
+        env = "PODMAN_CRI_ON_KUBELET_NODE",
+        value_enum,
+        default_value = "refuse"
+    )]
+    on_kubelet_node: KubeletNode,
     #[command(flatten)]
     log: LogArgs,
 }
@@ -109,6 +117,15 @@ pub enum LogFormat {
     Json,
 }
 
+/// What happens to create and start where a kubelet serves the runtime.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum KubeletNode {
+    /// They are refused.
+    Refuse,
+    /// They are done, though the kubelet removes what it does not know.
+    Allow,
+}
+
 /// A runtime that `dev` can start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum DevRuntime {
@@ -144,6 +161,8 @@ pub struct Serve {
     pub state_dir: PathBuf,
     /// Which owner a new store takes over.
     pub adopt: Adopt,
+    /// What happens to create and start where a kubelet serves the runtime.
+    pub on_kubelet_node: OnKubeletNode,
     /// Form of the log.
     pub log: LogFormat,
 }
@@ -212,6 +231,7 @@ impl ServeArgs {
             podman,
             state_dir,
             adopt,
+            on_kubelet_node,
             log,
         } = self;
         let mut sockets = sockets("--listen", &listen, false)?;
@@ -227,6 +247,10 @@ impl ServeArgs {
                 given(state_dir).unwrap_or_else(|| DEFAULT_STATE_DIR.to_owned()),
             )?,
             adopt: self::adopt(adopt)?,
+            on_kubelet_node: match on_kubelet_node {
+                KubeletNode::Refuse => OnKubeletNode::Refuse,
+                KubeletNode::Allow => OnKubeletNode::Allow,
+            },
             log: log.log_format,
         })
     }
@@ -333,6 +357,14 @@ mod tests {
             Adopt::Owner(owner.to_owned())
         );
         assert!(serve(&["--adopt=../x"]).is_err());
+    }
+
+    #[test]
+    fn a_kubelets_node_is_refused_unless_forced() {
+        let asked = |words: &[&str]| serve(words).unwrap().on_kubelet_node;
+        assert_eq!(asked(&[]), OnKubeletNode::Refuse);
+        assert_eq!(asked(&["--on-kubelet-node=allow"]), OnKubeletNode::Allow);
+        assert!(serve(&["--on-kubelet-node=maybe"]).is_err());
     }
 
     #[test]

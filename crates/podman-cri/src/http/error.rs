@@ -202,7 +202,7 @@ fn status(error: &Error) -> StatusCode {
             StatusCode::CONFLICT
         }
         Error::BadRequest(_) => StatusCode::BAD_REQUEST,
-        Error::Foreign { .. } => StatusCode::FORBIDDEN,
+        Error::Foreign { .. } | Error::KubeletNode { .. } => StatusCode::FORBIDDEN,
         Error::Unsupported { .. } => StatusCode::NOT_IMPLEMENTED,
         Error::BuilderUnavailable { .. } | Error::RuntimeUnavailable { .. } => {
             StatusCode::SERVICE_UNAVAILABLE
@@ -295,6 +295,7 @@ mod tests {
             (Error::BadRequest(text()), 400),
             (Error::unsupported("x", "y"), 501),
             (Error::Foreign { kind, name }, 403),
+            (Error::KubeletNode { kubelet: text() }, 403),
         ]);
     }
 
