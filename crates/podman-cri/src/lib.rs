@@ -2,10 +2,11 @@
 //!
 //! [`config`] reads flags and environment, [`sockets`] makes what is served, [`serve`] puts runtime,
 //! engine and [`http`] together and takes them down again; [`dev`] does so with a runtime of its own;
-//! [`explain`] tells what would become of a request.
+//! [`explain`] tells what would become of a request, [`doctor`] looks at what is there.
 
 pub mod config;
 pub mod dev;
+pub mod doctor;
 pub mod explain;
 pub mod http;
 pub mod podman;

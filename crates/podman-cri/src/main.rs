@@ -1,11 +1,12 @@
-//! `podman-cri`: flags, log, then [`podman_cri::serve`], [`podman_cri::dev`] or [`podman_cri::explain`].
+//! `podman-cri`: flags, log, then [`podman_cri::serve`], [`podman_cri::dev`], [`podman_cri::explain`] or
+//! [`podman_cri::doctor`].
 
 use std::process::ExitCode;
 
 use clap::Parser;
 use clap::error::ErrorKind;
 use podman_cri::config::{Args, Config, LogFormat};
-use podman_cri::{dev, explain, serve, telemetry};
+use podman_cri::{dev, doctor, explain, serve, telemetry};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// A list takes many times what is kept. `.cargo/config.toml` has its settings: one arena, and what is
@@ -82,6 +83,7 @@ fn log_format(config: &Config) -> LogFormat {
         Config::Serve(serve) => serve.log,
         Config::Dev(dev) => dev.log,
         Config::Explain(_) => LogFormat::Text,
+        Config::Doctor(doctor) => doctor.log,
     }
 }
 
@@ -94,6 +96,7 @@ fn run(config: Config) -> anyhow::Result<ExitCode> {
             Config::Serve(config) => serve::run(config).await.map(|()| ExitCode::SUCCESS),
             Config::Dev(config) => dev::run(config).await.map(|()| ExitCode::SUCCESS),
             Config::Explain(config) => explain::run(config).await,
+            Config::Doctor(config) => doctor::run(config).await,
         }
     });
     // what is still under way has been given its time

@@ -178,7 +178,10 @@ fn sockets(named: Vec<Listen>) -> anyhow::Result<Vec<Socket>> {
 }
 
 /// The named runtime, else the first known one that answers.
-async fn connect(runtime: Option<Endpoint>, images: Option<Endpoint>) -> anyhow::Result<Client> {
+pub(crate) async fn connect(
+    runtime: Option<Endpoint>,
+    images: Option<Endpoint>,
+) -> anyhow::Result<Client> {
     let runtime = if let Some(endpoint) = runtime {
         endpoint
     } else {

@@ -42,6 +42,8 @@ enum Command {
     Dev(DevArgs),
     /// Tell what becomes of each field of a container or of a create request
     Explain(ExplainArgs),
+    /// Say what is found, what works, and what to do about the rest
+    Doctor(DoctorArgs),
 }
 
 #[derive(Debug, ClapArgs)]
@@ -52,18 +54,11 @@ struct ServeArgs {
     /// Socket that serves only what reads, repeatable
     #[arg(long, env = "PODMAN_CRI_LISTEN_READONLY", value_name = "unix:///PATH", action = clap::ArgAction::Append)]
     listen_readonly: Vec<String>,
-    /// CRI runtime socket; without it the first known one that answers
-    #[arg(long, env = "CONTAINER_RUNTIME_ENDPOINT", value_name = "unix:///PATH")]
-    runtime_endpoint: Option<String>,
-    /// CRI image socket; without it the runtime's
-    #[arg(long, env = "CONTAINER_IMAGE_ENDPOINT", value_name = "unix:///PATH")]
-    image_endpoint: Option<String>,
+    #[command(flatten)]
+    endpoints: EndpointArgs,
     /// Podman's socket, for builds
     #[arg(long, env = "PODMAN_ENDPOINT", value_name = "unix:///PATH")]
     podman: Option<String>,
-    /// Folder of the store
-    #[arg(long, env = "PODMAN_CRI_STATE_DIR", value_name = "DIR", default_value = DEFAULT_STATE_DIR)]
-    state_dir: String,
     /// Take over what the owner UUID made at the runtime; without UUID the only one whose daemon is gone
     #[arg(long, env = "PODMAN_CRI_ADOPT", num_args = 0..=1, require_equals = true, default_missing_value = "",
           value_name = "UUID")]
@@ -93,6 +88,36 @@ struct DevArgs {
     podman: Option<String>,
     #[command(flatten)]
     log: LogArgs,
+}
+
+#[derive(Debug, ClapArgs)]
+struct DoctorArgs {
+    #[command(flatten)]
+    endpoints: EndpointArgs,
+    /// How the report is written to standard output
+    #[arg(
+        long,
+        env = "PODMAN_CRI_DOCTOR_FORMAT",
+        value_enum,
+        default_value = "text"
+    )]
+    format: ReportFormat,
+    #[command(flatten)]
+    log: LogArgs,
+}
+
+/// What `serve` and `doctor` look at.
+#[derive(Debug, ClapArgs)]
+struct EndpointArgs {
+    /// CRI runtime socket; without it the first known one that answers
+    #[arg(long, env = "CONTAINER_RUNTIME_ENDPOINT", value_name = "unix:///PATH")]
+    runtime_endpoint: Option<String>,
+    /// CRI image socket; without it the runtime's
+    #[arg(long, env = "CONTAINER_IMAGE_ENDPOINT", value_name = "unix:///PATH")]
+    image_endpoint: Option<String>,
+    /// Folder of the store
+    #[arg(long, env = "PODMAN_CRI_STATE_DIR", value_name = "DIR", default_value = DEFAULT_STATE_DIR)]
+    state_dir: String,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -126,6 +151,16 @@ enum KubeletNode {
     Allow,
 }
 
+/// How a report is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum ReportFormat {
+    /// Columns for people.
+    #[default]
+    Text,
+    /// For scripts.
+    Json,
+}
+
 /// A runtime that `dev` can start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum DevRuntime {
@@ -144,6 +179,8 @@ pub enum Config {
     Dev(Dev),
     /// Tell what becomes of fields.
     Explain(Explain),
+    /// Look at what is there.
+    Doctor(Doctor),
 }
 
 /// `podman-cri serve`.
@@ -180,6 +217,21 @@ pub struct Dev {
     pub log: LogFormat,
 }
 
+/// `podman-cri doctor`.
+#[derive(Clone, Debug)]
+pub struct Doctor {
+    /// The runtime; `None` looks for one.
+    pub runtime: Option<Endpoint>,
+    /// The image service; `None` is the runtime's.
+    pub images: Option<Endpoint>,
+    /// Folder of the store.
+    pub state_dir: PathBuf,
+    /// Form of the report.
+    pub format: ReportFormat,
+    /// Form of the log.
+    pub log: LogFormat,
+}
+
 /// A value that cannot be meant, and where it stands.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{flag}: {why}")]
@@ -205,6 +257,7 @@ impl Args {
     pub fn into_config(self) -> Result<Config, ConfigError> {
         match self.command {
             Command::Serve(args) => args.into_config().map(Config::Serve),
+            Command::Doctor(args) => args.into_config().map(Config::Doctor),
             Command::Dev(DevArgs {
                 dir,
                 runtime,
@@ -226,10 +279,8 @@ impl ServeArgs {
         let Self {
             listen,
             listen_readonly,
-            runtime_endpoint,
-            image_endpoint,
+            endpoints,
             podman,
-            state_dir,
             adopt,
             on_kubelet_node,
             log,
@@ -237,15 +288,13 @@ impl ServeArgs {
         let mut sockets = sockets("--listen", &listen, false)?;
         sockets.extend(self::sockets("--listen-readonly", &listen_readonly, true)?);
         listen::all_differ(&sockets).map_err(|why| ConfigError::new("--listen", why))?;
+        let (runtime, images, state_dir) = endpoints.read()?;
         Ok(Serve {
             listen: sockets,
-            runtime: endpoint("--runtime-endpoint", runtime_endpoint)?,
-            images: endpoint("--image-endpoint", image_endpoint)?,
+            runtime,
+            images,
             podman: endpoint("--podman", podman)?,
-            state_dir: absolute(
-                "--state-dir",
-                given(state_dir).unwrap_or_else(|| DEFAULT_STATE_DIR.to_owned()),
-            )?,
+            state_dir,
             adopt: self::adopt(adopt)?,
             on_kubelet_node: match on_kubelet_node {
                 KubeletNode::Refuse => OnKubeletNode::Refuse,
@@ -253,6 +302,33 @@ impl ServeArgs {
             },
             log: log.log_format,
         })
+    }
+}
+
+impl DoctorArgs {
+    fn into_config(self) -> Result<Doctor, ConfigError> {
+        let (runtime, images, state_dir) = self.endpoints.read()?;
+        Ok(Doctor {
+            runtime,
+            images,
+            state_dir,
+            format: self.format,
+            log: self.log.log_format,
+        })
+    }
+}
+
+impl EndpointArgs {
+    /// Runtime, image service, state folder.
+    fn read(self) -> Result<(Option<Endpoint>, Option<Endpoint>, PathBuf), ConfigError> {
+        Ok((
+            endpoint("--runtime-endpoint", self.runtime_endpoint)?,
+            endpoint("--image-endpoint", self.image_endpoint)?,
+            absolute(
+                "--state-dir",
+                given(self.state_dir).unwrap_or_else(|| DEFAULT_STATE_DIR.to_owned()),
+            )?,
+        ))
     }
 }
 
@@ -382,7 +458,7 @@ mod tests {
         }
         for words in [
             &["podman-cri"][..],
-            &["podman-cri", "doctor"],
+            &["podman-cri", "doctor", "--format=xml"],
             &["podman-cri", "setup"],
         ] {
             assert!(Args::try_parse_from(words).is_err());

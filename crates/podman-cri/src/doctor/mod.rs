@@ -1,0 +1,100 @@
+//! `podman-cri doctor`: what was found, what works, and what to do about the rest. It changes nothing.
+//!
+//! [`seen`] asks the runtime and the host; one file for each group of checks judges, without IO where the
+//! answer is the runtime's; [`report`] writes.
+
+mod host;
+mod kubelet;
+mod network;
+mod ports;
+mod report;
+mod runtime;
+mod seen;
+mod storage;
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+
+use crate::config::{Doctor, ReportFormat};
+use crate::serve;
+use report::Line;
+use seen::RuntimeSeen;
+
+/// Looks, and writes to standard output. The exit code is 1 where something is a problem.
+///
+/// # Errors
+/// Nobody takes the report.
+pub async fn run(config: Doctor) -> anyhow::Result<ExitCode> {
+    let found = async {
+        let client = serve::connect(config.runtime, config.images).await?;
+        anyhow::Ok(RuntimeSeen::of(client).await?)
+    };
+    let mut lines = match found.await {
+        Ok(seen) => of_runtime(&seen),
+        Err(error) => vec![runtime::none(&format!("{error:#}"))],
+    };
+    lines.extend(host::lines(&config.state_dir));
+    let text = match config.format {
+        ReportFormat::Text => report::text(&lines),
+        ReportFormat::Json => serde_json::to_string_pretty(&lines)? + "\n",
+    };
+    let written = std::io::stdout().lock().write_all(text.as_bytes());
+    written.context("the report cannot be written")?;
+    Ok(match report::has_problem(&lines) {
+        true => ExitCode::FAILURE,
+        false => ExitCode::SUCCESS,
+    })
+}
+
+fn of_runtime(seen: &RuntimeSeen) -> Vec<Line> {
+    let cni = network::Cni::read(seen);
+    let mut lines = runtime::lines(seen);
+    lines.extend([
+        network::line(seen, &cni),
+        ports::line(seen, &cni),
+        host::cgroups(seen),
+        storage::line(seen),
+        kubelet::line(seen),
+    ]);
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::seen::{Peer, RuntimeSeen};
+    use model::observed::{Listing, RuntimeFacts, RuntimeKind};
+    use serde_json::json;
+
+    /// A CRI-O on which all is well.
+    pub(super) fn crio() -> RuntimeSeen {
+        RuntimeSeen {
+            facts: RuntimeFacts {
+                kind: RuntimeKind::CriO,
+                name: "cri-o".to_owned(),
+                version: "1.36.3".to_owned(),
+                endpoint: "unix:///run/crio/crio.sock".to_owned(),
+                handlers: vec!["crun".to_owned(), "runc".to_owned()],
+                default_handler: "runc".to_owned(),
+                ..RuntimeFacts::default()
+            },
+            cri_version: "v1".to_owned(),
+            conditions: Vec::new(),
+            config: json!({"crio": {
+                "api": {"stream_address": "127.0.0.1"},
+                "runtime": {"enable_pod_events": true},
+            }}),
+            events: true,
+            images: Ok(2),
+            sandbox_image: None,
+            listing: Listing::default(),
+            peer: Some(Peer {
+                pid: 7,
+                same_mount_namespace: true,
+                same_pid_namespace: true,
+            }),
+            kubelet: Ok(None),
+        }
+    }
+}
