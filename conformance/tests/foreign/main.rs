@@ -9,6 +9,7 @@
 )]
 
 mod kubelet_node;
+mod managed;
 mod shown;
 
 use anyhow::{Context, Result, ensure};
@@ -31,7 +32,10 @@ pub(crate) struct Node {
 
 impl Node {
     async fn new(variant: Variant) -> Result<Self> {
-        let lab = Lab::start(Setup::new(variant)).await?;
+        Self::of(Lab::start(Setup::new(variant)).await?).await
+    }
+
+    async fn of(lab: Lab) -> Result<Self> {
         let cri = lab.runtime.cri()?;
         let dns = KubePod::run(&lab.host, &cri, "kube-system", "dns-7d4f", "dns").await?;
         let web = KubePod::run(&lab.host, &cri, "default", "web-0", "web").await?;

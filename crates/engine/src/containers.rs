@@ -23,6 +23,8 @@ use crate::runtime::Runtime as _;
 use crate::store::{Book, Write};
 use crate::system::{End, Engine, Inner};
 
+pub(crate) use remove::running_stays;
+pub(crate) use stop::not_running;
 pub(crate) use volumes::volumes_of;
 pub use wait::Waiter;
 
@@ -77,6 +79,7 @@ impl Inner {
             ContainerBody::Foreign(foreign) => Err(Error::Foreign {
                 kind: "container",
                 name: foreign.name.clone(),
+                managed: self.options.manage_foreign,
             }),
         }
     }

@@ -12,6 +12,7 @@ pub mod crash;
 mod decide;
 mod events;
 pub mod filter;
+mod foreign;
 mod freezer;
 pub mod host;
 mod images;

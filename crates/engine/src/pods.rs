@@ -11,6 +11,7 @@ use model::view::{ContainerBody, ContainerView, PodBody, State};
 use model::{Error, Id};
 
 use crate::events::of_pod;
+use crate::foreign::Target;
 use crate::host::signal::Signal;
 use crate::list::ambiguous;
 use crate::runtime::Runtime as _;
@@ -76,7 +77,10 @@ impl Engine {
         timeout_secs: Option<u32>,
     ) -> Result<(Changed, PodReport), Error> {
         let inner = self.inner();
-        let pod = inner.own_pod(name).await?;
+        let pod = match inner.pod_target(name).await? {
+            Target::Own(pod) => pod,
+            Target::Foreign(pod) => return inner.stop_foreign_pod(&pod, timeout_secs).await,
+        };
         let snapshot = inner.snapshot(false).await?;
         let members = snapshot.find_pod(pod.id.as_str())?.containers;
         if !members.iter().any(|member| member.state.is_up()) {
@@ -102,7 +106,10 @@ impl Engine {
     /// `POST /libpod/pods/{name}/kill`.
     pub async fn kill_pod(&self, name: &str, signal: Signal) -> Result<PodReport, Error> {
         let inner = self.inner();
-        let pod = inner.own_pod(name).await?;
+        let pod = match inner.pod_target(name).await? {
+            Target::Own(pod) => pod,
+            Target::Foreign(pod) => return inner.kill_foreign_pod(&pod, signal).await,
+        };
         let snapshot = inner.snapshot(false).await?;
         let members = snapshot.find_pod(pod.id.as_str())?.containers;
         let running: Vec<_> = members
@@ -110,11 +117,7 @@ impl Engine {
             .filter(|member| member.state.is_up())
             .collect();
         if running.is_empty() {
-            let message = format!("cannot kill a pod with no running containers: {}", pod.id);
-            return Err(Error::Conflict {
-                cause: message.clone(),
-                message,
-            });
+            return Err(nothing_to_kill(pod.id.as_str()));
         }
         let mut errors = Vec::new();
         let mut infra_only = true;
@@ -143,8 +146,10 @@ impl Engine {
         timeout_secs: Option<u32>,
     ) -> Result<PodReport, Error> {
         let inner = self.inner();
-        let pod = inner.own_pod(name).await?;
-        inner.remove_pod(&pod.id, force, timeout_secs).await
+        match inner.pod_target(name).await? {
+            Target::Own(pod) => inner.remove_pod(&pod.id, force, timeout_secs).await,
+            Target::Foreign(pod) => inner.remove_foreign_pod(&pod, force, timeout_secs).await,
+        }
     }
 
     /// `GET /libpod/pods/{name}/exists`.
@@ -159,7 +164,7 @@ impl Engine {
 
 impl Inner {
     /// A pod of ours by name, id or unique short id; a foreign one is refused.
-    async fn own_pod(&self, name: &str) -> Result<Arc<SandboxRecord>, Error> {
+    pub(crate) async fn own_pod(&self, name: &str) -> Result<Arc<SandboxRecord>, Error> {
         match self.store.read(|book| book.find_pod(name)) {
             Found::One(pod) => return Ok(pod),
             Found::Many => return Err(ambiguous("pod", name)),
@@ -170,6 +175,7 @@ impl Inner {
             PodBody::Foreign(pod) => Err(Error::Foreign {
                 kind: "pod",
                 name: pod.name.clone(),
+                managed: self.options.manage_foreign,
             }),
         }
     }
@@ -204,7 +210,7 @@ impl Inner {
         let snapshot = self.snapshot(false).await?;
         let members = snapshot.find_pod(id.as_str())?.containers;
         if !force {
-            refuse_running(&pod, &members)?;
+            refuse_running(id.as_str(), &members)?;
         }
         // Busy before the intent is stored: else the loop would go on with it at once.
         let _mark = self.mark_busy(id);
@@ -260,9 +266,18 @@ impl Inner {
     }
 }
 
+/// Podman's refusal to kill a pod in which nothing runs.
+pub(crate) fn nothing_to_kill(pod: &str) -> Error {
+    let message = format!("cannot kill a pod with no running containers: {pod}");
+    Error::Conflict {
+        cause: message.clone(),
+        message,
+    }
+}
+
 /// Podman's refusal of a pod that is not down: one line for each container that runs, the infra
 /// container's last.
-fn refuse_running(pod: &SandboxRecord, members: &[ContainerView]) -> Result<(), Error> {
+pub(crate) fn refuse_running(pod: &str, members: &[ContainerView]) -> Result<(), Error> {
     let running = members.iter().filter(|member| member.state.is_up());
     let (infra, own): (Vec<_>, Vec<_>) = running.partition(|member| member.is_infra());
     let mut lines: Vec<String> = own.iter().map(|member| running_line(member)).collect();
@@ -282,8 +297,7 @@ fn refuse_running(pod: &SandboxRecord, members: &[ContainerView]) -> Result<(), 
     };
     Err(Error::Failed {
         message: format!(
-            "not all containers could be removed from pod {}: removing pod containers. {count}:\n\t* {}\n\n",
-            pod.id,
+            "not all containers could be removed from pod {pod}: removing pod containers. {count}:\n\t* {}\n\n",
             lines.join("\n\t* ")
         ),
         cause: "removing pod containers".to_owned(),

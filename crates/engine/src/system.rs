@@ -48,6 +48,8 @@ pub struct Options {
     pub runtime_socket: PathBuf,
     /// What happens to create and start where one does.
     pub on_kubelet_node: OnKubeletNode,
+    /// What others made may be stopped, killed and removed.
+    pub manage_foreign: bool,
     /// The sockets served, for `info`.
     pub sockets: Vec<String>,
 }

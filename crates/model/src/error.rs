@@ -39,6 +39,18 @@ const NOT_FOUND: &str = "OCI runtime attempted to invoke a command that was not 
 /// Podman's words for a command that cannot be executed (recorded).
 const NOT_EXECUTABLE: &str = "OCI permission denied";
 
+/// Why something of somebody else stays as it is.
+fn foreign_stays(managed: bool) -> &'static str {
+    match managed {
+        false => {
+            "is not changed by it (with --manage-foreign it can be stopped, killed and removed)"
+        }
+        true => {
+            "is not started or restarted by it: CRI starts a container once, and only who made it can make it anew"
+        }
+    }
+}
+
 /// The engine's error: what an operation could not do, and why.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Error {
@@ -109,12 +121,14 @@ pub enum Error {
         why: String,
     },
     /// The object belongs to somebody else (a kubelet, crictl).
-    #[error("{kind} {name} was not made by this daemon and is not changed by it")]
+    #[error("{kind} {name} was not made by this daemon and {}", foreign_stays(*.managed))]
     Foreign {
         /// "container" or "pod".
         kind: &'static str,
         /// How the request named it.
         name: String,
+        /// It may be stopped, killed and removed, which is not what was asked for.
+        managed: bool,
     },
     /// A kubelet serves this runtime: nothing is created or started there.
     #[error(

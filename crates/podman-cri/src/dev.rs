@@ -109,6 +109,7 @@ async fn serve(
         adopt: Adopt::default(),
         // its runtime is nobody else's
         on_kubelet_node: OnKubeletNode::Allow,
+        manage_foreign: false,
     };
     let running = Running::start(setup).await?;
     announce(&running, runtime)?;

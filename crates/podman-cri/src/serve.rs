@@ -36,6 +36,8 @@ pub struct Setup {
     pub adopt: Adopt,
     /// What happens to create and start where a kubelet serves the runtime.
     pub on_kubelet_node: OnKubeletNode,
+    /// What others made may be stopped, killed and removed.
+    pub manage_foreign: bool,
 }
 
 /// A daemon that serves.
@@ -59,6 +61,7 @@ impl Running {
             state_dir,
             adopt,
             on_kubelet_node,
+            manage_foreign,
         } = setup;
         let urls: Vec<_> = sockets.iter().map(Socket::url).collect();
         let options = engine::Options {
@@ -66,6 +69,7 @@ impl Running {
             lock_dir: OWNER_LOCKS.into(),
             adopt,
             default_handler: String::new(),
+            manage_foreign,
             runtime_socket: client.runtime_endpoint().path().to_path_buf(),
             on_kubelet_node,
             sockets: urls.clone(),
@@ -133,6 +137,7 @@ pub async fn run(config: Serve) -> anyhow::Result<()> {
             state_dir: config.state_dir,
             adopt: config.adopt,
             on_kubelet_node: config.on_kubelet_node,
+            manage_foreign: config.manage_foreign,
         };
         Running::start(setup).await
     };

@@ -10,6 +10,7 @@ use model::{Error, Id};
 
 use super::no_such_to_remove;
 use crate::events::of_container;
+use crate::foreign::Target;
 use crate::list::is_ours;
 use crate::runtime::Runtime as _;
 use crate::store::{Write, is_pod};
@@ -23,18 +24,37 @@ impl Engine {
         options: RemoveOptions,
     ) -> Result<Vec<Removed>, Error> {
         let inner = self.inner();
-        let record = match inner.own_container(name).await {
-            Ok(record) => record,
+        let target = match inner.container_target(name).await {
+            Ok(target) => target,
             Err(Error::NotFound { .. }) if options.ignore => return Ok(Vec::new()),
             Err(Error::NotFound { .. }) => return Err(no_such_to_remove(name)),
             Err(error) => return Err(error),
         };
-        inner.remove(&record.id, &options).await?;
-        Ok(vec![Removed {
-            id: record.id.to_string(),
-            error: None,
-        }])
+        let id = match target {
+            Target::Own(record) => {
+                inner.remove(&record.id, &options).await?;
+                record.id.to_string()
+            }
+            Target::Foreign(view) => {
+                let RemoveOptions {
+                    force,
+                    ignore: _,  // it is there
+                    volumes: _, // it has none of ours
+                    timeout_secs,
+                } = options;
+                inner.remove_foreign(&view, force, timeout_secs).await?;
+                view.id().to_owned()
+            }
+        };
+        Ok(vec![Removed { id, error: None }])
     }
+}
+
+/// Podman's refusal to remove what runs.
+pub(crate) fn running_stays(id: &str) -> Error {
+    Error::WrongState(format!(
+        "cannot remove container {id} as it is running - running or paused containers cannot be removed without force"
+    ))
 }
 
 impl Inner {
@@ -58,10 +78,7 @@ impl Inner {
             && status.state == CriState::Running
         {
             if !force {
-                return Err(Error::WrongState(format!(
-                    "cannot remove container {id} as it is running - running or paused containers cannot be removed \
-                     without force"
-                )));
+                return Err(running_stays(id.as_str()));
             }
             self.store
                 .update_container(id, Write::ContainerWanted, |record| {

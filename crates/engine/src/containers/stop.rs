@@ -11,6 +11,7 @@ use model::{Error, Id};
 use tokio::time::Instant;
 
 use crate::events::of_container;
+use crate::foreign::Target;
 use crate::host::signal::{self, SendError, Signal};
 use crate::runtime::Runtime as _;
 use crate::store::Write;
@@ -29,15 +30,19 @@ impl Engine {
         timeout_secs: Option<u32>,
     ) -> Result<Changed, Error> {
         let inner = self.inner();
-        let record = inner.own_container(name).await?;
-        inner.stop(&record.id, timeout_secs).await
+        match inner.container_target(name).await? {
+            Target::Own(record) => inner.stop(&record.id, timeout_secs).await,
+            Target::Foreign(view) => inner.stop_foreign(&view, timeout_secs).await,
+        }
     }
 
     /// `POST /containers/{name}/kill`, both faces.
     pub async fn kill_container(&self, name: &str, signal: Signal) -> Result<(), Error> {
         let inner = self.inner();
-        let record = inner.own_container(name).await?;
-        inner.kill(&record.id, signal).await
+        match inner.container_target(name).await? {
+            Target::Own(record) => inner.kill(&record.id, signal).await,
+            Target::Foreign(view) => inner.kill_foreign(&view, signal).await,
+        }
     }
 }
 
@@ -150,28 +155,15 @@ impl Inner {
         let status = self.status_of(&record).await?;
         let Some(status) = status.filter(|status| status.state == CriState::Running) else {
             let snapshot = self.snapshot(false).await?;
-            return Err(not_running(id, snapshot.own(&record).state.word()));
+            let state = snapshot.own(&record).state.word();
+            return Err(not_running(id.as_str(), state));
         };
         let ends = kill_signal == Signal::KILL || kill_signal == stop_signal(&record);
         if ends {
             self.want_stopped(id, Some(Action::Kill)).await?;
         }
-        match status.verbose.pid {
-            Some(pid) => {
-                if !self.signal(&status.cri_id, pid, kill_signal).await? {
-                    return Err(not_running(id, "exited"));
-                }
-            }
-            // No process of this host (a VM sandbox): what CRI itself can do.
-            None if kill_signal == Signal::KILL => {
-                self.runtime.stop_container(&status.cri_id, 0).await?;
-            }
-            None => {
-                return Err(Error::unsupported(
-                    kill_signal.name(),
-                    "the container's process is not on this host; only SIGKILL can be sent",
-                ));
-            }
+        if !self.signal_process(&status, kill_signal).await? {
+            return Err(not_running(id.as_str(), "exited"));
         }
         if !ends {
             let sandbox = self.store.sandbox(&record.sandbox).ok();
@@ -184,6 +176,26 @@ impl Inner {
 }
 
 impl Inner {
+    /// Sends a signal to a container that runs; `false` when it has ended.
+    pub(crate) async fn signal_process(
+        &self,
+        status: &ContainerStatus,
+        what: Signal,
+    ) -> Result<bool, Error> {
+        match status.verbose.pid {
+            Some(pid) => self.signal(&status.cri_id, pid, what).await,
+            // No process of this host (a VM sandbox): what CRI itself can do.
+            None if what == Signal::KILL => {
+                let stopped = self.runtime.stop_container(&status.cri_id, 0).await;
+                stopped.map(|()| true)
+            }
+            None => Err(Error::unsupported(
+                what.name(),
+                "the container's process is not on this host; only SIGKILL can be sent",
+            )),
+        }
+    }
+
     /// Sends a signal to a container's process on this host; `false` when it has ended.
     ///
     /// The process is pinned by its start time, and the runtime asked again whether that number is
@@ -221,7 +233,7 @@ fn stop_signal(record: &ContainerRecord) -> Signal {
 }
 
 /// Podman's refusal to kill what does not run.
-fn not_running(id: &Id, state: &str) -> Error {
+pub(crate) fn not_running(id: &str, state: &str) -> Error {
     Error::WrongStateConflict(format!(
         "can only kill running containers. {id} is in state {state}"
     ))

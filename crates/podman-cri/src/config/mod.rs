@@ -63,6 +63,9 @@ struct ServeArgs {
     #[arg(long, env = "PODMAN_CRI_ADOPT", num_args = 0..=1, require_equals = true, default_missing_value = "",
           value_name = "UUID")]
     adopt: Option<String>,
+    /// Let what others made be stopped, killed and removed
+    #[arg(long, env = "PODMAN_CRI_MANAGE_FOREIGN", value_parser = clap::builder::FalseyValueParser::new())]
+    manage_foreign: bool,
     /// What happens to create and start where a kubelet serves the runtime
     #[arg(
         long,
@@ -200,6 +203,8 @@ pub struct Serve {
     pub adopt: Adopt,
     /// What happens to create and start where a kubelet serves the runtime.
     pub on_kubelet_node: OnKubeletNode,
+    /// What others made may be stopped, killed and removed.
+    pub manage_foreign: bool,
     /// Form of the log.
     pub log: LogFormat,
 }
@@ -283,6 +288,7 @@ impl ServeArgs {
             podman,
             adopt,
             on_kubelet_node,
+            manage_foreign,
             log,
         } = self;
         let mut sockets = sockets("--listen", &listen, false)?;
@@ -296,6 +302,7 @@ impl ServeArgs {
             podman: endpoint("--podman", podman)?,
             state_dir,
             adopt: self::adopt(adopt)?,
+            manage_foreign,
             on_kubelet_node: match on_kubelet_node {
                 KubeletNode::Refuse => OnKubeletNode::Refuse,
                 KubeletNode::Allow => OnKubeletNode::Allow,
@@ -433,6 +440,12 @@ mod tests {
             Adopt::Owner(owner.to_owned())
         );
         assert!(serve(&["--adopt=../x"]).is_err());
+    }
+
+    #[test]
+    fn others_objects_are_left_alone_unless_told() {
+        assert!(!serve(&[]).unwrap().manage_foreign);
+        assert!(serve(&["--manage-foreign"]).unwrap().manage_foreign);
     }
 
     #[test]

@@ -294,7 +294,14 @@ mod tests {
             (Error::Malformed { context, cause }, 500),
             (Error::BadRequest(text()), 400),
             (Error::unsupported("x", "y"), 501),
-            (Error::Foreign { kind, name }, 403),
+            (
+                Error::Foreign {
+                    kind,
+                    name,
+                    managed: false,
+                },
+                403,
+            ),
             (Error::KubeletNode { kubelet: text() }, 403),
         ]);
     }
