@@ -8,6 +8,7 @@
     reason = "a test speaks and ends where it cannot go on"
 )]
 
+mod events;
 mod kubelet_node;
 mod managed;
 mod shown;

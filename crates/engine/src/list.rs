@@ -2,6 +2,8 @@
 
 mod foreign;
 
+pub(crate) use foreign::foreign_container;
+
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;

@@ -5,6 +5,7 @@
 
 mod adopt;
 mod exits;
+mod others;
 mod world;
 
 use std::collections::{HashMap, HashSet};
@@ -51,6 +52,8 @@ pub(crate) struct LoopMemory {
     hints_work: AtomicBool,
     /// Failed actions: not again before.
     held: Mutex<HashMap<Id, Timestamp>>,
+    /// What others have at the runtime, as the last list had it.
+    others: Mutex<Option<others::Others>>,
     /// CRI ids whose end the kernel will tell.
     watched: Mutex<HashSet<String>>,
 }
@@ -61,6 +64,7 @@ impl Inner {
         for _ in 0..TAKE_UP_ROUNDS {
             self.begin_look();
             let seen = self.observer.list().await?;
+            self.tell_of_others(&seen).await;
             self.adopt_unknown(&seen).await?;
             let plan = self.plan(&seen).await;
             // A restart may take long and is the loop's.
@@ -125,6 +129,7 @@ impl Inner {
                     if std::mem::take(&mut away) {
                         self.runtime_is_back().await;
                     }
+                    self.tell_of_others(&seen).await;
                     due = self.round(&seen).await;
                     if !self.memory.hints_work.load(Ordering::Relaxed) {
                         self.watch_exits(&seen).await;

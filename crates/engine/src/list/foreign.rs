@@ -60,7 +60,7 @@ impl Snapshot {
 }
 
 /// `k8s_<container>_<pod>_<namespace>_<uid>_<attempt>`, as dockershim named them.
-fn foreign_container(
+pub(crate) fn foreign_container(
     listed: &ContainerListed,
     sandbox: Option<&SandboxListed>,
     facts: Option<&ContainerFacts>,
