@@ -49,6 +49,8 @@ struct Places {
     run: PathBuf,
     log: PathBuf,
     config: PathBuf,
+    /// Contexts and layers on their way; what a killed one leaves there goes at the next start.
+    temporary: PathBuf,
 }
 
 impl Places {
@@ -66,6 +68,7 @@ impl Places {
             run: paths.run().join("podman"),
             log: paths.dir.join("log/podman.log"),
             config: paths.dir.join("etc/containers.conf"),
+            temporary: paths.dir.join("tmp/podman"),
         }
     }
 }
@@ -86,8 +89,13 @@ impl PodmanService {
         };
         let places = Places::new(runtime, storage);
         end_former(&places);
-        fs::create_dir_all(&places.run)
-            .context(|| format!("cannot make {}", places.run.display()))?;
+        if places.temporary.exists() {
+            let shown = || format!("cannot remove {}", places.temporary.display());
+            fs::remove_dir_all(&places.temporary).context(shown)?;
+        }
+        for folder in [&places.run, &places.temporary] {
+            fs::create_dir_all(folder).context(|| format!("cannot make {}", folder.display()))?;
+        }
         fs::write(&places.config, config(&runtime.programs().oci))
             .context(|| format!("cannot write {}", places.config.display()))?;
         let process = spawn(runtime, &program, &places)?;
@@ -155,6 +163,7 @@ fn spawn(runtime: &PrivateRuntime, program: &Path, places: &Places) -> Result<Pr
     let mut command = command::prefixed(runtime.prefix(), program);
     command
         .env("CONTAINERS_CONF", &places.config)
+        .env("TMPDIR", &places.temporary)
         .env("PODMAN_IGNORE_CGROUPSV1_WARNING", "1")
         .arg("--root")
         .arg(&places.root)
