@@ -110,6 +110,32 @@ pub(crate) async fn no_hand_over(site: &mut Site) -> Result<()> {
     Ok(())
 }
 
+/// Podman itself goes away while it builds.
+pub(crate) async fn podman_dies(site: &Site) -> Result<()> {
+    let count = images(&site.lab).await?.len();
+    let context = file(&format!("FROM {BASE}\nRUN sleep 2\n"));
+    let path = format!("{PODMANS}?t=half");
+    let build = site.build(&path, &context);
+    let end = async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        site.kill_podman();
+    };
+    let (lines, ()) = tokio::join!(build, end);
+    let text = error(&lines?)?;
+    ensure!(text.contains("the connection to Podman broke"), "{text}");
+    ensure!(
+        images(&site.lab).await?.len() == count,
+        "something was handed over"
+    );
+    // nobody else takes down the step that it was in
+    let host = &site.lab.host;
+    host.shell(&format!(
+        "find /run/runc -name 'buildah-*' -newer {}/lock -printf '%f\\n' | xargs -r -n1 runc delete --force",
+        host.dir().display()
+    ))?;
+    Ok(())
+}
+
 /// Once while an image goes to the runtime, once while a base goes to Podman.
 pub(crate) async fn death(site: &mut Site) -> Result<()> {
     let mut random = vec![0; 48 << 20];

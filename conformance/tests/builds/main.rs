@@ -97,6 +97,11 @@ async fn a_hand_over_that_fails_ends_the_answer_with_an_error() {
 }
 
 #[tokio::test]
+async fn a_podman_that_dies_ends_the_answer_with_an_error() {
+    with_own_storage(async |site| faults::podman_dies(site).await).await;
+}
+
+#[tokio::test]
 async fn a_daemon_that_dies_in_a_hand_over_leaves_nothing_that_matters() {
     with_own_storage(async |site| faults::death(site).await).await;
 }

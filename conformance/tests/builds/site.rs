@@ -58,6 +58,11 @@ impl Site {
         Api::new(self.lab.http())
     }
 
+    /// Ends Podman without a warning.
+    pub(crate) fn kill_podman(&self) {
+        self.podman.process().signal(rustix::process::Signal::KILL);
+    }
+
     /// What the daemon has logged.
     pub(crate) fn log(&self) -> String {
         self.lab
