@@ -201,7 +201,7 @@ pub(crate) async fn connect(
 }
 
 /// The named Podman, else the usual one. Whether it is there shows when something is built.
-fn podman(named: Option<Endpoint>) -> Podman {
+pub(crate) fn podman(named: Option<Endpoint>) -> Podman {
     let named = named.map(|endpoint| endpoint.path().to_owned());
     Podman::new(named.unwrap_or_else(|| podman_client::DEFAULT_SOCKET.into()))
 }

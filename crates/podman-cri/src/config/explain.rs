@@ -2,12 +2,12 @@
 
 use std::path::PathBuf;
 
+use clap::Args as ClapArgs;
 use clap::builder::FalseyValueParser;
-use clap::{Args as ClapArgs, ValueEnum};
 use cri_client::Endpoint;
 use translate::fields::Request;
 
-use super::{ConfigError, DEFAULT_STATE_DIR, absolute, endpoint, given};
+use super::{ConfigError, DEFAULT_STATE_DIR, ReportFormat, absolute, endpoint, given};
 
 #[derive(Debug, ClapArgs)]
 pub(super) struct ExplainArgs {
@@ -35,17 +35,7 @@ pub(super) struct ExplainArgs {
         value_enum,
         default_value = "text"
     )]
-    format: ExplainFormat,
-}
-
-/// How an explanation is written.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum ExplainFormat {
-    /// For people.
-    #[default]
-    Text,
-    /// One object.
-    Json,
+    format: ReportFormat,
 }
 
 /// `podman-cri explain`.
@@ -56,7 +46,7 @@ pub struct Explain {
     /// The runtime to ask; `None` tells of CRI-O and containerd.
     pub runtime: Option<Endpoint>,
     /// How it is written.
-    pub format: ExplainFormat,
+    pub format: ReportFormat,
 }
 
 /// What is to be explained.

@@ -3,6 +3,8 @@
 //! Scripts rely on the command line: flags are added, never changed, and one appears when it works.
 //! Every flag has an environment twin; an empty one counts as unset.
 
+mod doctor;
+mod endpoints;
 mod explain;
 mod listen;
 
@@ -12,8 +14,11 @@ use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use cri_client::Endpoint;
 use engine::{Adopt, OnKubeletNode};
 
+pub use doctor::Doctor;
+use doctor::DoctorArgs;
+use endpoints::{EndpointArgs, Endpoints};
 use explain::ExplainArgs;
-pub use explain::{Explain, ExplainFormat, Explained};
+pub use explain::{Explain, Explained};
 pub use listen::Listen;
 
 /// Where the API is served unless told otherwise.
@@ -56,9 +61,6 @@ struct ServeArgs {
     listen_readonly: Vec<String>,
     #[command(flatten)]
     endpoints: EndpointArgs,
-    /// Podman's socket, for builds
-    #[arg(long, env = "PODMAN_ENDPOINT", value_name = "unix:///PATH")]
-    podman: Option<String>,
     /// Take over what the owner UUID made at the runtime; without UUID the only one whose daemon is gone
     #[arg(long, env = "PODMAN_CRI_ADOPT", num_args = 0..=1, require_equals = true, default_missing_value = "",
           value_name = "UUID")]
@@ -91,36 +93,6 @@ struct DevArgs {
     podman: Option<String>,
     #[command(flatten)]
     log: LogArgs,
-}
-
-#[derive(Debug, ClapArgs)]
-struct DoctorArgs {
-    #[command(flatten)]
-    endpoints: EndpointArgs,
-    /// How the report is written to standard output
-    #[arg(
-        long,
-        env = "PODMAN_CRI_DOCTOR_FORMAT",
-        value_enum,
-        default_value = "text"
-    )]
-    format: ReportFormat,
-    #[command(flatten)]
-    log: LogArgs,
-}
-
-/// What `serve` and `doctor` look at.
-#[derive(Debug, ClapArgs)]
-struct EndpointArgs {
-    /// CRI runtime socket; without it the first known one that answers
-    #[arg(long, env = "CONTAINER_RUNTIME_ENDPOINT", value_name = "unix:///PATH")]
-    runtime_endpoint: Option<String>,
-    /// CRI image socket; without it the runtime's
-    #[arg(long, env = "CONTAINER_IMAGE_ENDPOINT", value_name = "unix:///PATH")]
-    image_endpoint: Option<String>,
-    /// Folder of the store
-    #[arg(long, env = "PODMAN_CRI_STATE_DIR", value_name = "DIR", default_value = DEFAULT_STATE_DIR)]
-    state_dir: String,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -222,21 +194,6 @@ pub struct Dev {
     pub log: LogFormat,
 }
 
-/// `podman-cri doctor`.
-#[derive(Clone, Debug)]
-pub struct Doctor {
-    /// The runtime; `None` looks for one.
-    pub runtime: Option<Endpoint>,
-    /// The image service; `None` is the runtime's.
-    pub images: Option<Endpoint>,
-    /// Folder of the store.
-    pub state_dir: PathBuf,
-    /// Form of the report.
-    pub format: ReportFormat,
-    /// Form of the log.
-    pub log: LogFormat,
-}
-
 /// A value that cannot be meant, and where it stands.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{flag}: {why}")]
@@ -285,7 +242,6 @@ impl ServeArgs {
             listen,
             listen_readonly,
             endpoints,
-            podman,
             adopt,
             on_kubelet_node,
             manage_foreign,
@@ -294,12 +250,17 @@ impl ServeArgs {
         let mut sockets = sockets("--listen", &listen, false)?;
         sockets.extend(self::sockets("--listen-readonly", &listen_readonly, true)?);
         listen::all_differ(&sockets).map_err(|why| ConfigError::new("--listen", why))?;
-        let (runtime, images, state_dir) = endpoints.read()?;
+        let Endpoints {
+            runtime,
+            images,
+            podman,
+            state_dir,
+        } = endpoints.read()?;
         Ok(Serve {
             listen: sockets,
             runtime,
             images,
-            podman: endpoint("--podman", podman)?,
+            podman,
             state_dir,
             adopt: self::adopt(adopt)?,
             manage_foreign,
@@ -309,33 +270,6 @@ impl ServeArgs {
             },
             log: log.log_format,
         })
-    }
-}
-
-impl DoctorArgs {
-    fn into_config(self) -> Result<Doctor, ConfigError> {
-        let (runtime, images, state_dir) = self.endpoints.read()?;
-        Ok(Doctor {
-            runtime,
-            images,
-            state_dir,
-            format: self.format,
-            log: self.log.log_format,
-        })
-    }
-}
-
-impl EndpointArgs {
-    /// Runtime, image service, state folder.
-    fn read(self) -> Result<(Option<Endpoint>, Option<Endpoint>, PathBuf), ConfigError> {
-        Ok((
-            endpoint("--runtime-endpoint", self.runtime_endpoint)?,
-            endpoint("--image-endpoint", self.image_endpoint)?,
-            absolute(
-                "--state-dir",
-                given(self.state_dir).unwrap_or_else(|| DEFAULT_STATE_DIR.to_owned()),
-            )?,
-        ))
     }
 }
 
@@ -464,7 +398,7 @@ mod tests {
             (&["--state-dir", "relative"], "--state-dir"),
             (&["--log-format", "xml"], "--log-format"),
             (&["--podman", "tcp://127.0.0.1:80"], "--podman"),
-            (&["--manage-foreign"], "--manage-foreign"),
+            (&["--foreign-exec=allow"], "--foreign-exec"),
         ] {
             let error = serve(words).unwrap_err();
             assert!(error.contains(flag), "{error}");

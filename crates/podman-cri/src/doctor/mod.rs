@@ -3,6 +3,7 @@
 //! [`seen`] asks the runtime and the host; one file for each group of checks judges, without IO where the
 //! answer is the runtime's; [`report`] writes.
 
+mod builds;
 mod host;
 mod kubelet;
 mod network;
@@ -16,6 +17,7 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
+use podman_client::Storage;
 
 use crate::config::{Doctor, ReportFormat};
 use crate::serve;
@@ -31,8 +33,10 @@ pub async fn run(config: Doctor) -> anyhow::Result<ExitCode> {
         let client = serve::connect(config.runtime, config.images).await?;
         anyhow::Ok(RuntimeSeen::of(client).await?)
     };
+    let podman = serve::podman(config.podman).storage().await;
+    let podman = podman.map_err(|error| error.to_string());
     let mut lines = match found.await {
-        Ok(seen) => of_runtime(&seen),
+        Ok(seen) => of_runtime(&seen, &podman),
         Err(error) => vec![runtime::none(&format!("{error:#}"))],
     };
     lines.extend(host::lines(&config.state_dir));
@@ -48,14 +52,16 @@ pub async fn run(config: Doctor) -> anyhow::Result<ExitCode> {
     })
 }
 
-fn of_runtime(seen: &RuntimeSeen) -> Vec<Line> {
+fn of_runtime(seen: &RuntimeSeen, podman: &Result<Storage, String>) -> Vec<Line> {
     let cni = network::Cni::read(seen);
+    let shared = storage::is_shared(seen, podman.as_ref().ok());
     let mut lines = runtime::lines(seen);
     lines.extend([
         network::line(seen, &cni),
-        ports::line(seen, &cni),
+        ports::line(),
         host::cgroups(seen),
-        storage::line(seen),
+        storage::line(seen, podman.as_ref().ok()),
+        builds::line(seen.facts.kind, podman, shared),
         kubelet::line(seen),
     ]);
     lines

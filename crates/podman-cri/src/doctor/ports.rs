@@ -1,37 +1,30 @@
-//! Published ports: who would serve host ports.
+//! Published ports: the daemon's own rules of nftables.
 
-use model::observed::RuntimeKind;
-
-use super::network::Cni;
 use super::report::Line;
-use super::seen::{RuntimeSeen, on_path};
+use super::seen::{on_path, runs};
 
-pub(super) fn line(seen: &RuntimeSeen, cni: &Cni) -> Line {
-    judge(seen.facts.kind, cni.has_portmap(), on_path("nft").is_some())
+/// Lists tables: changes nothing, and shows whether rules can be read at all.
+const LIST: [&str; 2] = ["list", "tables"];
+
+pub(super) fn line() -> Line {
+    let works = on_path("nft").map(|_| runs("nft", &LIST));
+    judge(works)
 }
 
-fn judge(kind: RuntimeKind, portmap: bool, nft: bool) -> Line {
+/// nft, where it is there: it works, or what it says.
+fn judge(nft: Option<Result<(), String>>) -> Line {
     let check = "ports";
-    let install = "install nftables";
-    match (kind, portmap, nft) {
-        (RuntimeKind::CriO, _, true) => {
-            Line::ok(check, "CRI-O maps host ports itself; nft is there")
-        }
-        (RuntimeKind::CriO, _, false) => Line::problem(
+    match nft {
+        Some(Ok(())) => Line::ok(check, "can be published: nft works"),
+        Some(Err(said)) => Line::problem(
             check,
-            "CRI-O maps host ports with nft, which is not on PATH",
-            install,
+            format!("cannot be published: nft fails: {said}"),
+            "run podman-cri as root of the host, with nf_tables in its kernel",
         ),
-        (_, true, true) => Line::ok(check, "CNI's portmap maps host ports; nft is there"),
-        (_, true, false) => Line::note(
+        None => Line::note(
             check,
-            "CNI's portmap maps host ports; nft is not on PATH",
-            install,
-        ),
-        (_, false, _) => Line::note(
-            check,
-            "nothing maps host ports: the CNI configuration has no portmap",
-            "add {\"type\": \"portmap\", \"capabilities\": {\"portMappings\": true}} to its plugins",
+            "cannot be published: nft is not on PATH",
+            "install nftables",
         ),
     }
 }
@@ -42,17 +35,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ports_need_nft_on_crio_and_portmap_elsewhere() {
-        let (crio, containerd) = (RuntimeKind::CriO, RuntimeKind::Containerd);
-        for (kind, portmap, nft, mark) in [
-            (crio, false, true, Mark::Ok),
-            (crio, true, false, Mark::Problem),
-            (containerd, true, true, Mark::Ok),
-            (containerd, true, false, Mark::Note),
-            (containerd, false, true, Mark::Note),
+    fn ports_need_nft() {
+        let denied = Err("Operation not permitted".to_owned());
+        for (nft, mark, words) in [
+            (Some(Ok(())), Mark::Ok, "nft works"),
+            (Some(denied), Mark::Problem, "Operation not permitted"),
+            (None, Mark::Note, "not on PATH"),
         ] {
-            let line = judge(kind, portmap, nft);
+            let line = judge(nft);
             assert_eq!(line.mark, mark, "{line:?}");
+            assert!(line.found.contains(words), "{line:?}");
             assert_eq!(line.advice.is_empty(), mark == Mark::Ok, "{line:?}");
         }
     }

@@ -22,16 +22,36 @@ struct Storage {
     driver: String,
 }
 
-pub(super) fn line(seen: &RuntimeSeen) -> Line {
-    let text = PODMAN_FILES
-        .iter()
-        .find_map(|file| fs::read_to_string(file).ok());
-    let ours = Storage {
+/// Podman's own word counts where it answers, else its configuration.
+pub(super) fn line(seen: &RuntimeSeen, podman: Option<&podman_client::Storage>) -> Line {
+    judge(seen.facts.kind, &ours(seen), &of_podman(podman))
+}
+
+/// Whether the runtime's images are Podman's without copying.
+pub(super) fn is_shared(seen: &RuntimeSeen, podman: Option<&podman_client::Storage>) -> bool {
+    let (ours, podman) = (ours(seen), of_podman(podman));
+    same(&ours.root, &podman.root) && same(&ours.run, &podman.run) && ours.driver == podman.driver
+}
+
+fn ours(seen: &RuntimeSeen) -> Storage {
+    Storage {
         root: seen.facts.storage_root.clone(),
         run: seen.facts.run_root.clone(),
         driver: seen.facts.storage_driver.clone(),
-    };
-    judge(seen.facts.kind, &ours, &podmans(text.as_deref()))
+    }
+}
+
+fn of_podman(podman: Option<&podman_client::Storage>) -> Storage {
+    if let Some(podman) = podman {
+        return Storage {
+            root: podman.graph_root.clone(),
+            run: podman.run_root.clone(),
+            driver: podman.graph_driver_name.clone(),
+        };
+    }
+    let mut files = PODMAN_FILES.iter();
+    let text = files.find_map(|file| fs::read_to_string(file).ok());
+    podmans(text.as_deref())
 }
 
 /// Podman's storage as root; its defaults where nothing is configured.
@@ -57,7 +77,6 @@ fn judge(kind: RuntimeKind, ours: &Storage, podman: &Storage) -> Line {
     if kind != RuntimeKind::CriO {
         return Line::ok(check, format!("{root}, of the runtime alone"));
     }
-    let same = |one: &Path, other: &Path| one == other || is_same_file(one, other);
     match (same(&ours.root, &podman.root), same(&ours.run, &podman.run)) {
         (true, true) if ours.driver == podman.driver => {
             Line::ok(check, format!("{root}, shared with Podman on this host"))
@@ -83,9 +102,9 @@ fn judge(kind: RuntimeKind, ours: &Storage, podman: &Storage) -> Line {
     }
 }
 
-fn is_same_file(one: &Path, other: &Path) -> bool {
+fn same(one: &Path, other: &Path) -> bool {
     let of = |path: &Path| path.canonicalize().ok();
-    of(one).is_some() && of(one) == of(other)
+    one == other || (of(one).is_some() && of(one) == of(other))
 }
 
 #[cfg(test)]

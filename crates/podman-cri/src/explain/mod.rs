@@ -18,7 +18,7 @@ use serde_json::{Map, Value};
 use translate::container::Host;
 use translate::fields::{self, Request};
 
-use crate::config::{Explain, ExplainFormat, Explained};
+use crate::config::{Explain, Explained, ReportFormat};
 use crate::http::limits::BODY_BYTES;
 use crate::runtime::{CriRuntime, unified_cgroups};
 
@@ -48,8 +48,8 @@ pub async fn run(config: Explain) -> anyhow::Result<ExitCode> {
     };
     let mut out = std::io::stdout().lock();
     match format {
-        ExplainFormat::Text => out.write_all(text::write(&told, &runtimes).as_bytes())?,
-        ExplainFormat::Json => {
+        ReportFormat::Text => out.write_all(text::write(&told, &runtimes).as_bytes())?,
+        ReportFormat::Json => {
             serde_json::to_writer_pretty(&mut out, &told)?;
             writeln!(out)?;
         }
