@@ -97,7 +97,8 @@ state = {state}
 [grpc]
 address = {socket}
 [plugins."io.containerd.gc.v1.scheduler"]
-deletion_threshold = 1      # a removed layer goes at once
+deletion_threshold = 1      # a removed layer goes at once,
+pause_threshold = 0.5       # and soon also after a collection that took long
 [plugins."io.containerd.internal.v1.opt"]
 path = {opt}
 [plugins."io.containerd.nri.v1.nri"]
