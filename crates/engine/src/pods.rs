@@ -1,6 +1,6 @@
 //! Pods: a record, its sandbox at the runtime, and its containers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -34,7 +34,7 @@ impl Engine {
         inner.check_handler(&mut spec.handler, None)?;
         inner.leave().await?;
         inner.runtime.check_pod(&spec)?;
-        spec.ports = inner.choose_ports(spec.ports, Vec::new()).await?;
+        spec.ports = inner.choose_ports(spec.ports, BTreeSet::new()).await?;
         let id = Id::generate();
         let record = SandboxRecord {
             name: name.unwrap_or_else(|| inner.store.read(|book| book.free_name(&id))),

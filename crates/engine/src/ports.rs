@@ -1,5 +1,6 @@
 //! Published ports: chosen at create, taken before a sandbox is made, given back before it is stopped.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use model::container::ContainerSpec;
@@ -19,7 +20,7 @@ impl Inner {
     pub(crate) async fn choose_ports(
         &self,
         mut ports: Vec<PublishedPort>,
-        exposed: Vec<Port>,
+        exposed: BTreeSet<Port>,
     ) -> Result<Vec<PublishedPort>, Error> {
         for port in exposed {
             if !ports.iter().any(|published| published.covers(port)) {
@@ -146,17 +147,12 @@ impl Inner {
     }
 }
 
-/// The ports that are exposed, by the request and by the image, where all of them are to be published.
-pub(crate) fn to_publish(spec: &ContainerSpec) -> Vec<Port> {
-    if !spec.publish_all {
-        return Vec::new();
+/// The exposed ports that are to be published: all of them, or none.
+pub(crate) fn to_publish(spec: &ContainerSpec) -> BTreeSet<Port> {
+    match spec.publish_all {
+        true => spec.all_exposed(),
+        false => BTreeSet::new(),
     }
-    let image = spec.image.config.exposed_ports.iter();
-    let image = image.filter_map(|text| Port::parse_range(text)).flatten();
-    let mut all: Vec<Port> = image.chain(spec.exposed.iter().copied()).collect();
-    all.sort_unstable();
-    all.dedup();
-    all
 }
 
 fn target(status: &SandboxStatus) -> Target {

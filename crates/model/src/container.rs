@@ -1,6 +1,6 @@
 //! What was asked of a container, and how far it has come.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -86,6 +86,15 @@ pub struct ContainerSpec {
     pub create_command: Vec<String>,
     /// Which face created it: a few shown values differ.
     pub face: Face,
+}
+
+impl ContainerSpec {
+    /// The ports that the image and the request expose.
+    pub fn all_exposed(&self) -> BTreeSet<Port> {
+        let image = self.image.config.exposed_ports.iter();
+        let image = image.filter_map(|text| Port::parse_range(text)).flatten();
+        image.chain(self.exposed.iter().copied()).collect()
+    }
 }
 
 /// Podman's stop timeout where none was asked for, in seconds.

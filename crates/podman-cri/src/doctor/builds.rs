@@ -2,13 +2,13 @@
 
 use model::observed::RuntimeKind;
 use podman_client::Storage;
+use private_runtime::host::find_program;
 
 use super::report::Line;
-use super::seen::on_path;
 
 /// `shared` where the runtime's storage is Podman's.
 pub(super) fn line(kind: RuntimeKind, podman: &Result<Storage, String>, shared: bool) -> Line {
-    judge(kind, podman, shared, on_path("skopeo").is_some())
+    judge(kind, podman, shared, find_program(None, "skopeo").is_some())
 }
 
 fn judge(kind: RuntimeKind, podman: &Result<Storage, String>, shared: bool, skopeo: bool) -> Line {

@@ -1,7 +1,8 @@
 //! What the checks judge: answers of the runtime, and what `/proc`, `/sys` and a few files say. Nothing is
 //! changed.
 
-use std::path::{Path, PathBuf};
+use std::io::ErrorKind;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -141,25 +142,18 @@ async fn peer(endpoint: &Endpoint) -> Option<Peer> {
     })
 }
 
-/// The program of this name on PATH.
-pub(crate) fn on_path(program: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path)
-        .map(|folder| folder.join(program))
-        .find(|file| file.is_file())
-}
-
-/// Whether a program ends well; else what it says.
-pub(crate) fn runs(program: &str, args: &[&str]) -> Result<(), String> {
+/// Whether a program of PATH ends well, else what it says; `None` where there is none.
+pub(crate) fn runs(program: &str, args: &[&str]) -> Option<Result<(), String>> {
     let output = Command::new(program)
         .args(args)
         .stdin(Stdio::null())
         .output();
-    let output = output.map_err(|error| error.to_string())?;
-    match output.status.success() {
-        true => Ok(()),
-        false => Err(String::from_utf8_lossy(&output.stderr).trim().to_owned()),
-    }
+    Some(match output {
+        Ok(output) if output.status.success() => Ok(()),
+        Ok(output) => Err(String::from_utf8_lossy(&output.stderr).trim().to_owned()),
+        Err(error) if error.kind() == ErrorKind::NotFound => return None,
+        Err(error) => Err(error.to_string()),
+    })
 }
 
 /// Bytes that are free for everybody where this path lies or would lie, and whether it can be written at all.

@@ -109,12 +109,7 @@ pub(super) fn exposed(view: &ContainerView) -> BTreeSet<Port> {
     let Some(spec) = spec(view) else {
         return BTreeSet::new();
     };
-    let image = &spec.image.config.exposed_ports;
-    let image = image
-        .iter()
-        .filter_map(|text| Port::parse_range(text))
-        .flatten();
-    let all = image.chain(spec.exposed.iter().copied());
+    let all = spec.all_exposed().into_iter();
     all.filter(|port| !(spec.publish_all && spec.ports.iter().any(|one| one.covers(*port))))
         .collect()
 }
