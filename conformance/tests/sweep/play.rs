@@ -19,6 +19,8 @@ use crate::{
 const MEMBERS: [&str; 2] = ["left", "right"];
 /// The name of the pod, the volume, or the only container.
 const NAME: &str = "subject";
+/// The volume of a container that sleeps that is mounted while it runs.
+const MOUNTED: &str = "mounted";
 /// The volume of a container that sleeps.
 const VOLUME: &str = "filled";
 /// The image of the registry of [`Access::Open`](conformance::scenario::Access).
@@ -158,6 +160,13 @@ impl Play {
     }
 
     async fn create(&self, api: &Api, kind: &str) -> Result<Response> {
+        if matches!(self.subject, Subject::Sleeper) {
+            let body = json!({
+                "Name": MOUNTED, "IgnoreIfExists": true, "Options": { "type": "tmpfs" }
+            });
+            let path = format!("{LIBPOD}/volumes/create");
+            api.http.post(&path, &body).await?;
+        }
         let body = match (self.subject, self.witnesses.first()) {
             (Subject::Pod | Subject::Volume, _) | (_, None) => json!({"name": NAME, "Name": NAME}),
             (_, Some(witness)) => self.container(witness),
@@ -172,7 +181,9 @@ impl Play {
         match self.subject {
             // the first start fills one volume, and the other goes with the container
             Subject::Sleeper => {
-                body["volumes"] = json!([{ "Name": VOLUME, "Dest": "/bin" }]);
+                body["volumes"] = json!([
+                    { "Name": VOLUME, "Dest": "/bin" }, { "Name": MOUNTED, "Dest": "/mounted" }
+                ]);
                 body["portmappings"] = json!([{ "host_port": 8080, "container_port": 80 }]);
             }
             Subject::Remover => {
@@ -377,7 +388,9 @@ impl Play {
             }
             Subject::Sleeper => {
                 api.remove(NAME).await?;
-                api.delete(&format!("/volumes/{VOLUME}")).await?;
+                for volume in [VOLUME, MOUNTED] {
+                    api.delete(&format!("/volumes/{volume}")).await?;
+                }
             }
             _ => api.remove(NAME).await?,
         }

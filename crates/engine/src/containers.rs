@@ -3,6 +3,7 @@
 mod create;
 mod remove;
 mod stop;
+mod volume_mounts;
 mod volumes;
 mod wait;
 

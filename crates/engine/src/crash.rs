@@ -49,6 +49,8 @@ const DISK_POINTS: &[&str] = &[
     "layer",
     "ports",
     "volume",
+    "volume.mounted",
+    "volume.unmounted",
     "volume.staged",
     "volume.used",
     "volume.removing",

@@ -53,6 +53,8 @@ pub(crate) enum Action {
     },
     /// What a tombstone or a newer attempt names.
     RemoveLeftover { id: Id, cri_id: String },
+    /// A container that is down for good still has volumes with a mount.
+    ReleaseVolumes { id: Id },
     /// The last container of a hidden sandbox is down for good, or a pod is to be down.
     StopSandbox { id: Id },
     /// A CRI sandbox in which nothing of ours lives any more.
@@ -80,6 +82,8 @@ pub(crate) struct World {
     pub(crate) held: HashMap<Id, Timestamp>,
     /// Sandboxes whose ports are published.
     pub(crate) published: HashSet<Id>,
+    /// Containers that have volumes with a mount.
+    pub(crate) holders: HashSet<Id>,
 }
 
 /// A container's record and what the runtime has of it.
@@ -164,7 +168,12 @@ fn container_actions(container: &ContainerNow, world: &World, now: Timestamp, pl
         return;
     }
     plan.actions.extend(leftovers(container));
-    let Some(run) = &container.ended else { return };
+    let Some(run) = &container.ended else {
+        if world.holders.contains(&id) && !has_current(container) {
+            plan.actions.push(Action::ReleaseVolumes { id });
+        }
+        return;
+    };
     let seen = record.progress.last_run.as_ref();
     if seen.is_none_or(|seen| seen.attempt != run.attempt || seen.finished_at.is_none()) {
         plan.actions.push(Action::RecordEnd {
@@ -188,8 +197,18 @@ fn container_actions(container: &ContainerNow, world: &World, now: Timestamp, pl
             }
         }
         None if record.spec.remove => plan.actions.push(Action::Remove { id }),
+        None if world.holders.contains(&id) => plan.actions.push(Action::ReleaseVolumes { id }),
         None => {}
     }
+}
+
+/// Whether the runtime has the current attempt.
+fn has_current(container: &ContainerNow) -> bool {
+    let current = container.record.progress.current.as_ref();
+    let mut listed = container.listed.iter();
+    listed.any(|listed| {
+        current.is_some_and(|current| current.cri_id.as_deref() == Some(listed.cri_id.as_str()))
+    })
 }
 
 /// An attempt being made that nobody makes any more: a crash, or a failure whose clean-up failed.

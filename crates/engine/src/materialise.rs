@@ -24,6 +24,7 @@ use model::order::{ContainerOrder, FileMount, SandboxOrder};
 use model::pod::{SandboxAttempt, SandboxRecord};
 use model::{Error, Id};
 
+use crate::containers::volumes_of;
 use crate::events::{of_container, of_pod};
 use crate::host::layer;
 use crate::kubelet_node::Leave;
@@ -284,6 +285,12 @@ impl Inner {
             hostname: hostname_of(record, &live.record),
             network: crate::observe::network_of(&live.status),
         };
+        // A volume that is mounted for this container is not unmounted before it has it.
+        let _change = match volumes_of(&record.spec).next() {
+            Some(_) => Some(self.store.change_volumes().await),
+            None => None,
+        };
+        self.mount_volumes(record).await?;
         let files = tokio::task::spawn_blocking(move || job.write())
             .await
             .map_err(Error::internal)??;

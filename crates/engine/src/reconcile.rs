@@ -61,6 +61,8 @@ pub(crate) struct LoopMemory {
 impl Inner {
     /// Brings the store and the runtime together before anything is served.
     pub(crate) async fn take_up(self: &Arc<Self>) -> Result<(), Error> {
+        // A removal may have been cut off between a container's mounts and its volumes'.
+        self.unmount_idle_volumes().await?;
         for _ in 0..TAKE_UP_ROUNDS {
             self.begin_look();
             let seen = self.observer.list().await?;
@@ -309,6 +311,7 @@ impl Inner {
                 self.reinstate_sandbox(&id, over, attempt).await
             }
             Action::RemoveLeftover { id, cri_id } => self.remove_leftover(&id, &cri_id).await,
+            Action::ReleaseVolumes { id } => self.release_volumes(&id).await,
             Action::StopSandbox { id } => self.stop_idle_sandbox(&id).await,
             Action::RemoveCriSandbox { id, cri_id } => self.remove_idle_sandbox(&id, &cri_id).await,
             Action::RemoveSandbox { id } => self.finish_sandbox_removal(&id).await,
@@ -577,6 +580,7 @@ impl Action {
             | Self::ReinstateSandbox { id, .. }
             | Self::Reinstate { id, .. }
             | Self::RemoveLeftover { id, .. }
+            | Self::ReleaseVolumes { id }
             | Self::StopSandbox { id }
             | Self::RemoveCriSandbox { id, .. }
             | Self::RemoveSandbox { id }

@@ -242,7 +242,10 @@ impl Store {
         }
         for volume in self.read(|book| book.volumes.values().cloned().collect::<Vec<_>>()) {
             if volume.first_use == FirstUse::Filling {
-                dirs.finish_fill(&volume.name)?;
+                if volume.mount.is_some() {
+                    continue; // into what is mounted, which the next start makes sure of
+                }
+                dirs.finish_fill(&volume.name, volume.owner)?;
                 self.write_now(Write::VolumeUse, |store, tx| {
                     store.put_first_use(tx, &volume.name, FirstUse::Filled)
                 })?;

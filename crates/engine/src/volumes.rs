@@ -1,6 +1,6 @@
 //! Named volumes: a record and a folder. The runtime knows nothing of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -25,8 +25,8 @@ impl Engine {
     /// `POST /volumes/create` and `POST /libpod/volumes/create`.
     ///
     /// # Errors
-    /// A name in use (unless the existing one is an answer), another driver than `local`, options
-    /// that need a mount.
+    /// A name in use (unless the existing one is an answer), another driver than `local`, a folder to bind
+    /// that is not there.
     pub async fn create_volume(&self, spec: VolumeSpec) -> Result<VolumeView, Error> {
         let inner = self.inner();
         let VolumeSpec {
@@ -34,14 +34,10 @@ impl Engine {
             driver,
             labels,
             options,
+            mount,
+            owner,
             ignore_if_exists,
         } = spec;
-        if let Some(option) = options.keys().next() {
-            return Err(Error::unsupported(
-                format!("Options[{option}]"),
-                "volumes with mount options come with a later version",
-            ));
-        }
         let anonymous = name.is_none();
         let name = name.unwrap_or_else(|| Id::generate().to_string());
         if !matches!(driver.as_str(), "" | "local") {
@@ -49,31 +45,43 @@ impl Engine {
         }
         let _change = inner.store.change_volumes().await;
         match inner.store.read(|book| book.volumes.get(&name).cloned()) {
-            Some(existing) if ignore_if_exists => return Ok(inner.volume_view(existing)),
+            Some(existing) if ignore_if_exists => return Ok(inner.volume_view(existing).await),
             Some(_) | None => inner.store.read(|book| book.volume_name_free(&name))?,
         }
+        check_device(&options)?;
         let dirs = inner.store.dir().volume_dirs();
         let record = VolumeRecord {
             labels,
             options,
             anonymous,
+            mount,
+            owner,
+            first_use: match owner {
+                Some(_) => FirstUse::Owned,
+                None => FirstUse::ToCome,
+            },
             ..new_record(&dirs, &name)?
         };
-        on_disk(move || dirs.make(&name)).await?;
+        on_disk(move || {
+            dirs.make(&name)?;
+            owner.map_or(Ok(()), |owner| crate::host::own(&dirs.data(&name), owner))
+        })
+        .await?;
         crate::crash::point("disk", "volume");
         let event = of_volume(&record, Action::Create);
         let record = inner.store.create_volume(record, event).await?;
-        Ok(inner.volume_view(record))
+        Ok(inner.volume_view(record).await)
     }
 
     /// `GET /volumes` and `GET /libpod/volumes/json`.
     pub async fn list_volumes(&self, filters: Filters) -> Result<Vec<VolumeView>, Error> {
         let filter = VolumeFilter::parse(&filters)?;
+        let holders = self.inner().volume_holders().await;
         let mut views: Vec<_> = self.inner().store.read(|book| {
             let mut users = book.volume_users();
-            let view = |record: &Arc<VolumeRecord>| VolumeView {
-                record: Arc::clone(record),
-                users: users.remove(record.name.as_str()).unwrap_or_default(),
+            let view = |record: &Arc<VolumeRecord>| {
+                let users = users.remove(record.name.as_str()).unwrap_or_default();
+                view_of(Arc::clone(record), users, &holders)
             };
             book.volumes.values().map(view).collect()
         });
@@ -86,11 +94,11 @@ impl Engine {
     pub async fn inspect_volume(&self, name: &str) -> Result<VolumeView, Error> {
         let inner = self.inner();
         let record = inner.store.read(|book| book.volumes.get(name).cloned());
-        let view = record.map(|record| inner.volume_view(record));
-        view.ok_or_else(|| Error::NotFound {
+        let record = record.ok_or_else(|| Error::NotFound {
             kind: Kind::Volume,
             message: "no such volume".to_owned(),
-        })
+        })?;
+        Ok(inner.volume_view(record).await)
     }
 
     /// `GET /libpod/volumes/{name}/exists`.
@@ -189,12 +197,46 @@ impl Inner {
             .read(|book| book.volume_users().remove(name).unwrap_or_default())
     }
 
-    fn volume_view(&self, record: Arc<VolumeRecord>) -> VolumeView {
-        VolumeView {
-            users: self.users_of(&record.name),
-            record,
-        }
+    async fn volume_view(&self, record: Arc<VolumeRecord>) -> VolumeView {
+        let holders = match record.mount {
+            Some(_) => self.volume_holders().await,
+            None => HashSet::new(),
+        };
+        let users = self.users_of(&record.name);
+        view_of(record, users, &holders)
     }
+}
+
+fn view_of(record: Arc<VolumeRecord>, users: Vec<Id>, holders: &HashSet<Id>) -> VolumeView {
+    let mounts = match record.mount {
+        Some(_) => users.iter().filter(|user| holders.contains(user)).count(),
+        None => 0,
+    };
+    VolumeView {
+        record,
+        users,
+        mounts,
+    }
+}
+
+/// Podman looks for the device where the type says that it is a folder.
+fn check_device(options: &BTreeMap<String, String>) -> Result<(), Error> {
+    let (Some("bind"), Some(device)) = (
+        options.get("type").map(String::as_str),
+        options.get("device"),
+    ) else {
+        return Ok(());
+    };
+    std::fs::metadata(device).map(drop).map_err(|error| {
+        let cause = error.to_string().to_lowercase();
+        let cause = cause.split(" (os error").next().unwrap_or_default();
+        Error::Failed {
+            message: format!(
+                "invalid volume option device for driver 'local': faccessat {device}: {cause}"
+            ),
+            cause: cause.to_owned(),
+        }
+    })
 }
 
 /// A volume as it begins.
@@ -211,6 +253,8 @@ pub(crate) fn new_record(dirs: &VolumeDirs, name: &str) -> Result<VolumeRecord, 
         anonymous: false,
         mountpoint: dirs.data(name).display().to_string(),
         first_use: FirstUse::default(),
+        mount: None,
+        owner: None,
     })
 }
 

@@ -380,6 +380,8 @@ pub struct VolumeView {
     pub record: Arc<crate::volume::VolumeRecord>,
     /// Ids of the containers that use it.
     pub users: Vec<Id>,
+    /// How many of them have it mounted; none where its options ask for no mount.
+    pub mounts: usize,
 }
 
 /// Everything `info` and `version` show.

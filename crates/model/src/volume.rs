@@ -23,6 +23,25 @@ pub struct VolumeRecord {
     /// What its first use has done.
     #[serde(default)]
     pub first_use: FirstUse,
+    /// What is mounted on its folder while containers use it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mount: Option<VolumeMount>,
+    /// User and group it was made for, who stay its owners.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<(u32, u32)>,
+}
+
+/// What is mounted on a volume's folder, as `mount(8)` would be told.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VolumeMount {
+    /// The file system's type; `None` binds a folder of the host.
+    pub file_system: Option<String>,
+    /// The host's folder, the block device, or whatever name a file system without one shows.
+    pub device: String,
+    /// Words that are flags of the mount itself.
+    pub flags: Vec<String>,
+    /// Words that the file system reads.
+    pub data: Vec<String>,
 }
 
 /// How far a volume has come: while it is empty, a container's start gives it what the image has at its
@@ -49,8 +68,12 @@ pub struct VolumeSpec {
     pub driver: String,
     /// Podman labels.
     pub labels: BTreeMap<String, String>,
-    /// Driver options.
+    /// Driver options, with what Podman adds to them.
     pub options: BTreeMap<String, String>,
+    /// What they ask to be mounted.
+    pub mount: Option<VolumeMount>,
+    /// User and group, where one of them was named.
+    pub owner: Option<(u32, u32)>,
     /// An existing volume of that name is the answer instead of an error.
     pub ignore_if_exists: bool,
 }

@@ -1,5 +1,7 @@
 //! Volumes: create, list and inspect of both faces.
 
+mod options;
+
 use std::collections::BTreeMap;
 
 use model::Error;
@@ -9,7 +11,9 @@ use podman_api::volume::{
     CompatVolume, CompatVolumeCreate, CompatVolumeList, LibpodVolume, LibpodVolumeCreate,
 };
 
+use self::options::Parsed;
 use crate::human;
+use crate::refuse::invalid;
 
 /// The only driver.
 pub(crate) const LOCAL: &str = "local";
@@ -17,7 +21,7 @@ pub(crate) const LOCAL: &str = "local";
 /// What `POST /libpod/volumes/create` asks for.
 ///
 /// # Errors
-/// [`Error::Unsupported`] for another owner. Name and driver are the engine's to check.
+/// See [`compat_volume_create`]; an owner that is none.
 pub fn libpod_volume_create(body: LibpodVolumeCreate) -> Result<VolumeSpec, Error> {
     let LibpodVolumeCreate {
         name: asked,
@@ -29,27 +33,28 @@ pub fn libpod_volume_create(body: LibpodVolumeCreate) -> Result<VolumeSpec, Erro
         uid,
         gid,
     } = body;
-    for (field, value) in [("UID", uid), ("GID", gid)] {
-        if value.is_some_and(|value| value != 0) {
-            return Err(Error::unsupported(
-                field,
-                "a volume belongs to root at first; change the owner from a container",
-            ));
-        }
-    }
     labels.extend(label); // podman-remote's key, which counts in Podman
-    Ok(VolumeSpec {
+    let owner = |field, id: Option<i64>| {
+        let id = id.map(u32::try_from).transpose();
+        id.map_err(|_| invalid(field, "not the number of a user or group"))
+    };
+    volume_create(VolumeSpec {
         name: Some(asked).filter(|name| !name.is_empty()),
         driver,
         labels,
         options,
+        mount: None,
+        owner: either(owner("UID", uid)?, owner("GID", gid)?),
         ignore_if_exists,
     })
 }
 
 /// What `POST /volumes/create` asks for: an existing volume of that name is the answer. Name and
 /// driver are the engine's to check.
-pub fn compat_volume_create(body: CompatVolumeCreate) -> VolumeSpec {
+///
+/// # Errors
+/// Options that cannot be read, or that are not carried out.
+pub fn compat_volume_create(body: CompatVolumeCreate) -> Result<VolumeSpec, Error> {
     let CompatVolumeCreate {
         name: asked,
         driver,
@@ -57,18 +62,49 @@ pub fn compat_volume_create(body: CompatVolumeCreate) -> VolumeSpec {
         labels,
         cluster_volume_spec: _, // of swarm; Podman does not read it
     } = body;
-    VolumeSpec {
+    volume_create(VolumeSpec {
         name: Some(asked).filter(|name| !name.is_empty()),
         driver,
         labels,
         options: driver_opts,
+        mount: None,
+        owner: None,
         ignore_if_exists: true,
+    })
+}
+
+/// Reads the options. The owner of the body counts before theirs; those of other drivers are not looked at, for
+/// there are none.
+fn volume_create(mut spec: VolumeSpec) -> Result<VolumeSpec, Error> {
+    if !matches!(spec.driver.as_str(), "" | LOCAL) {
+        return Ok(spec);
     }
+    let Parsed {
+        shown,
+        mount,
+        uid,
+        gid,
+    } = options::parse(&spec.options)?;
+    spec.options = shown;
+    spec.mount = mount;
+    spec.owner = spec.owner.or(either(uid, gid));
+    Ok(spec)
+}
+
+/// The owner, where one of them is named: the other is root then.
+fn either(uid: Option<u32>, gid: Option<u32>) -> Option<(u32, u32)> {
+    uid.or(gid)?;
+    Some((uid.unwrap_or(0), gid.unwrap_or(0)))
 }
 
 /// `GET /libpod/volumes/{name}/json` and one element of the list.
 pub fn libpod_volume(view: &VolumeView) -> LibpodVolume {
-    let VolumeView { record, users: _ } = view; // shown by `system df` alone
+    let VolumeView {
+        record,
+        users: _, // shown by `system df` alone
+        mounts,
+    } = view;
+    let (uid, gid) = record.owner.unwrap_or_default();
     LibpodVolume {
         name: record.name.clone(),
         driver: LOCAL.to_owned(),
@@ -78,10 +114,10 @@ pub fn libpod_volume(view: &VolumeView) -> LibpodVolume {
         labels: Some(record.labels.clone()),
         scope: LOCAL.to_owned(),
         options: Some(record.options.clone()),
-        uid: 0, // refused at create
-        gid: 0, // the same
+        uid: uid.into(),
+        gid: gid.into(),
         anonymous: record.anonymous,
-        mount_count: 0, // it is a folder, and mounted by no one
+        mount_count: u64::try_from(*mounts).unwrap_or(u64::MAX),
         needs_copy_up: record.first_use != FirstUse::Filled,
         needs_chown: record.first_use == FirstUse::ToCome,
         timeout: 0,                // of plugins
@@ -92,7 +128,11 @@ pub fn libpod_volume(view: &VolumeView) -> LibpodVolume {
 
 /// `GET /volumes/{name}` and one element of the list.
 pub fn compat_volume(view: &VolumeView) -> CompatVolume {
-    let VolumeView { record, users: _ } = view; // shown by `system df` alone
+    let VolumeView {
+        record,
+        users: _,  // shown by `system df` alone
+        mounts: _, // shown by libpod alone
+    } = view;
     CompatVolume {
         created_at: human::rfc3339_seconds(record.created_at),
         driver: LOCAL.to_owned(),
@@ -139,7 +179,7 @@ mod tests {
             ..CompatVolumeCreate::default()
         };
         let libpod = libpod_volume_create(libpod).unwrap();
-        let compat = compat_volume_create(compat);
+        let compat = compat_volume_create(compat).unwrap();
         assert_eq!(
             libpod,
             VolumeSpec {
@@ -150,14 +190,28 @@ mod tests {
     }
 
     #[test]
-    fn owners_are_refused_by_name() {
-        let owner = LibpodVolumeCreate {
-            uid: Some(5),
-            ..LibpodVolumeCreate::default()
+    fn an_owner_may_be_named_in_the_body_or_in_the_options() {
+        let made = |uid, o: &str| {
+            let body = LibpodVolumeCreate {
+                uid,
+                options: [("o".to_owned(), o.to_owned())].into(),
+                ..LibpodVolumeCreate::default()
+            };
+            libpod_volume_create(body).map(|spec| spec.owner)
         };
-        assert!(matches!(
-            libpod_volume_create(owner),
-            Err(Error::Unsupported { .. })
-        ));
+        assert_eq!(made(Some(5), "").unwrap(), Some((5, 0)));
+        assert_eq!(made(None, "gid=6").unwrap(), Some((0, 6)));
+        assert_eq!(made(None, "").unwrap(), None);
+        made(Some(-1), "").unwrap_err();
+    }
+
+    #[test]
+    fn the_options_of_another_driver_are_not_looked_at() {
+        let body = CompatVolumeCreate {
+            driver: "nosuch".to_owned(),
+            driver_opts: [("share".to_owned(), "//a/b".to_owned())].into(),
+            ..CompatVolumeCreate::default()
+        };
+        assert_eq!(compat_volume_create(body).unwrap().mount, None);
     }
 }

@@ -127,6 +127,7 @@ impl Inner {
             self.remove_cri_sandboxes(&hidden.id).await?;
         }
         self.remove_files(record, pod.as_deref()).await?;
+        self.unmount_idle_volumes().await?;
         if record.progress.removing_volumes {
             self.remove_anonymous_volumes(record).await;
         }

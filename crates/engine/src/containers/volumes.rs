@@ -224,7 +224,8 @@ impl Inner {
         };
         if wanted.now == FirstUse::Filling {
             let here = name.clone();
-            on_disk(move || dirs.finish_fill(&here)).await?;
+            let owner = wanted.owner;
+            on_disk(move || dirs.finish_fill(&here, owner)).await?;
             crate::crash::point("disk", "volume.used");
             return self.store.use_volume(&name, FirstUse::Filled).await;
         }
@@ -240,7 +241,7 @@ impl Inner {
     fn to_fill(&self, mount: &Mount) -> Option<VolumeToFill> {
         let find = |book: &Book| book.volumes.get(&mount.volume).cloned();
         let volume = self.store.read(find)?;
-        let may_copy = !mount.has_option(&["nocopy"]);
+        let may_copy = !mount.has_option(&["nocopy"]) && !volume.options.contains_key("nocopy");
         let open = match volume.first_use {
             FirstUse::ToCome | FirstUse::Filling => true,
             FirstUse::Owned => may_copy,
@@ -252,6 +253,7 @@ impl Inner {
             destination: mount.destination.clone(),
             now: volume.first_use,
             may_copy,
+            owner: volume.owner,
         })
     }
 

@@ -127,6 +127,34 @@ fn a_container_without_policy_stays_down_and_its_hidden_sandbox_stops() {
 }
 
 #[test]
+fn the_mounts_of_volumes_go_when_their_container_is_down_for_good() {
+    let release = |world: &World| {
+        let plan = decide(world, at(2));
+        let is_release = |action: &Action| matches!(action, Action::ReleaseVolumes { .. });
+        plan.actions.iter().any(is_release)
+    };
+    let holding = |policy| {
+        let mut world = exited(policy, 0);
+        world.holders = [id(&world)].into();
+        world
+    };
+    assert!(!release(&exited(RestartPolicy::No, 0)), "there are none");
+    assert!(release(&holding(RestartPolicy::No)));
+    assert!(!release(&holding(RestartPolicy::Always)), "it comes back");
+    let mut busy = holding(RestartPolicy::No);
+    busy.busy = [id(&busy)].into();
+    assert!(!release(&busy), "it may be starting");
+    let mut running = holding(RestartPolicy::No);
+    running.containers[0].ended = None;
+    running.containers[0].listed[0].state = CriState::Running;
+    assert!(!release(&running));
+    let mut failed = holding(RestartPolicy::No);
+    failed.containers[0].ended = None;
+    failed.containers[0].listed.clear();
+    assert!(release(&failed), "it never ran, or the runtime has lost it");
+}
+
+#[test]
 fn the_ports_of_a_sandbox_that_somebody_else_stopped_are_withdrawn() {
     let mut world = exited(RestartPolicy::No, 0);
     let id = world.sandboxes[0].record.id.clone();

@@ -166,7 +166,14 @@ fn find<'a>(name: &str, volumes: &'a [VolumeView]) -> Result<&'a VolumeView, Err
 }
 
 impl Check {
-    fn holds(&self, VolumeView { record, users }: &VolumeView) -> bool {
+    fn holds(
+        &self,
+        VolumeView {
+            record,
+            users,
+            mounts: _,
+        }: &VolumeView,
+    ) -> bool {
         match self {
             Self::Name(names) => names.match_any(&record.name),
             Self::Local(asked) => *asked,
@@ -208,8 +215,11 @@ mod tests {
                 anonymous: name.ends_with("anon"),
                 mountpoint: String::new(),
                 first_use: FirstUse::default(),
+                mount: None,
+                owner: None,
             }),
             users: (0..users).map(|_| Id::generate()).collect(),
+            mounts: 0,
         }
     }
 

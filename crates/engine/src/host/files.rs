@@ -1,9 +1,7 @@
 //! The files and folders that this daemon makes for a container and mounts into it.
 
-use std::ffi::OsString;
 use std::fs;
 use std::io::ErrorKind;
-use std::os::unix::ffi::OsStringExt as _;
 use std::path::{Path, PathBuf};
 
 use model::Error;
@@ -14,6 +12,7 @@ use model::view::{NetworkView, infra_name};
 use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
 
 use super::etc_files::{self, hosts, resolv};
+use super::volume_mounts::{BOUND, MountPoints};
 use super::{neighbours, volumes};
 use crate::containers::volumes_of;
 use crate::store::private_dir;
@@ -95,12 +94,12 @@ impl FilesJob {
         }
         neighbours::tell(&self.record.name, &self.peers.dirs);
         for (number, volume) in volumes_of(&self.record.spec).enumerate() {
-            let source = self.dir.join(format!("volume-{number}"));
-            volumes::bind(volume, &source)?;
+            let source = self.dir.join(format!("{BOUND}{number}"));
+            let read_only = volumes::bind(volume, &source)?;
             files.push(FileMount {
                 source,
                 destination: volume.destination.clone(),
-                read_only: volume.read_only,
+                read_only,
             });
         }
         let tmpfs = self.tmpfs();
@@ -305,14 +304,7 @@ pub(crate) fn unmount_below(dir: &Path) -> Result<(), Error> {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(about(dir, error)),
     };
-    let mounts = fs::read("/proc/self/mountinfo").map_err(Error::internal)?;
-    let lines = mounts.split(|byte| *byte == b'\n');
-    let points = lines.filter_map(|line| line.split(|byte| *byte == b' ').nth(4));
-    let below: Vec<PathBuf> = points
-        .map(unescaped)
-        .filter(|point| point.starts_with(&dir) && *point != dir)
-        .collect();
-    for point in below.iter().rev() {
+    for point in MountPoints::read()?.below(&dir).rev() {
         unmount(point, UnmountFlags::DETACH).map_err(|error| about(point, error))?;
     }
     for entry in fs::read_dir(&dir).map_err(|error| about(&dir, error))? {
@@ -327,28 +319,8 @@ pub(crate) fn unmount_below(dir: &Path) -> Result<(), Error> {
 
 /// Names of folders that something is mounted on.
 fn is_mount_point(name: &str) -> bool {
-    let numbered = ["tmpfs-", "volume-"]
-        .iter()
-        .any(|kind| name.starts_with(kind));
+    let numbered = ["tmpfs-", BOUND].iter().any(|kind| name.starts_with(kind));
     numbered || ["image", "image.below"].contains(&name)
-}
-
-/// A path of mountinfo: blanks and backslashes stand there as three octal digits.
-fn unescaped(text: &[u8]) -> PathBuf {
-    let mut path = Vec::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((&byte, after)) = rest.split_first() {
-        let digits = after.first_chunk::<3>().filter(|_| byte == b'\\');
-        let value = digits
-            .and_then(|digits| std::str::from_utf8(digits).ok())
-            .and_then(|digits| u8::from_str_radix(digits, 8).ok());
-        path.push(value.unwrap_or(byte));
-        rest = match value {
-            Some(_) => after.get(3..).unwrap_or_default(),
-            None => after,
-        };
-    }
-    PathBuf::from(OsString::from_vec(path))
 }
 
 pub(super) fn about(path: &Path, error: impl std::fmt::Display) -> Error {

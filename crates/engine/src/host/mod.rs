@@ -16,6 +16,7 @@ mod proc;
 pub mod registries;
 pub mod signal;
 mod sources;
+mod volume_mounts;
 mod volumes;
 
 use std::net::{Ipv4Addr, UdpSocket};
@@ -26,7 +27,8 @@ pub(crate) use neighbours::forget as forget_neighbour;
 pub(crate) use ports::{Ports, Target, free_range};
 pub(crate) use proc::{namespaces_of, open_files};
 pub(crate) use sources::{check_sources, make_or_miss_sources};
-pub(crate) use volumes::{ImageTree, VolumeToFill, take_over};
+pub(crate) use volume_mounts::{MountPoints, mount_volume, unmount_volume};
+pub(crate) use volumes::{ImageTree, VolumeToFill, copy_tree, own, take_over};
 
 /// This machine's own host name.
 pub fn hostname() -> String {

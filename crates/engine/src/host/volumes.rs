@@ -9,8 +9,8 @@ use model::Error;
 use model::container::Mount;
 use model::volume::FirstUse;
 use rustix::fs::{
-    AtFlags, CWD, Gid, Mode, OFlags, ResolveFlags, Timespec, Timestamps, Uid, chownat, open,
-    openat2, utimensat,
+    AtFlags, CWD, Gid, Mode, OFlags, ResolveFlags, StatVfsMountFlags, Timespec, Timestamps, Uid,
+    chownat, open, openat2, statvfs, utimensat,
 };
 use rustix::io::Errno;
 use rustix::mount::{MountFlags, mount_bind, mount_remount};
@@ -20,12 +20,17 @@ use super::layer::{self, LeaveOut, Target, View};
 use crate::store::{is_empty, private_dir};
 
 /// Binds a volume at `at`, `nosuid` and `nodev` as Podman mounts volumes. CRI has no field for them: runc 1.1
-/// binds a writable mount on with the flags that it has, runc 1.3 without them (measured).
+/// binds a writable mount on with the flags that it has, runc 1.3 without them (measured). What is mounted there
+/// read-only or `noexec` by the volume's options stays so, which Podman forgets. Answers whether it is read-only.
 ///
 /// # Errors
 /// [`Error::Internal`] where the kernel refuses.
-pub(super) fn bind(volume: &Mount, at: &Path) -> Result<(), Error> {
+pub(super) fn bind(volume: &Mount, at: &Path) -> Result<bool, Error> {
     private_dir(at)?;
+    let source = Path::new(&volume.source);
+    let has = statvfs(source)
+        .map_err(|error| about(source, error))?
+        .f_flag;
     mount_bind(&volume.source, at).map_err(|error| about(at, error))?;
     let mut flags = MountFlags::NOSUID | MountFlags::NODEV;
     for (word, flag) in [("suid", MountFlags::NOSUID), ("dev", MountFlags::NODEV)] {
@@ -33,7 +38,11 @@ pub(super) fn bind(volume: &Mount, at: &Path) -> Result<(), Error> {
             flags.remove(flag);
         }
     }
-    mount_remount(at, MountFlags::BIND | flags, "").map_err(|error| about(at, error))
+    let read_only = has.contains(StatVfsMountFlags::RDONLY);
+    flags.set(MountFlags::RDONLY, read_only);
+    flags.set(MountFlags::NOEXEC, has.contains(StatVfsMountFlags::NOEXEC));
+    mount_remount(at, MountFlags::BIND | flags, "").map_err(|error| about(at, error))?;
+    Ok(read_only || volume.read_only)
 }
 
 /// The root file system of a container before it starts, from its layers. Empty where they are not known.
@@ -94,6 +103,8 @@ pub(crate) struct VolumeToFill {
     pub(crate) now: FirstUse,
     /// Not with `nocopy`.
     pub(crate) may_copy: bool,
+    /// Whom it was made for.
+    pub(crate) owner: Option<(u32, u32)>,
 }
 
 impl VolumeToFill {
@@ -168,7 +179,14 @@ pub(crate) fn take_over(from: &Path, to: &Path) -> Result<(u32, u32), Error> {
     Ok(owner)
 }
 
-fn own(folder: &Path, (uid, gid): (u32, u32)) -> Result<(), Error> {
+/// Copies all that lies in a folder into one of another file system. Can be repeated.
+pub(crate) fn copy_tree(from: &Path, to: &Path) -> Result<(), Error> {
+    let copied = layer::carry(from, Target::Merged(to), &LeaveOut::default());
+    copied.map(drop).map_err(|error| about(to, error))
+}
+
+/// Gives a folder to a user and a group.
+pub(crate) fn own(folder: &Path, (uid, gid): (u32, u32)) -> Result<(), Error> {
     let (uid, gid) = (Uid::from_raw(uid), Gid::from_raw(gid));
     chownat(CWD, folder, Some(uid), Some(gid), AtFlags::SYMLINK_NOFOLLOW)
         .map_err(|error| about(folder, error))
@@ -213,6 +231,7 @@ mod tests {
                 destination: destination.to_owned(),
                 now,
                 may_copy: true,
+                owner: None,
             };
             Self { folder, wanted }
         }
@@ -234,6 +253,33 @@ mod tests {
             let then = self.wanted.own(&self.tree(), Some((5, 6))).unwrap();
             let found = fs::metadata(&self.wanted.data).unwrap();
             (then, (found.uid(), found.gid()))
+        }
+    }
+
+    #[test]
+    fn a_volume_is_bound_with_the_flags_of_what_is_mounted_on_it() {
+        for (words, read_only, exec) in [("ro,noexec", true, false), ("", false, true)] {
+            let folder = tempfile::tempdir().unwrap();
+            let at = |path: &str| folder.path().join(path);
+            fs::create_dir(at("_data")).unwrap();
+            let wanted = model::volume::VolumeMount {
+                file_system: Some("tmpfs".to_owned()),
+                device: "tmpfs".to_owned(),
+                flags: words.split_terminator(',').map(str::to_owned).collect(),
+                data: Vec::new(),
+            };
+            crate::host::mount_volume(&wanted, &at("_data")).unwrap();
+            let mount = Mount {
+                source: at("_data").display().to_string(),
+                ..Mount::default()
+            };
+            assert_eq!(bind(&mount, &at("volume-0")).unwrap(), read_only);
+            assert_eq!(fs::write(at("volume-0/f"), "").is_err(), read_only);
+            let flags = statvfs(at("volume-0")).unwrap().f_flag;
+            assert_eq!(!flags.contains(StatVfsMountFlags::NOEXEC), exec);
+            assert!(flags.contains(StatVfsMountFlags::NOSUID | StatVfsMountFlags::NODEV));
+            crate::host::unmount_below(folder.path()).unwrap_or_default();
+            crate::host::unmount_volume(&at("_data")).unwrap();
         }
     }
 

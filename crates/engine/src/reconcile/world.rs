@@ -71,6 +71,7 @@ impl Inner {
             buried_sandboxes: unknown_sandboxes.into_iter().filter(is_buried).collect(),
             busy,
             published: self.ports.published(),
+            holders: self.volume_holders().await,
             held: self
                 .memory
                 .held

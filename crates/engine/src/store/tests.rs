@@ -366,6 +366,8 @@ fn volume(store: &Store, name: &str) -> VolumeRecord {
         options: std::collections::BTreeMap::new(),
         anonymous: false,
         first_use: FirstUse::default(),
+        mount: None,
+        owner: None,
         mountpoint: store.dir().volume_dirs().data(name).display().to_string(),
     }
 }

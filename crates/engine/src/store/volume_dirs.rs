@@ -72,6 +72,8 @@ impl VolumeDirs {
         let folder = self.removing.join(Id::generate().as_str());
         private_dir(&folder)?;
         let path = folder.join(name);
+        // What is mounted is somebody else's and must not be removed with it.
+        crate::host::unmount_volume(&self.data(name))?;
         match fs::rename(self.volumes.join(name), &path) {
             Ok(()) => Ok(Some(SetAside {
                 name: name.to_owned(),
@@ -125,9 +127,9 @@ impl VolumeDirs {
         Ok(true)
     }
 
-    /// Moves the copy into the volume, and gives that the copy's owner, mode and times. What has come into the
+    /// Moves the copy into the volume, and gives that the copy's owner, unless it has its own, mode and times. What has come into the
     /// volume meanwhile stays. Can be repeated.
-    pub(crate) fn finish_fill(&self, name: &str) -> Result<(), Error> {
+    pub(crate) fn finish_fill(&self, name: &str, owner: Option<(u32, u32)>) -> Result<(), Error> {
         let (stage, data) = (self.volumes.join(name).join(STAGE), self.data(name));
         if !stage.exists() {
             return Ok(());
@@ -136,10 +138,16 @@ impl VolumeDirs {
             let target = data.join(entry.file_name().unwrap_or_default());
             match renameat_with(CWD, &entry, CWD, &target, RenameFlags::NOREPLACE) {
                 Ok(()) | Err(Errno::EXIST) => {}
+                Err(Errno::XDEV) => {
+                    // Another file system is mounted there.
+                    crate::host::copy_tree(&stage, &data)?;
+                    break;
+                }
                 Err(error) => return Err(about(&target, &error.into())),
             }
         }
         crate::host::take_over(&stage, &data)?;
+        owner.map_or(Ok(()), |owner| crate::host::own(&data, owner))?;
         remove_dir(&stage)
     }
 
@@ -179,8 +187,9 @@ impl VolumeDirs {
 }
 
 impl SetAside {
-    /// Removes it with all in it.
+    /// Removes it with all in it; what is mounted on it stays as it is.
     pub(crate) fn remove(&self) -> Result<(), Error> {
+        crate::host::unmount_below(&self.folder)?;
         remove_dir(&self.folder)
     }
 }

@@ -152,10 +152,13 @@ pub fn volumes(dir: &Path, report: &mut Report) {
         anonymous: false,
         mountpoint: "/var/lib/podman-cri/volumes/gvx/_data".to_owned(),
         first_use: model::volume::FirstUse::default(),
+        mount: None,
+        owner: None,
     };
     let view = VolumeView {
         record: Arc::new(record),
         users: Vec::new(),
+        mounts: 0,
     };
     let shape = |name| reference::shape(dir, name);
     report.answer(

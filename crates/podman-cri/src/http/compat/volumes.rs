@@ -11,7 +11,8 @@ use crate::http::shared::{self, volumes};
 /// Source: `VolumeCreate`. A volume of that name is the answer.
 pub(crate) async fn create(mut cx: Cx) -> Answer {
     let body = cx.json(volumes::DECODE).await?;
-    let spec = translate::volume::compat_volume_create(body);
+    let spec = translate::volume::compat_volume_create(body)
+        .map_err(|error| Failure::of_create(&error))?;
     let existed = match &spec.name {
         Some(name) => cx.engine().volume_exists(name).await?,
         None => false,

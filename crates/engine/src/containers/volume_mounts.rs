@@ -1,0 +1,129 @@
+//! Volumes whose options ask for a mount: it is made when the first container that uses the volume starts, and
+//! goes when the last one is down for good.
+
+use std::collections::HashSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use model::container::ContainerRecord;
+use model::observed::CriState;
+use model::volume::VolumeRecord;
+use model::{Error, Id};
+
+use super::volumes::volumes_of;
+use crate::host::{MountPoints, mount_volume, unmount_below, unmount_volume};
+use crate::system::Inner;
+use crate::volumes::on_disk;
+
+impl Inner {
+    /// The volumes of a container that need a mount.
+    fn to_mount(&self, record: &ContainerRecord) -> Vec<Arc<VolumeRecord>> {
+        self.store.read(|book| {
+            volumes_of(&record.spec)
+                .filter_map(|mount| book.volumes.get(&mount.volume))
+                .filter(|volume| volume.mount.is_some())
+                .cloned()
+                .collect()
+        })
+    }
+
+    /// Mounts what is not mounted yet. The caller holds [`crate::store::Store::change_volumes`] until the
+    /// container has it bound: then nobody unmounts it any more.
+    ///
+    /// # Errors
+    /// Podman's words around the kernel's, where that refuses.
+    pub(crate) async fn mount_volumes(&self, record: &ContainerRecord) -> Result<(), Error> {
+        let (id, volumes) = (record.id.clone(), self.to_mount(record));
+        if volumes.is_empty() {
+            return Ok(());
+        }
+        on_disk(move || {
+            for volume in volumes {
+                let Some(wanted) = &volume.mount else {
+                    continue;
+                };
+                let mounted = mount_volume(wanted, &PathBuf::from(&volume.mountpoint));
+                mounted.map_err(|error| Error::Failed {
+                    message: format!(
+                        "mounting volume {} for container {id}: {error}",
+                        volume.name
+                    ),
+                    cause: error.to_string(),
+                })?;
+            }
+            Ok(())
+        })
+        .await?;
+        crate::crash::point("disk", "volume.mounted");
+        Ok(())
+    }
+
+    /// Containers that have a volume with a mount bound.
+    pub(crate) async fn volume_holders(&self) -> HashSet<Id> {
+        let users: HashSet<Id> = self.store.read(|book| {
+            let mut users = book.volume_users();
+            let mounted = book
+                .volumes
+                .values()
+                .filter(|volume| volume.mount.is_some());
+            mounted
+                .filter_map(|volume| users.remove(volume.name.as_str()))
+                .flatten()
+                .collect()
+        });
+        if users.is_empty() {
+            return users;
+        }
+        match self.bound().await {
+            Ok(bound) => users.intersection(&bound).cloned().collect(),
+            Err(error) => {
+                tracing::warn!(%error, "it cannot be seen which volumes are mounted");
+                HashSet::new()
+            }
+        }
+    }
+
+    async fn bound(&self) -> Result<HashSet<Id>, Error> {
+        let containers = self.store.dir().containers();
+        on_disk(move || Ok(MountPoints::read()?.holders(&containers))).await
+    }
+
+    /// Takes the mounts from a container that is down for good, and from its volumes what no other one has.
+    pub(crate) async fn release_volumes(self: &Arc<Self>, id: &Id) -> Result<(), Error> {
+        let _claim = self.claim(id).await;
+        let record = self.store.container(id)?;
+        let status = self.status_of(&record).await?;
+        let runs = status.is_some_and(|status| status.state != CriState::Exited);
+        if runs || record.progress.next.is_some() {
+            return Ok(());
+        }
+        let dir = self.store.dir().container(id);
+        // A death between the two is as good as one after both: the next start looks for idle volumes.
+        on_disk(move || unmount_below(&dir)).await?;
+        self.unmount_idle_volumes().await
+    }
+
+    /// Unmounts the volumes that no container has bound.
+    pub(crate) async fn unmount_idle_volumes(&self) -> Result<(), Error> {
+        let any = |volume: &Arc<VolumeRecord>| volume.mount.is_some();
+        if !self.store.read(|book| book.volumes.values().any(any)) {
+            return Ok(());
+        }
+        let _change = self.store.change_volumes().await;
+        let bound = self.bound().await?;
+        let idle: Vec<PathBuf> = self.store.read(|book| {
+            let users = book.volume_users();
+            let held = |volume: &Arc<VolumeRecord>| {
+                let users = users.get(volume.name.as_str());
+                users.is_some_and(|users| users.iter().any(|user| bound.contains(user)))
+            };
+            let mounted = book.volumes.values().filter(|volume| any(volume));
+            let idle = mounted.filter(|volume| !held(volume));
+            idle.map(|volume| PathBuf::from(&volume.mountpoint))
+                .collect()
+        });
+        on_disk(move || idle.iter().try_for_each(|data| unmount_volume(data))).await?;
+        crate::crash::point("disk", "volume.unmounted");
+        Ok(())
+    }
+}
