@@ -44,6 +44,9 @@ pub struct ContainerSpec {
     pub hostname: Option<String>,
     /// Bind mounts, tmpfs mounts and volumes.
     pub mounts: Vec<Mount>,
+    /// The containers whose mounts it was given at its create, in that order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub volumes_from: Vec<VolumesFrom>,
     /// How a standalone container is connected; in a pod the pod's network counts.
     pub network: Network,
     /// DNS settings; empty lists mean the host's.
@@ -124,6 +127,15 @@ pub struct ImageRef {
     pub digest: Option<String>,
     /// The image's configuration at create: what it says later does not change the container.
     pub config: ImageConfig,
+}
+
+/// A container whose mounts another one gets.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VolumesFrom {
+    /// Its name or id, as asked.
+    pub container: String,
+    /// `ro`, `rw` and `z`: instead of the options that the mounts have there. Empty keeps those.
+    pub options: Vec<String>,
 }
 
 /// A mount of a container.

@@ -45,6 +45,7 @@ impl Engine {
         let pod = pod.map(|pod| inner.pod_to_join(&pod)).transpose()?;
         inner.check_handler(&mut spec.handler, pod.as_deref())?;
         spec.image = inner.image_for_create(&spec.image.asked, spec.face).await?;
+        inner.take_mounts(&mut spec).await?;
         take_from_image(&mut spec, image_volumes);
         let exposed = to_publish(&spec);
         spec.ports = inner.choose_ports(spec.ports, exposed).await?;
@@ -62,13 +63,7 @@ impl Engine {
         let sandbox = pod
             .or_else(|| hidden.clone().map(Arc::new))
             .ok_or_else(|| Error::Internal("a container without a sandbox".to_owned()))?;
-        inner
-            .runtime
-            .check_container(&spec, &sandbox, &inner.facts())?;
-        let checked = spec.clone();
-        tokio::task::spawn_blocking(move || crate::host::make_or_miss_sources(&checked))
-            .await
-            .map_err(Error::internal)??;
+        inner.check_spec(&spec, &sandbox).await?;
         // A volume that is used here is not removed meanwhile.
         let _change = match volumes_of(&spec).next() {
             Some(_) => Some(inner.store.change_volumes().await),
@@ -107,6 +102,15 @@ fn take_from_image(spec: &mut ContainerSpec, volumes: ImageVolumes) {
 }
 
 impl Inner {
+    /// Whether the runtime can carry it out, and whether the sources of its mounts are there.
+    async fn check_spec(&self, spec: &ContainerSpec, sandbox: &SandboxRecord) -> Result<(), Error> {
+        self.runtime.check_container(spec, sandbox, &self.facts())?;
+        let checked = spec.clone();
+        tokio::task::spawn_blocking(move || crate::host::make_or_miss_sources(&checked))
+            .await
+            .map_err(Error::internal)?
+    }
+
     fn pod_to_join(&self, name: &str) -> Result<Arc<SandboxRecord>, Error> {
         match self.store.read(|book| book.find_pod(name)) {
             Found::One(pod) if pod.progress.removing => Err(Error::not_found(Kind::Pod, name)),

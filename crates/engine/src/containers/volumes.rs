@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use model::container::{ContainerRecord, ContainerSpec, Mount, MountKind};
+use model::container::{ContainerRecord, ContainerSpec, Face, Mount, MountKind, VolumesFrom};
 use model::request::ImageVolumes;
 use model::volume::{FirstUse, VolumeRecord};
 use model::{Error, Id};
@@ -43,7 +43,65 @@ pub(super) fn add_image_volumes(spec: &mut ContainerSpec, wanted: ImageVolumes) 
     }
 }
 
+/// Adds another container's bind mounts and volumes to those taken from others: the last one at a place counts.
+fn add_mounts_from(taken: &mut Vec<Mount>, other: &ContainerSpec, options: &[String]) {
+    for mount in &other.mounts {
+        if mount.kind == MountKind::Tmpfs {
+            continue; // it is the other one's own
+        }
+        let mut mount = mount.clone();
+        if !options.is_empty() {
+            mount.options = options.to_vec();
+            mount.read_only = mount.has_option(&["ro"]);
+            mount.relabel = mount.has_option(&["z"]);
+            mount.propagation = None;
+        }
+        taken.retain(|other| other.destination != mount.destination);
+        taken.push(mount);
+    }
+}
+
+/// Podman's words for a container whose mounts cannot be had.
+fn no_volumes_from(container: &str, face: Face, error: &Error) -> Error {
+    let (cause, text) = match error {
+        Error::NotFound { .. } => {
+            let cause = "no such container".to_owned();
+            let text = format!("no container with name or ID {container:?} found: {cause}");
+            (cause, text)
+        }
+        other => (other.cause(), other.to_string()),
+    };
+    let at = match face {
+        Face::Compat => "container create: ",
+        Face::Libpod => "",
+    };
+    Error::Failed {
+        message: format!("{at}looking up container {container:?} for volumes-from: {text}"),
+        cause,
+    }
+}
+
 impl Inner {
+    /// `--volumes-from`: the mounts of other containers, where the request has none.
+    ///
+    /// # Errors
+    /// No such container, in Podman's words.
+    pub(super) async fn take_mounts(&self, spec: &mut ContainerSpec) -> Result<(), Error> {
+        let mut taken = Vec::new();
+        for VolumesFrom { container, options } in &spec.volumes_from {
+            let other = self.own_container(container).await;
+            let other = other.map_err(|error| no_volumes_from(container, spec.face, &error))?;
+            add_mounts_from(&mut taken, &other.spec, options);
+        }
+        let lies_there = |mount: &Mount| {
+            let mut own = spec.mounts.iter();
+            own.any(|own| own.destination == mount.destination)
+        };
+        taken.retain(|mount| !lies_there(mount));
+        spec.mounts.extend(taken);
+        Ok(())
+    }
+
     /// Gives each volume of a new container its name and its folder; answers those that are new. The
     /// caller holds [`crate::store::Store::change_volumes`] until they are stored.
     pub(super) async fn make_volumes(
@@ -281,6 +339,34 @@ impl Inner {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_taken_from_another_container_may_get_other_options() {
+        let mount = |kind, destination: &str, options: &[&str]| Mount {
+            kind,
+            destination: destination.to_owned(),
+            read_only: options.contains(&"ro"),
+            options: options.iter().map(|&word| word.to_owned()).collect(),
+            ..Mount::default()
+        };
+        let with = |mounts| ContainerSpec {
+            mounts,
+            ..ContainerSpec::default()
+        };
+        let one = with(vec![
+            mount(MountKind::Bind, "/b", &["ro"]),
+            mount(MountKind::Tmpfs, "/t", &[]),
+            mount(MountKind::Volume, "/v", &[]),
+        ]);
+        let two = with(vec![mount(MountKind::Volume, "/b", &[])]);
+        let mut taken = Vec::new();
+        add_mounts_from(&mut taken, &one, &[]);
+        assert_eq!(taken, [one.mounts[0].clone(), one.mounts[2].clone()]);
+        add_mounts_from(&mut taken, &two, &["ro".to_owned(), "z".to_owned()]);
+        let last = &taken[1];
+        assert_eq!((taken.len(), last.kind), (2, MountKind::Volume));
+        assert!(last.read_only && last.relabel && last.destination == "/b");
+    }
 
     #[test]
     fn an_images_volumes_lie_where_no_mount_does() {

@@ -127,8 +127,8 @@ impl VolumeDirs {
         Ok(true)
     }
 
-    /// Moves the copy into the volume, and gives that the copy's owner, unless it has its own, mode and times. What has come into the
-    /// volume meanwhile stays. Can be repeated.
+    /// Moves the copy into the volume, and gives that the copy's mode and times, and its owner unless the volume was
+    /// made for one. What has come into the volume meanwhile stays. Can be repeated.
     pub(crate) fn finish_fill(&self, name: &str, owner: Option<(u32, u32)>) -> Result<(), Error> {
         let (stage, data) = (self.volumes.join(name).join(STAGE), self.data(name));
         if !stage.exists() {

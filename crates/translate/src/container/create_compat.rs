@@ -133,7 +133,8 @@ fn from_host_config(
     let resources = limits::from_compat(&config, host)?;
     let mounts = all_mounts(&config, volumes)?;
     let HostConfigRequest {
-        binds: _,         // in `mounts`
+        binds: _, // in `mounts`
+        volumes_from,
         log_config: _,    // refused, or what the runtime does anyway
         network_mode: _,  // read by the caller
         port_bindings: _, // read by the caller
@@ -199,6 +200,7 @@ fn from_host_config(
         annotations,
         groups: group_add,
         mounts,
+        volumes_from: mounts::volumes_from(&volumes_from)?,
         dns: dns("HostConfig.Dns", servers, dns_search, dns_options)?,
         hosts: hosts("HostConfig.ExtraHosts", extra_hosts)?,
         cap_add: cap_add.unwrap_or_default(),

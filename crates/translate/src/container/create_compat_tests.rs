@@ -138,11 +138,6 @@ fn what_is_not_carried_out_is_refused_by_name() {
         ),
         (
             none(),
-            json!({"VolumesFrom": ["c"]}),
-            "HostConfig.VolumesFrom",
-        ),
-        (
-            none(),
             json!({"Ulimits": [{"Name": "nofile", "Hard": 1, "Soft": 1}]}),
             "HostConfig.Ulimits",
         ),

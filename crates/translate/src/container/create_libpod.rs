@@ -62,6 +62,7 @@ pub fn libpod_create(spec: SpecGenerator, host: &Host) -> Result<NewContainer, E
         init: _, // refused
         mounts,
         volumes,
+        volumes_from,
         devices: _,            // refused
         ipcns: _,              // refused, or what the runtime does anyway
         shm_size: _,           // refused
@@ -149,6 +150,7 @@ pub fn libpod_create(spec: SpecGenerator, host: &Host) -> Result<NewContainer, E
         stdin: stdin.unwrap_or(false),
         hostname: some(hostname),
         mounts,
+        volumes_from: mounts::volumes_from(&volumes_from)?,
         network,
         dns: dns("dns_server", dns_server, dns_search, dns_option)?,
         hosts: hosts("hostadd", host_add)?,

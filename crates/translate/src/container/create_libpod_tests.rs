@@ -156,7 +156,6 @@ fn what_is_not_carried_out_is_refused_by_name() {
             "overlay_volumes",
         ),
         (json!({"image_volumes": [{"Source": "i"}]}), "image_volumes"),
-        (json!({"volumes_from": ["c"]}), "volumes_from"),
         (
             json!({"healthconfig": {"Test": ["CMD-SHELL", "true"]}}),
             "healthconfig",

@@ -1,7 +1,7 @@
 //! Bind mounts, tmpfs mounts and volumes, of both faces, as asked.
 
 use model::Error;
-use model::container::{Mount, MountKind};
+use model::container::{Mount, MountKind, VolumesFrom};
 use podman_api::KeySet;
 use podman_api::container::compat::{BindOptions, MountRequest, TmpfsOptions, VolumeOptions};
 use podman_api::container::libpod::NamedVolume;
@@ -227,6 +227,38 @@ pub(super) fn from_tmpfs(destination: &str, options: &str) -> Result<Mount, Erro
     )
 }
 
+/// `CONTAINER[:OPTIONS]`, with Podman's checks and words.
+pub(super) fn volumes_from(asked: &[String]) -> Result<Vec<VolumesFrom>, Error> {
+    asked.iter().map(|text| from_container(text)).collect()
+}
+
+fn from_container(text: &str) -> Result<VolumesFrom, Error> {
+    let plain = |text: &str| Error::Plain(text.to_owned());
+    let (container, options) = match text.split_once(':') {
+        Some((container, options)) => (container, options.split(',').collect()),
+        None => (text, Vec::new()),
+    };
+    let count = |words: &[&str]| options.iter().filter(|word| words.contains(word)).count();
+    if let Some(option) = options
+        .iter()
+        .find(|word| !["z", "ro", "rw"].contains(word))
+    {
+        return Err(Error::Plain(format!(
+            "invalid option {option:?} specified - volumes from another container can only use z,ro,rw options"
+        )));
+    }
+    if count(&["ro", "rw"]) > 1 {
+        return Err(plain("cannot set ro or rw options more than once"));
+    }
+    if count(&["z"]) > 1 {
+        return Err(plain("cannot set :z more than once in mount options"));
+    }
+    Ok(VolumesFrom {
+        container: container.to_owned(),
+        options: options.into_iter().map(str::to_owned).collect(),
+    })
+}
+
 /// Two mounts at one place are refused in Podman's words.
 pub(super) fn check_distinct(mounts: &[Mount]) -> Result<(), Error> {
     for (at, mount) in mounts.iter().enumerate() {
@@ -436,6 +468,38 @@ mod tests {
             ..MountRequest::default()
         });
         assert_eq!(three.unwrap(), one);
+    }
+
+    #[test]
+    fn another_containers_mounts_may_be_asked_for_with_few_options() {
+        let read = |text: &str| volumes_from(&[text.to_owned()]);
+        for (text, container, options) in
+            [("c", "c", ""), ("c:ro", "c", "ro"), ("c:rw,z", "c", "rw,z")]
+        {
+            let read = read(text).unwrap();
+            assert_eq!(
+                (read[0].container.as_str(), read[0].options.join(",")),
+                (container, options.to_owned())
+            );
+        }
+        // recorded of Podman 5.8.6
+        let only = "specified - volumes from another container can only use z,ro,rw options";
+        for (text, error) in [
+            ("c:bad", format!("invalid option \"bad\" {only}")),
+            ("c:Z", format!("invalid option \"Z\" {only}")),
+            ("c:", format!("invalid option \"\" {only}")),
+            ("c:ro:z", format!("invalid option \"ro:z\" {only}")),
+            (
+                "c:ro,rw",
+                "cannot set ro or rw options more than once".to_owned(),
+            ),
+            (
+                "c:z,z",
+                "cannot set :z more than once in mount options".to_owned(),
+            ),
+        ] {
+            assert_eq!(read(text).unwrap_err().to_string(), error, "{text}");
+        }
     }
 
     #[test]

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use model::container::{ContainerSpec, Mount, MountKind, Network, Resources, RestartPolicy};
+use model::container::{
+    ContainerSpec, Mount, MountKind, Network, Resources, RestartPolicy, VolumesFrom,
+};
 use model::port::PublishedPort;
 use model::view::{ContainerBody, ContainerDetail};
 use podman_api::container::libpod::{InspectHostConfig, InspectLogConfig, InspectRestartPolicy};
@@ -45,6 +47,7 @@ pub(super) fn host_config(detail: &ContainerDetail, caps: &Caps) -> InspectHostC
         restart_policy: restart_policy(spec.restart),
         auto_remove: spec.remove,
         annotations: Some(annotations).filter(|all| !all.is_empty()),
+        volumes_from: Some(volumes_from(spec)).filter(|all| !all.is_empty()),
         cap_add,
         cap_drop,
         dns: dns.servers.clone(),
@@ -113,6 +116,15 @@ fn with_limits(base: InspectHostConfig, resources: &Resources) -> InspectHostCon
         pids_limit: pids.unwrap_or(0),
         ..base
     }
+}
+
+/// As asked.
+fn volumes_from(spec: &ContainerSpec) -> Vec<String> {
+    let text = |from: &VolumesFrom| match from.options.as_slice() {
+        [] => from.container.clone(),
+        options => format!("{}:{}", from.container, options.join(",")),
+    };
+    spec.volumes_from.iter().map(text).collect()
 }
 
 fn binds(spec: &ContainerSpec) -> Vec<String> {

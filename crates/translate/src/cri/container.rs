@@ -71,6 +71,7 @@ fn asked(order: &ContainerOrder<'_>, spec: &ContainerSpec) -> Result<v1::Contain
         stdin,
         hostname: _, // `order.hostname` is the one in effect, and the sandbox's
         mounts,
+        volumes_from: _,       // among the mounts since the create
         network: _,            // the sandbox's
         dns: _,                // the sandbox's, and /etc/resolv.conf among `files`
         hosts: _,              // /etc/hosts among `files`

@@ -103,7 +103,12 @@ const MOUNTS: &[Row] = &[
         .how("a new folder of the daemon's for each, filled from the image")
         .kept(&["mounts"])
         .in_vm(VM_FOLDERS),
-    Row::refused("HostConfig.VolumesFrom", VOLUMES),
+    Row::host(
+        "HostConfig.VolumesFrom",
+        "the other container's bind mounts and volumes, as they are at the create",
+    )
+    .kept(&["volumes_from"])
+    .in_vm(VM_FOLDERS),
     Row::nothing("HostConfig.VolumeDriver", "Podman does not look at it"),
     Row::refused("HostConfig.ShmSize", SHM_SIZE),
 ];

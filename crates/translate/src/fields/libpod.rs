@@ -156,7 +156,12 @@ const MOUNTS: &[Row] = &[
         .kept(&["mounts"])
         .but(MOUNT_OPTIONS)
         .in_vm(VM_FOLDERS),
-    Row::refused("volumes_from", VOLUMES),
+    Row::host(
+        "volumes_from",
+        "the other container's bind mounts and volumes, as they are at the create",
+    )
+    .kept(&["volumes_from"])
+    .in_vm(VM_FOLDERS),
     Row::refused("overlay_volumes", VOLUMES),
     Row::refused("image_volumes", VOLUMES),
     Row::refused("artifact_volumes", VOLUMES),

@@ -42,6 +42,7 @@ pub(super) fn carried(request: Request, name: &str) -> Value {
         "mounts" => json!([{"type": "bind", "source": "/srv", "destination": "/w"}]),
         "volumes" if request == Request::Compat => json!({"/w": {}}),
         "volumes" => json!([{"Name": "v", "Dest": "/w"}]),
+        "volumes_from" | "volumesfrom" => json!(["c:ro"]),
         "binds" => json!(["/srv:/w"]),
         "tmpfs" => json!({"/w": "size=1m"}),
         "groups" | "groupadd" => json!(["5"]),

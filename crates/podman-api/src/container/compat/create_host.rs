@@ -20,6 +20,9 @@ pub struct HostConfigRequest {
     /// `SOURCE:DESTINATION[:OPTIONS]`; a source without a slash is a volume.
     #[serde(deserialize_with = "null_default")]
     pub binds: Vec<String>,
+    /// `CONTAINER[:OPTIONS]`: whose mounts it gets too.
+    #[serde(deserialize_with = "null_default")]
+    pub volumes_from: Vec<String>,
     #[serde(deserialize_with = "null_default")]
     pub log_config: LogConfigRequest,
     /// `default`, `bridge`, `host`, `none`, `container:X`, a network's name.

@@ -81,6 +81,9 @@ pub struct SpecGenerator {
     pub mounts: Vec<Mount>,
     #[serde(deserialize_with = "null_default")]
     pub volumes: Vec<NamedVolume>,
+    /// `CONTAINER[:OPTIONS]`: whose mounts it gets too.
+    #[serde(deserialize_with = "null_default")]
+    pub volumes_from: Vec<String>,
     #[serde(deserialize_with = "null_default")]
     pub devices: Vec<Device>,
     #[serde(deserialize_with = "null_default")]
