@@ -274,16 +274,11 @@ impl Snapshot {
             .filter(|listed| !is_known(listed.mark.as_ref(), &self.owner, &known))
             .map(|listed| {
                 let members = members_of(&listed.cri_id, containers);
-                let state = match (members.is_empty(), listed.ready) {
-                    (true, true) => PodState::Running,
-                    (true, false) => PodState::Exited,
-                    (false, _) => pod_state(&members),
-                };
                 let body = PodBody::Foreign(Arc::new(self.foreign_pod(listed)));
                 (
                     listed.created_at,
                     PodView {
-                        state,
+                        state: foreign::pod_state(&members, listed.ready),
                         containers: members,
                         cgroup: String::new(),
                         body,
@@ -380,10 +375,15 @@ fn members_of(pod: &str, containers: &[ContainerView]) -> Vec<ContainerView> {
 
 /// Podman's state of a pod, from the states of its containers.
 pub(crate) fn pod_state(members: &[ContainerView]) -> PodState {
+    state_from(members.iter().map(|view| view.state))
+}
+
+fn state_from(members: impl Iterator<Item = State>) -> PodState {
+    let members: Vec<_> = members.collect();
     let count = |wanted: &[State]| {
         members
             .iter()
-            .filter(|view| wanted.contains(&view.state))
+            .filter(|state| wanted.contains(state))
             .count()
     };
     let total = members.len();

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use model::Id;
 use model::observed::{ContainerListed, CriState, SandboxListed};
-use model::view::{ContainerBody, ContainerView, ForeignContainer, ForeignPod, State};
+use model::view::{ContainerBody, ContainerView, ForeignContainer, ForeignPod, PodState, State};
 
-use super::Snapshot;
+use super::{Snapshot, state_from};
 use crate::observe::ContainerFacts;
 
 impl Snapshot {
@@ -99,4 +99,101 @@ pub(crate) fn foreign_container(
 
 fn foreign_pod_name(listed: &SandboxListed) -> String {
     listed.name.clone()
+}
+
+/// What a kubelet notes of an init container, since Kubernetes 1.33.
+const INIT: (&str, &str) = ("io.kubernetes.container.type", "init");
+
+/// A pod's state from its containers, less those that have done their part: a run before the last, which a
+/// kubelet keeps for its log, and an init container that has succeeded. Without them a healthy pod would
+/// read as degraded.
+pub(super) fn pod_state(members: &[ContainerView], ready: bool) -> PodState {
+    let mut counting = members
+        .iter()
+        .filter(|view| !is_done(view, members))
+        .map(|view| view.state)
+        .peekable();
+    match (counting.peek(), ready) {
+        (None, true) => PodState::Running,
+        (None, false) => PodState::Exited,
+        (Some(_), _) => state_from(counting),
+    }
+}
+
+fn is_done(view: &ContainerView, members: &[ContainerView]) -> bool {
+    let ContainerBody::Foreign(foreign) = &view.body else {
+        return false;
+    };
+    let is_init = foreign.annotations.get(INIT.0).map(String::as_str) == Some(INIT.1);
+    let later = |other: &ContainerView| match &other.body {
+        ContainerBody::Foreign(other) => {
+            other.attempt > foreign.attempt && same_container(&other.name, &foreign.name)
+        }
+        ContainerBody::Own(_) | ContainerBody::Infra { .. } => false,
+    };
+    view.state == State::Exited
+        && ((is_init && view.run.exit_code == 0) || members.iter().any(later))
+}
+
+/// All but the attempt, the end of a name, is the same.
+fn same_container(one: &str, other: &str) -> bool {
+    one.rsplit_once('_').map(|(all, _)| all) == other.rsplit_once('_').map(|(all, _)| all)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::container::Run;
+    use model::view::NetworkView;
+
+    fn member(name: &str, attempt: u32, state: State, exit_code: i32, kind: &str) -> ContainerView {
+        ContainerView {
+            state,
+            run: Run {
+                exit_code,
+                ..Run::default()
+            },
+            pid: None,
+            pod: None,
+            network: NetworkView::default(),
+            ports: Vec::new(),
+            size: None,
+            namespaces: None,
+            body: ContainerBody::Foreign(Arc::new(ForeignContainer {
+                name: format!("k8s_{name}_p_default_uid_{attempt}"),
+                attempt,
+                annotations: [(INIT.0.to_owned(), kind.to_owned())].into(),
+                ..ForeignContainer::default()
+            })),
+        }
+    }
+
+    #[test]
+    fn a_kubelets_pod_is_what_its_containers_are_now() {
+        let init = |code| member("init", 0, State::Exited, code, "init");
+        let sidecar = |state| member("side", 0, state, 0, "init");
+        let app = |attempt, state| member("app", attempt, state, 0, "container");
+        let (up, down) = (State::Running, State::Exited);
+        for (members, wanted) in [
+            (vec![], PodState::Running),
+            (vec![init(0)], PodState::Running),
+            (vec![init(0), app(0, up)], PodState::Running),
+            (vec![init(1)], PodState::Exited),
+            (vec![init(1), sidecar(up)], PodState::Degraded),
+            (vec![sidecar(up), app(0, down)], PodState::Degraded),
+            (
+                vec![sidecar(up), app(0, down), app(1, up)],
+                PodState::Running,
+            ),
+            (
+                vec![app(0, down), app(1, down), app(2, up)],
+                PodState::Running,
+            ),
+            (vec![init(0), app(0, down)], PodState::Exited),
+            (vec![app(0, up), app(1, up)], PodState::Running),
+        ] {
+            assert_eq!(pod_state(&members, true), wanted, "{members:?}");
+        }
+        assert_eq!(pod_state(&[init(0)], false), PodState::Exited);
+    }
 }
