@@ -10,8 +10,10 @@
 
 mod events;
 mod kubelet_node;
+mod layout;
 mod managed;
 mod shown;
+mod untouched;
 
 use anyhow::{Context, Result, ensure};
 use conformance::{
@@ -86,14 +88,7 @@ async fn are_not_changed(variant: Variant) -> Result<()> {
     let node = Node::new(variant).await?;
     let http = node.lab.http();
     let cri = node.lab.runtime.cri()?;
-    let state = async || {
-        let mut containers = cri.list_containers(None).await?;
-        let mut sandboxes = cri.list_pod_sandbox(None).await?;
-        containers.sort_by(|one, other| one.id.cmp(&other.id));
-        sandboxes.sort_by(|one, other| one.id.cmp(&other.id));
-        anyhow::Ok((containers, sandboxes))
-    };
-    let before = state().await?;
+    let before = untouched::Node::of(&node.lab).await?;
     let (coredns, setup, pod) = (&node.coredns[..12], SETUP, &node.dns.id);
     let requests = [
         (
@@ -135,10 +130,7 @@ async fn are_not_changed(variant: Variant) -> Result<()> {
         "a guest in a foreign pod: {}",
         answer.text()
     );
-    ensure!(
-        state().await? == before,
-        "the runtime's objects have changed"
-    );
+    before.is_still(&untouched::Node::of(&node.lab).await?)?;
     Objects::of(&cri).await?.none()?;
     node.finish().await
 }
