@@ -3,6 +3,7 @@
 
 mod api;
 mod cri;
+mod disguise;
 mod kubelet;
 mod registry;
 mod stand_in;
@@ -21,6 +22,7 @@ use crate::{Lab, Variant, host::report, variants};
 
 pub use api::{Api, LIBPOD};
 pub use cri::{ID, OWNER, Objects, RECORD, SeenContainer, SeenSandbox};
+pub use disguise::Disguise;
 pub use kubelet::KubePod;
 pub use registry::{Access, PASSWORD, Registry, USER};
 pub use stand_in::KubeletStandIn;

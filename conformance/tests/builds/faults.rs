@@ -3,10 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
-use conformance::{
-    Client, Daemon, DaemonOptions, Lab, Setup, Variant,
-    scenario::{self, eventually},
-};
+use conformance::scenario::eventually;
 
 use crate::site::{BASE, COMPAT, PODMANS, Site, context, error, file, images, podman_lacks};
 
@@ -202,61 +199,4 @@ async fn dies(site: &mut Site, path: &str, files: &[u8], said: &str) -> Result<(
     let daemon = site.lab.daemon.as_mut().context("a daemon")?;
     daemon.wait().await?;
     daemon.start_again(&site.lab.host, &options).await
-}
-
-/// Real clients say what the daemon says.
-pub(crate) async fn no_podman(variant: Variant) -> Result<()> {
-    let lab = Lab::start(Setup {
-        daemon: None,
-        ..Setup::new(variant)
-    });
-    let mut lab = lab.await?;
-    let options = DaemonOptions {
-        arguments: vec![
-            "--podman".to_owned(),
-            "unix:///run/no/podman.sock".to_owned(),
-        ],
-        ..DaemonOptions::default()
-    };
-    lab.daemon = Some(Daemon::start(&lab.host, &lab.runtime, &options).await?);
-    lab.mark().await?;
-    // more than any buffer between here and there
-    let files = context(&[
-        ("data", &vec![7; 8 << 20]),
-        ("Containerfile", b"FROM scratch\n"),
-    ]);
-    let kind = [("Content-Type", "application/x-tar")];
-    for path in [PODMANS, COMPAT] {
-        let answer = lab
-            .http()
-            .send("POST", path, &kind, Some(&files))
-            .await?
-            .expect(503)?;
-        let message = answer.json()["message"]
-            .as_str()
-            .unwrap_or_default()
-            .to_owned();
-        let words = [
-            "/run/no/podman.sock",
-            "systemctl start podman.socket",
-            "--podman",
-        ];
-        ensure!(words.iter().all(|word| message.contains(word)), "{message}");
-    }
-    let dir = lab.host.dir().join("home/context");
-    std::fs::create_dir_all(&dir)?;
-    std::fs::write(dir.join("Dockerfile"), "FROM scratch\nLABEL a=b\n")?;
-    let daemon = lab.daemon.as_ref().context("a daemon")?;
-    for client in Client::installed() {
-        let words = ["build", &dir.display().to_string()];
-        let said = client
-            .run_with(&lab.host, daemon, &words, &[("DOCKER_BUILDKIT", "0")])
-            .await?;
-        ensure!(
-            said.code != 0 && said.stderr.contains("systemctl start podman.socket"),
-            "{said:?}"
-        );
-    }
-    std::fs::remove_dir_all(&dir)?;
-    scenario::finish(lab).await
 }

@@ -10,6 +10,7 @@
 mod clients;
 mod faults;
 mod images;
+mod refusals;
 mod site;
 
 use anyhow::{Context, Result};
@@ -108,5 +109,15 @@ async fn a_daemon_that_dies_in_a_hand_over_leaves_nothing_that_matters() {
 
 #[tokio::test]
 async fn without_podman_it_is_said_what_to_start() {
-    on_each(BOTH, faults::no_podman).await.unwrap();
+    on_each(BOTH, refusals::no_podman).await.unwrap();
+}
+
+#[tokio::test]
+async fn more_builds_than_may_be_at_once_are_refused() {
+    with_own_storage(async |site| refusals::too_many(site).await).await;
+}
+
+#[tokio::test]
+async fn a_runtime_whose_store_is_not_known_takes_no_builds() {
+    on_each(BOTH, refusals::unknown_runtime).await.unwrap();
 }
