@@ -135,11 +135,29 @@ impl Inner {
         }
     }
 
+    /// The loop: rules that somebody else has flushed. `failed`: it did not succeed the last time, which is said once.
+    pub(crate) async fn mend_ports(&self, failed: &mut bool) {
+        let mended = self.with_ports(Ports::mend).await;
+        let failed_before = std::mem::replace(failed, mended.is_err());
+        match mended {
+            Ok(true) => tracing::warn!(
+                "the rules of the published ports were gone (the firewall was reloaded?); they are made anew"
+            ),
+            Ok(false) => {}
+            Err(error) if failed_before => {
+                tracing::trace!(%error, "the rules of the published ports still cannot be looked after");
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the rules of the published ports cannot be looked after");
+            }
+        }
+    }
+
     /// Rules and sockets are blocking work.
-    async fn with_ports(
+    async fn with_ports<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Ports) -> Result<(), Error> + Send + 'static,
-    ) -> Result<(), Error> {
+        work: impl FnOnce(&Ports) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
         let ports = Arc::clone(&self.ports);
         tokio::task::spawn_blocking(move || work(&ports))
             .await

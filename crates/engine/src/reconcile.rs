@@ -112,7 +112,7 @@ impl Inner {
 
     /// The loop. It ends with the daemon.
     async fn run_loop(self: Arc<Self>) {
-        let (mut due, mut away) = (None, false);
+        let (mut due, mut away, mut unmended) = (None, false, false);
         loop {
             let period = match self.memory.hints_work.load(Ordering::Relaxed) {
                 true => CALM,
@@ -125,6 +125,7 @@ impl Inner {
                 () = self.shutdown.cancelled() => return,
             };
             tracing::trace!(reason, "looking");
+            self.mend_ports(&mut unmended).await;
             self.begin_look();
             match self.observer.list().await {
                 Ok(seen) => {

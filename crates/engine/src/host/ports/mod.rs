@@ -8,6 +8,7 @@
 //! that it is taken. The rules come before it, so nothing ever connects to it.
 
 mod forwarded;
+mod kernel;
 mod nft;
 mod route;
 mod rules;
@@ -165,6 +166,21 @@ impl Ports {
         let sandboxes = self.lock();
         let up = sandboxes.iter().filter(|(_, one)| one.target.is_some());
         up.map(|(id, _)| id.clone()).collect()
+    }
+
+    /// Makes the table anew where somebody else has taken it away, as a reload of a firewall that begins with
+    /// `flush ruleset` does; whether it was so.
+    ///
+    /// # Errors
+    /// What the kernel says, and nft.
+    pub(crate) fn mend(&self) -> Result<bool, Error> {
+        let sandboxes = self.lock();
+        let publishes = sandboxes.values().any(|one| one.target.is_some());
+        let failed = |error| Error::Plain(format!("looking for table {}: {error}", self.table));
+        if !publishes || kernel::has_table(&self.table).map_err(failed)? {
+            return Ok(false);
+        }
+        self.apply(&sandboxes).map(|()| true)
     }
 
     /// Makes the whole table anew in one transaction: whatever happened to it, it is right afterwards.
