@@ -8,6 +8,7 @@ pub(crate) async fn story(user: &User<'_>) -> Result<()> {
     the_system(user).await?;
     a_container(user).await?;
     volumes(user).await?;
+    pruned_volumes(user).await?;
     ports(user).await?;
     refusals(user).await?;
     events(user).await
@@ -76,6 +77,16 @@ async fn volumes(user: &User<'_>) -> Result<()> {
     user.fails("volume rm shelf", "is being used by").await?;
     user.say("rm -v keeper").await?;
     user.hears("volume rm shelf", "shelf").await?;
+    user.hears("volume ls -q", "").await
+}
+
+async fn pruned_volumes(user: &User<'_>) -> Result<()> {
+    let nothing = "Total reclaimed space: 0B";
+    user.hears("volume create left", "left").await?;
+    user.hears("volume prune -f", nothing).await?;
+    user.hears("volume ls -q", "left").await?;
+    let left = format!("Deleted Volumes:\nleft\n\n{nothing}");
+    user.hears("volume prune -a -f", &left).await?;
     user.hears("volume ls -q", "").await
 }
 

@@ -10,6 +10,7 @@ pub(crate) async fn story(user: &User<'_>) -> Result<()> {
     one_never_started(user).await?;
     a_pod(user).await?;
     volumes(user).await?;
+    pruned_volumes(user).await?;
     ports(user).await?;
     refusals(user).await?;
     events(user).await
@@ -164,6 +165,17 @@ async fn volumes(user: &User<'_>) -> Result<()> {
     }
     user.hears("volume rm -f -t 0 shelf", "shelf").await?;
     user.hears("volume ls -q", "").await
+}
+
+async fn pruned_volumes(user: &User<'_>) -> Result<()> {
+    user.hears("volume create --label keep=1 kept", "kept")
+        .await?;
+    user.hears("volume create left", "left").await?;
+    user.hears("volume prune -f --filter label!=keep", "left")
+        .await?;
+    user.hears("volume ls -q", "kept").await?;
+    user.hears("volume prune -f", "kept").await?;
+    user.hears("volume prune -f", "").await
 }
 
 async fn ports(user: &User<'_>) -> Result<()> {

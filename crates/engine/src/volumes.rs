@@ -1,5 +1,7 @@
 //! Named volumes: a record and a folder. The runtime knows nothing of them.
 
+mod prune;
+
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 

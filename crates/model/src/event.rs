@@ -77,6 +77,8 @@ pub enum Action {
     Restart,
     /// Removed.
     Remove,
+    /// Removed because nothing used it.
+    Prune,
     /// An image was built.
     Build,
     /// An image was pulled.
@@ -100,6 +102,7 @@ impl Action {
             Self::Cleanup => "cleanup",
             Self::Restart => "restart",
             Self::Remove => "remove",
+            Self::Prune => "prune",
             Self::Build => "build",
             Self::Pull => "pull",
             Self::PullError => "pull-error",

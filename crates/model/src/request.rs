@@ -182,3 +182,14 @@ pub struct PodReport {
     /// For a removal: each container and its error.
     pub removed: BTreeMap<String, Option<String>>,
 }
+
+/// A volume that a prune has removed, or tried to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PrunedVolume {
+    /// Its name.
+    pub name: String,
+    /// Bytes of its files.
+    pub size: u64,
+    /// Why it is still there.
+    pub error: Option<String>,
+}

@@ -63,6 +63,15 @@ pub struct CompatVolume {
     pub usage_data: Option<UsageData>,
 }
 
+/// `POST /volumes/prune`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct CompatVolumePrune {
+    pub volumes_deleted: Vec<String>,
+    /// Bytes.
+    pub space_reclaimed: u64,
+}
+
 /// How much of a volume is used, of `GET /system/df`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]

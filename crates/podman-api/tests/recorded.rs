@@ -27,7 +27,8 @@ use podman_api::pod::{
 };
 use podman_api::version::Version;
 use podman_api::volume::{
-    CompatVolume, CompatVolumeCreate, CompatVolumeList, LibpodVolume, LibpodVolumeCreate,
+    CompatVolume, CompatVolumeCreate, CompatVolumeList, CompatVolumePrune, LibpodVolume,
+    LibpodVolumeCreate,
 };
 use podman_api::{info, oci};
 use serde::Serialize;
@@ -257,6 +258,7 @@ fn route(exchange: &Exchange) -> Option<(&'static str, Check)> {
             ("volume", same::<LibpodVolume>)
         }
         (false, "GET", ["volumes"]) => ("volume list compat", same::<CompatVolumeList>),
+        (false, "POST", ["volumes", "prune"]) => ("volume prune compat", same::<CompatVolumePrune>),
         (false, "POST", ["volumes", "create"]) | (false, "GET", ["volumes", _]) => {
             ("volume compat", same::<CompatVolume>)
         }
@@ -310,6 +312,7 @@ fn recorded_answers_come_back_unchanged() {
         "info compat",
         "volume list",
         "volume list compat",
+        "volume prune compat",
         "error",
         "error pull",
     ] {

@@ -5,10 +5,13 @@ mod options;
 use std::collections::BTreeMap;
 
 use model::Error;
+use model::request::{Filters, PrunedVolume};
 use model::view::VolumeView;
 use model::volume::{FirstUse, VolumeSpec};
+use podman_api::container::PruneReport;
 use podman_api::volume::{
-    CompatVolume, CompatVolumeCreate, CompatVolumeList, LibpodVolume, LibpodVolumeCreate,
+    CompatVolume, CompatVolumeCreate, CompatVolumeList, CompatVolumePrune, LibpodVolume,
+    LibpodVolumeCreate,
 };
 
 use self::options::Parsed;
@@ -161,6 +164,65 @@ pub fn compat_volumes(views: &[VolumeView]) -> CompatVolumeList {
     }
 }
 
+/// The first version of Docker's API (1.42) whose prune leaves named volumes alone.
+const KEEPS_NAMED: u32 = 42;
+
+/// The filters of `POST /volumes/prune` in API 1.`minor`: from 1.42 on anonymous volumes alone go unless `all` is
+/// asked for, as Docker's clients tell their users. Podman 5 does not know `all` and removes named ones too; Podman 6
+/// does as Docker.
+///
+/// # Errors
+/// A value of `all` that is neither true nor false.
+pub fn compat_prune_filters(mut filters: Filters, minor: u32) -> Result<Filters, Error> {
+    if minor < KEEPS_NAMED {
+        return Ok(filters);
+    }
+    let mut all = false;
+    for value in filters.remove("all").unwrap_or_default() {
+        all |= match value.to_lowercase().as_str() {
+            "true" | "1" => true,
+            "false" | "0" => false,
+            _ => {
+                return Err(Error::Plain(format!(
+                    "{value:?} is not a valid value for the \"all\" filter - must be true or false"
+                )));
+            }
+        };
+    }
+    if !all {
+        filters.insert("anonymous".to_owned(), vec!["true".to_owned()]);
+    }
+    Ok(filters)
+}
+
+/// `POST /libpod/volumes/prune`.
+pub fn libpod_volume_prune(pruned: Vec<PrunedVolume>) -> Vec<PruneReport> {
+    let report = |PrunedVolume { name, size, error }| PruneReport {
+        id: name,
+        err: error.unwrap_or_default(),
+        size,
+    };
+    pruned.into_iter().map(report).collect()
+}
+
+/// `POST /volumes/prune`.
+///
+/// # Errors
+/// What could not be removed: Docker's form has no place for it.
+pub fn compat_volume_prune(pruned: Vec<PrunedVolume>) -> Result<CompatVolumePrune, Error> {
+    let errors: String = pruned
+        .iter()
+        .filter_map(|volume| Some(format!("{}; ", volume.error.as_ref()?)))
+        .collect();
+    if !errors.is_empty() {
+        return Err(Error::Plain(errors));
+    }
+    Ok(CompatVolumePrune {
+        space_reclaimed: pruned.iter().map(|volume| volume.size).sum(),
+        volumes_deleted: pruned.into_iter().map(|volume| volume.name).collect(),
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -213,5 +275,51 @@ mod tests {
             ..CompatVolumeCreate::default()
         };
         assert_eq!(compat_volume_create(body).unwrap().mount, None);
+    }
+    #[test]
+    fn docker_prunes_named_volumes_only_where_it_says_so() {
+        let read = |text: &str| crate::filters::decode(text, "").unwrap();
+        for (minor, asked, meant) in [
+            (44, "{}", r#"{"anonymous":["true"]}"#),
+            (
+                u32::MAX,
+                r#"{"label":["a"]}"#,
+                r#"{"label":["a"],"anonymous":["true"]}"#,
+            ),
+            (42, r#"{"all":["true"]}"#, "{}"),
+            (
+                44,
+                r#"{"all":{"1":true},"label":["a"]}"#,
+                r#"{"label":["a"]}"#,
+            ),
+            (44, r#"{"all":["FALSE"]}"#, r#"{"anonymous":["true"]}"#),
+            (41, "{}", "{}"),
+            (41, r#"{"all":["true"]}"#, r#"{"all":["true"]}"#),
+        ] {
+            let filters = compat_prune_filters(read(asked), minor).unwrap();
+            assert_eq!(filters, read(meant), "{minor} {asked}");
+        }
+        let error = compat_prune_filters(read(r#"{"all":["yes"]}"#), 44).unwrap_err();
+        let error = error.to_string();
+        assert!(error.contains("\"yes\" is not a valid value"), "{error}");
+    }
+
+    #[test]
+    fn what_a_prune_could_not_remove_is_said_on_both_faces() {
+        let volume = |name: &str, size, error: Option<&str>| PrunedVolume {
+            name: name.to_owned(),
+            size,
+            error: error.map(str::to_owned),
+        };
+        let gone = vec![volume("a", 3, None), volume("b", 4, None)];
+        let report = compat_volume_prune(gone.clone()).unwrap();
+        assert_eq!(report.volumes_deleted, ["a", "b"]);
+        assert_eq!(report.space_reclaimed, 7);
+        let broken = [gone, vec![volume("c", 5, Some("broken"))]].concat();
+        let error = compat_volume_prune(broken.clone()).unwrap_err();
+        assert_eq!(error.to_string(), "broken; ");
+        let reports = libpod_volume_prune(broken);
+        let errors: Vec<_> = reports.iter().map(|report| report.err.as_str()).collect();
+        assert_eq!(errors, ["", "", "broken"]);
     }
 }

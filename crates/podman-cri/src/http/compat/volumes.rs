@@ -2,6 +2,7 @@
 
 use http::StatusCode;
 use model::Error;
+use model::request::Filters;
 
 use crate::http::body::{Answer, json, ok};
 use crate::http::cx::Cx;
@@ -55,4 +56,28 @@ pub(crate) async fn remove(cx: Cx) -> Answer {
         Err(Error::NotFound { .. }) if force => Ok(shared::done()),
         other => other.map(|()| shared::done()).map_err(Failure::from),
     }
+}
+
+/// Source: `PruneVolumes`.
+pub(crate) async fn prune(cx: Cx) -> Answer {
+    let asked = volumes::prune_filters(&cx)?;
+    let words = form_urlencoded::Serializer::new(String::new())
+        .extend_pairs(each_value(&asked))
+        .finish();
+    let refused = |error: Error| Error::Failed {
+        message: format!("failed to parse filters for {words}: {error}"),
+        cause: error.cause(),
+    };
+    let filters = translate::volume::compat_prune_filters(asked, cx.docker_minor());
+    let filters = filters.map_err(refused)?;
+    // it fails because of its filters alone
+    let pruned = cx.engine().prune_volumes(filters).await.map_err(refused)?;
+    ok(&translate::volume::compat_volume_prune(pruned)?)
+}
+
+/// Filters as Go writes them into a query: by key, a pair for each value.
+fn each_value(filters: &Filters) -> impl Iterator<Item = (&String, &String)> {
+    filters
+        .iter()
+        .flat_map(|(key, values)| values.iter().map(move |value| (key, value)))
 }

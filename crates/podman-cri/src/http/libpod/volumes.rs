@@ -1,6 +1,7 @@
 //! Volumes, libpod's form.
 
 use http::StatusCode;
+use model::Error;
 
 use crate::http::body::{Answer, json, ok};
 use crate::http::cx::Cx;
@@ -53,4 +54,11 @@ pub(crate) async fn remove(cx: Cx) -> Answer {
     let (force, timeout) = (query.flag("force")?, query.number("timeout")?);
     cx.engine().remove_volume(cx.name(), force, timeout).await?;
     Ok(shared::done())
+}
+
+/// Source: `PruneVolumes`. Named volumes go too, as podman tells its user before.
+pub(crate) async fn prune(cx: Cx) -> Answer {
+    let filters = volumes::prune_filters(&cx).map_err(|error| Error::Plain(error.cause()))?;
+    let pruned = cx.engine().prune_volumes(filters).await?;
+    ok(&translate::volume::libpod_volume_prune(pruned))
 }

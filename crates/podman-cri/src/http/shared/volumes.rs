@@ -17,6 +17,14 @@ pub(crate) fn filters(cx: &Cx) -> Result<Filters, Failure> {
     cx.filters("failed to parse parameters")
 }
 
+/// The filters of a prune: what cannot be read is told without the request's path, as Podman does here.
+pub(crate) fn prune_filters(cx: &Cx) -> Result<Filters, Error> {
+    match cx.query().all("filters").next_back() {
+        None => Ok(Filters::new()),
+        Some(text) => translate::filters::decode(text, DECODE),
+    }
+}
+
 /// The volume a request names. Podman's message for one that does not exist names nothing here.
 pub(crate) async fn inspect(cx: &Cx) -> Result<VolumeView, Failure> {
     cx.engine()
