@@ -15,8 +15,8 @@ use crate::{
     observe::{Item, Snapshot, snapshot},
 };
 
-/// How long anything may take to go by itself.
-const GRACE: Duration = Duration::from_secs(5);
+/// How long anything may take to go by itself: on a loaded machine containerd collects a removed layer so late.
+const GRACE: Duration = Duration::from_secs(20);
 /// How often what exists is looked at meanwhile.
 const POLL: Duration = Duration::from_millis(100);
 

@@ -112,13 +112,8 @@ pub(crate) async fn podman_dies(site: &Site) -> Result<()> {
     let count = images(&site.lab).await?.len();
     let context = file(&format!("FROM {BASE}\nRUN sleep 2\n"));
     let path = format!("{PODMANS}?t=half");
-    let build = site.build(&path, &context);
-    let end = async {
-        tokio::time::sleep(Duration::from_secs(1)).await;
-        site.kill_podman();
-    };
-    let (lines, ()) = tokio::join!(build, end);
-    let text = error(&lines?)?;
+    let lines = site.build_and(&path, &context, || site.kill_podman());
+    let text = error(&lines.await?)?;
     ensure!(text.contains("the connection to Podman broke"), "{text}");
     ensure!(
         images(&site.lab).await?.len() == count,

@@ -90,6 +90,25 @@ impl Site {
         lines(&answer.await?.expect(200)?.text())
     }
 
+    /// The same; `meanwhile` is done when the answer has begun.
+    pub(crate) async fn build_and(
+        &self,
+        path: &str,
+        context: &[u8],
+        meanwhile: impl FnOnce(),
+    ) -> Result<Vec<Value>> {
+        let kind = [("Content-Type", "application/x-tar")];
+        let http = self.lab.http();
+        let mut answer = http.open("POST", path, &kind, Some(context)).await?;
+        let mut text = answer.next_part().await?.context("an answer")?;
+        ensure!(answer.head.status == 200, "{:?}", answer.head);
+        meanwhile();
+        while let Some(part) = answer.next_part().await? {
+            text.extend(part);
+        }
+        lines(&String::from_utf8_lossy(&text))
+    }
+
     /// The same, which must succeed; the id.
     pub(crate) async fn builds(&self, path: &str, context: &[u8]) -> Result<String> {
         let lines = self.build(path, context).await?;
