@@ -22,6 +22,7 @@ mod observer;
 mod runtime;
 mod sandbox;
 mod stats;
+pub mod streaming;
 mod transport;
 pub mod verbose;
 

@@ -26,6 +26,7 @@ mod ports;
 mod reconcile;
 mod runtime;
 mod store;
+mod streams;
 mod system;
 mod volumes;
 
@@ -37,4 +38,5 @@ pub use containers::{Waiter, exec_refusal};
 pub use kubelet_node::{OnKubeletNode, of_kubelet};
 pub use runtime::{HintStream, Runtime};
 pub use store::{Adopt, Asked, Records, StateDir};
+pub use streams::{OutputSource, StdinWanted, Streams, StreamsWanted, TerminalSize};
 pub use system::{Engine, Options};

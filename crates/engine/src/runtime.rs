@@ -12,6 +12,8 @@ use model::observed::{ContainerStatus, Hint, Listing, RuntimeFacts, SandboxStatu
 use model::order::{ContainerOrder, SandboxOrder};
 use model::pod::{PodSpec, SandboxRecord};
 
+use crate::streams::{Streams, StreamsWanted};
+
 /// Hints of a runtime, from now on. It ends with an error when the connection does.
 pub type HintStream = Pin<Box<dyn Stream<Item = Result<Hint, Error>> + Send>>;
 
@@ -63,6 +65,18 @@ pub trait Runtime: Send + Sync {
     -> Result<ContainerStatus, Error>;
     /// `ContainerStats`: bytes of the writable layer, where the runtime counts them.
     async fn writable_bytes(&self, cri_id: &str) -> Result<Option<u64>, Error>;
+
+    /// `Exec`: executes a command in a running container. When this returns, its streams stand; that it cannot be executed
+    /// shows at their end (on CRI-O as text on stderr and exit code 255).
+    async fn exec(
+        &self,
+        cri_id: &str,
+        command: &[String],
+        wanted: StreamsWanted,
+    ) -> Result<Streams, Error>;
+    /// `Attach`: the streams of the container's own process, from now on. `tty` must be as it was created, and stdin too for
+    /// that to be wanted. One that is not started can be attached to on CRI-O alone.
+    async fn attach(&self, cri_id: &str, wanted: StreamsWanted) -> Result<Streams, Error>;
 
     /// `GetContainerEvents`; [`Error::Unsupported`] where the runtime has none.
     async fn hints(&self) -> Result<HintStream, Error>;
@@ -169,6 +183,17 @@ impl Runtime for Probed {
     }
     async fn writable_bytes(&self, cri_id: &str) -> Result<Option<u64>, Error> {
         self.0.writable_bytes(cri_id).await
+    }
+    async fn exec(
+        &self,
+        cri_id: &str,
+        command: &[String],
+        wanted: StreamsWanted,
+    ) -> Result<Streams, Error> {
+        self.0.exec(cri_id, command, wanted).await
+    }
+    async fn attach(&self, cri_id: &str, wanted: StreamsWanted) -> Result<Streams, Error> {
+        self.0.attach(cri_id, wanted).await
     }
     async fn hints(&self) -> Result<HintStream, Error> {
         self.0.hints().await

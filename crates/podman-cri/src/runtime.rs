@@ -8,6 +8,7 @@ mod facts;
 mod hints;
 mod images;
 mod layer;
+mod streams;
 mod verbose;
 
 use std::path::PathBuf;
@@ -15,7 +16,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use cri_client::Client;
-use engine::{HintStream, Runtime};
+use engine::{HintStream, Runtime, Streams, StreamsWanted};
 use model::Error;
 use model::container::ContainerSpec;
 use model::image::{Credentials, ImageDetail, ImageSummary};
@@ -45,7 +46,7 @@ impl CriRuntime {
         }
     }
 
-    /// The client, for what the engine's trait does not have (streams, statistics).
+    /// The client, for what the engine's trait does not have (statistics).
     pub fn client(&self) -> &Client {
         &self.client
     }
@@ -220,6 +221,28 @@ impl Runtime for CriRuntime {
     async fn writable_bytes(&self, cri_id: &str) -> Result<Option<u64>, Error> {
         let writable = layer::writable_bytes(&self.client, cri_id).await;
         writable.map_err(|error| self.failed(error))
+    }
+
+    async fn exec(
+        &self,
+        cri_id: &str,
+        command: &[String],
+        wanted: StreamsWanted,
+    ) -> Result<Streams, Error> {
+        let wanted = streams::wanted(wanted);
+        let opened = self.client.exec_streams(cri_id, command.to_vec(), wanted);
+        match opened.await {
+            Ok(opened) => Ok(streams::streams(&self.client, opened)),
+            Err(error) => Err(self.failed(error)),
+        }
+    }
+
+    async fn attach(&self, cri_id: &str, wanted: StreamsWanted) -> Result<Streams, Error> {
+        let wanted = streams::wanted(wanted);
+        match self.client.attach_streams(cri_id, wanted).await {
+            Ok(opened) => Ok(streams::streams(&self.client, opened)),
+            Err(error) => Err(self.failed(error)),
+        }
     }
 
     async fn hints(&self) -> Result<HintStream, Error> {

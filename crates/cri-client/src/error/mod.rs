@@ -101,6 +101,16 @@ pub enum Error {
         /// What is wrong with it.
         message: String,
     },
+    /// A stream to a process could not be opened, or broke before the process had ended.
+    #[error("{call}: the stream at {address}: {message}")]
+    Stream {
+        /// The name of the call that handed out its address: `Exec`, `Attach`.
+        call: &'static str,
+        /// The address, without its token.
+        address: String,
+        /// What happened.
+        message: String,
+    },
     /// None of the sockets that were tried belongs to a runtime that answers.
     #[error("no CRI runtime answers; tried {}", tried_in_words(.tried))]
     NoRuntime {
@@ -126,7 +136,8 @@ impl Error {
         match self {
             Self::Unavailable { call, .. }
             | Self::DeadlineExceeded { call, .. }
-            | Self::BadAnswer { call, .. } => call,
+            | Self::BadAnswer { call, .. }
+            | Self::Stream { call, .. } => call,
             Self::NoRuntime { .. } => "",
             other => other.refusal().map_or("", |refusal| refusal.call),
         }
@@ -138,6 +149,7 @@ impl Error {
             Self::Unavailable { .. } | Self::NoRuntime { .. } => "UNAVAILABLE",
             Self::DeadlineExceeded { .. } => "DEADLINE_EXCEEDED",
             Self::BadAnswer { .. } => "BAD_ANSWER",
+            Self::Stream { .. } => "STREAM",
             other => other.refusal().map_or("", |refusal| refusal.code),
         }
     }
@@ -161,6 +173,7 @@ impl Error {
             Self::Unavailable { .. }
             | Self::DeadlineExceeded { .. }
             | Self::BadAnswer { .. }
+            | Self::Stream { .. }
             | Self::NoRuntime { .. } => None,
         }
     }
@@ -270,6 +283,19 @@ pub(crate) fn from_http(call: &'static str, status: u16, text: &str) -> Error {
         Err(refusal) if status == 409 => Error::WrongState(refusal),
         Err(refusal) => Error::Other(refusal),
     }
+}
+
+/// The error that a stream's end tells, without the words that Kubernetes' servers put before each.
+pub(crate) fn from_stream(call: &'static str, text: &str) -> Error {
+    let text = text
+        .strip_prefix("Internal error occurred: ")
+        .unwrap_or(text);
+    let refusal = Refusal {
+        call,
+        code: "FAILED",
+        message: texts::clean(text),
+    };
+    texts::by_text(refusal).unwrap_or_else(Error::Other)
 }
 
 fn code_in_words(code: Code) -> &'static str {

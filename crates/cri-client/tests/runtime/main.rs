@@ -3,6 +3,7 @@
 //! `cargo test -p cri-client --test runtime -- --ignored`. Each test makes a sandbox of its own.
 
 mod place;
+mod streams;
 
 use std::time::{Duration, Instant};
 

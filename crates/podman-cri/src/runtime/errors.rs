@@ -39,6 +39,14 @@ pub(super) fn runtime_error(endpoint: &Endpoint, error: CriError) -> Error {
             after_secs: after.as_secs(),
         },
         CriError::BadAnswer { call, message } => Error::Runtime { call, message },
+        CriError::Stream {
+            call,
+            address,
+            message,
+        } => Error::Runtime {
+            call,
+            message: format!("the stream at {address}: {message}"),
+        },
         CriError::NameReserved { refusal, .. }
         | CriError::InvalidArgument(refusal)
         | CriError::WrongState(refusal)

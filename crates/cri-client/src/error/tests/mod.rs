@@ -21,6 +21,7 @@ fn kind(error: &Error) -> &'static str {
         Error::CommandNotExecutable(_) => "CommandNotExecutable",
         Error::BadAnswer { .. } => "BadAnswer",
         Error::NoRuntime { .. } => "NoRuntime",
+        Error::Stream { .. } => "Stream",
         Error::Other(_) => "Other",
     }
 }

@@ -1,0 +1,67 @@
+//! The streams of a process in a container, whatever carries them.
+
+use std::pin::Pin;
+
+use bytes::Bytes;
+use futures_util::Stream;
+use model::Error;
+use tokio::io::AsyncWrite;
+
+/// Which streams of a process are wanted: at least one of the three, and no stderr with a terminal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct StreamsWanted {
+    /// A terminal: stderr comes with stdout.
+    pub tty: bool,
+    /// Its input.
+    pub stdin: StdinWanted,
+    /// Its output.
+    pub stdout: bool,
+    /// Its errors.
+    pub stderr: bool,
+}
+
+/// Whether the input of a process is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum StdinWanted {
+    /// It is not.
+    #[default]
+    No,
+    /// It is, and its end need not be told: a user's terminal.
+    Open,
+    /// It is, and its end must reach the process: a pipe or a file. Where a runtime cannot do that, opening is
+    /// refused ([`Error::Unsupported`]) rather than leave the process waiting for ever.
+    WithEnd,
+}
+
+/// A terminal's size in characters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TerminalSize {
+    /// Columns.
+    pub width: u16,
+    /// Rows.
+    pub height: u16,
+}
+
+/// From which of a process' streams a piece of output is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum OutputSource {
+    /// stdout, and all there is of a terminal.
+    Stdout,
+    /// stderr.
+    Stderr,
+}
+
+/// The open streams of a process. The connection behind them is closed when the last of them is dropped; the process then
+/// sees the end of its input, and goes on.
+pub struct Streams {
+    /// The process' input, where it was wanted. `shutdown` tells its end, dropping does not.
+    pub stdin: Option<Pin<Box<dyn AsyncWrite + Send>>>,
+    /// Says the terminal's new size, where there is one. Never waits.
+    pub resize: Option<Box<dyn Fn(TerminalSize) + Send + Sync>>,
+    /// What the process writes, in the order of its arrival. A slow reader holds the process back; where it is dropped, what comes
+    /// is thrown away.
+    pub output: Pin<Box<dyn Stream<Item = (OutputSource, Bytes)> + Send>>,
+    /// How it ended, after all output: a command's exit code, 0 for a container's own process whatever its code was; or
+    /// why it could not be executed, or that the connection broke.
+    pub ended: Pin<Box<dyn Future<Output = Result<i32, Error>> + Send>>,
+}
