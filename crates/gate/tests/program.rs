@@ -1,0 +1,154 @@
+//! The program itself, as a runtime would execute it.
+
+use std::fs;
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use nix::libc::O_NONBLOCK;
+use nix::sys::signal::Signal;
+use nix::sys::stat::Mode;
+use nix::unistd::{Uid, mkfifo};
+
+fn gate(words: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_gate"));
+    command.args(words).stdin(Stdio::null());
+    command
+}
+
+fn output(words: &[&str]) -> Output {
+    gate(words).output().expect("the gate can be executed")
+}
+
+fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).expect("text")
+}
+
+fn script(path: &Path, content: &str) -> String {
+    fs::write(path, content).expect("a script");
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).expect("its mode");
+    path.display().to_string()
+}
+
+#[test]
+fn a_command_waits_until_the_pipe_is_opened_and_gets_its_arguments_and_input() {
+    let dir = tempfile::tempdir().unwrap();
+    let pipe = dir.path().join("pipe");
+    mkfifo(&pipe, Mode::from_bits_truncate(0o644)).unwrap();
+    let words = [
+        "wait",
+        pipe.to_str().unwrap(),
+        "--",
+        "sh",
+        "-c",
+        "cat; echo $0-$1",
+        "a b",
+        "-- c",
+    ];
+    let mut command = gate(&words);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    std::io::Write::write_all(&mut child.stdin.take().unwrap(), b"early\n").unwrap();
+    sleep(Duration::from_millis(200));
+    assert!(child.try_wait().unwrap().is_none(), "it did not wait");
+    let deadline = Instant::now() + Duration::from_secs(10);
+    let open = || {
+        let mut options = fs::OpenOptions::new();
+        options.write(true).custom_flags(O_NONBLOCK).open(&pipe)
+    };
+    while open().is_err() {
+        assert!(Instant::now() < deadline, "nobody reads the pipe");
+        sleep(Duration::from_millis(1));
+    }
+    let ended = child.wait_with_output().unwrap();
+    assert_eq!(text(&ended.stdout), "early\na b--- c\n");
+    assert!(ended.status.success());
+}
+
+#[test]
+fn a_command_that_is_not_there_does_not_wait_and_says_nothing() {
+    for (name, code) in [
+        ("nosuch", 127),
+        ("/nosuch", 127),
+        ("/etc/passwd", 126),
+        ("/etc", 126),
+    ] {
+        let ended = output(&["wait", "/nosuch-pipe", "--", name]);
+        assert_eq!(ended.status.code(), Some(code), "{name}");
+        assert_eq!(text(&ended.stderr), "", "{name}");
+    }
+    let ended = output(&["wait", "/nosuch-pipe", "--", "true"]);
+    assert_eq!(ended.status.code(), Some(125));
+    assert!(text(&ended.stderr).contains("/nosuch-pipe"));
+}
+
+#[test]
+fn what_cannot_be_executed_is_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let plain = script(&dir.path().join("plain"), "echo hi\n"); // a shell would execute it
+    let without = script(&dir.path().join("without"), "#!/nosuch\n");
+    let format = format!("exec {plain}: exec format error\n");
+    let interpreter = format!("exec {without}: no such file or directory\n");
+    let missing = "exec: \"nosuch\": executable file not found in $PATH\n".to_owned();
+    let denied = "exec: \"/etc/passwd\": permission denied\n".to_owned();
+    for (name, code, said) in [
+        (plain.as_str(), 1, format),
+        (without.as_str(), 1, interpreter),
+        ("nosuch", 127, missing),
+        ("/etc/passwd", 126, denied),
+    ] {
+        let ended = output(&["run", "--", name]);
+        assert_eq!(ended.status.code(), Some(code), "{name}");
+        assert_eq!(text(&ended.stderr), said);
+    }
+    let ended = output(&["run", "--user", "nosuch", "--", "true"]);
+    assert_eq!(ended.status.code(), Some(125));
+    assert!(text(&ended.stderr).starts_with("unable to find user nosuch"));
+    for (dir, code) in [("/nosuch", 127), ("/etc/passwd", 125)] {
+        let ended = output(&["run", "--workdir", dir, "--", "true"]);
+        assert_eq!(ended.status.code(), Some(code), "{dir}");
+    }
+}
+
+#[test]
+fn folder_and_environment_are_as_asked_and_a_broken_pipe_ends_it() {
+    let words = [
+        "run",
+        "--workdir",
+        "/usr",
+        "--env",
+        "A=b c",
+        "--env",
+        "PATH=/bin:/usr/bin",
+        "--",
+    ];
+    let show = [
+        "sh",
+        "-c",
+        "pwd; echo \"$A\"; grep SigIgn /proc/self/status",
+    ];
+    let ended = output(&[&words[..], &show].concat());
+    let (said, ignored) = text(&ended.stdout).split_once("SigIgn:\t").unwrap();
+    assert_eq!(said, "/usr\nb c\n");
+    let ignored = u64::from_str_radix(ignored.trim(), 16).unwrap();
+    assert_eq!(ignored >> (Signal::SIGPIPE as i32 - 1) & 1, 0);
+}
+
+#[test]
+fn a_user_has_its_own_groups_and_nothing_of_roots() {
+    if !Uid::effective().is_root() {
+        eprintln!("skipped: needs root");
+        return;
+    }
+    let show = [
+        "--",
+        "sh",
+        "-c",
+        "id -u; id -g; id -G; grep CapEff /proc/self/status",
+    ];
+    let ended = output(&[&["run", "--user", "4711:4712:5,6"][..], &show].concat());
+    let said = "4711\n4712\n4712 5 6\nCapEff:\t0000000000000000\n";
+    assert_eq!(text(&ended.stdout), said, "{}", text(&ended.stderr));
+}
