@@ -35,6 +35,7 @@ pub use builder::{
     ImageStore,
 };
 pub use containers::{Waiter, exec_refusal};
+pub use host::GateProgram;
 pub use kubelet_node::{OnKubeletNode, of_kubelet};
 pub use runtime::{HintStream, Runtime};
 pub use store::{Adopt, Asked, Records, StateDir};

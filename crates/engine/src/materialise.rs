@@ -241,6 +241,8 @@ impl Inner {
             files,
             log_path: format!("{}/log/ctr.log", record.id),
             hostname: hostname_of(record, &live.record),
+            held: false,
+            stdin_once: false,
         };
         self.runtime.create_container(&order).await
     }
@@ -284,6 +286,8 @@ impl Inner {
             sandbox: SandboxRecord::clone(&live.record),
             hostname: hostname_of(record, &live.record),
             network: crate::observe::network_of(&live.status),
+            gate: self.gate.clone(),
+            held: false,
         };
         // A volume that is mounted for this container is not unmounted before it has it.
         let _change = match volumes_of(&record.spec).next() {

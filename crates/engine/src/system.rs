@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::builder::Builds;
+use crate::host::{Gate, GateProgram};
 use crate::kubelet_node::OnKubeletNode;
 use crate::observe::Observer;
 use crate::reconcile::LoopMemory;
@@ -52,6 +53,8 @@ pub struct Options {
     pub manage_foreign: bool,
     /// The sockets served, for `info`.
     pub sockets: Vec<String>,
+    /// The program that is mounted into containers.
+    pub gate: GateProgram,
 }
 
 /// The engine: a handle that is cheap to clone.
@@ -76,6 +79,7 @@ pub(crate) struct Inner {
     pub(crate) image_details: crate::images::ImageDetails,
     /// What is published; its rules outlive the daemon.
     pub(crate) ports: Arc<crate::host::Ports>,
+    pub(crate) gate: Gate,
     /// Counts attempts that became current, for lists that were sent before.
     pub(crate) starts: AtomicU64,
     facts: Mutex<RuntimeFacts>,
@@ -113,12 +117,14 @@ impl Engine {
             tracing::warn!(%owner, "the store is new: taking over what this owner made at the runtime");
             dir.take_over(owner);
         }
+        let gate = Gate::write(dir.path(), options.gate)?;
         let store = Arc::new(Store::open(dir)?);
         let inner = Arc::new(Inner {
             observer: Arc::new(Observer::new(Arc::clone(&runtime))),
             runtime,
             ports: Arc::new(crate::host::Ports::new(store.owner())),
             builds,
+            gate,
             store,
             options,
             wake: Notify::new(),

@@ -53,6 +53,10 @@ pub struct ContainerOrder<'a> {
     pub log_path: String,
     /// Host name it sees.
     pub hostname: String,
+    /// Its command waits in the gate, which is among the files, until the pipe beside it is opened.
+    pub held: bool,
+    /// Its input ends with the first client that attaches to it.
+    pub stdin_once: bool,
 }
 
 /// A file or folder made here and bind-mounted into a container.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use cri_client::{Client, Endpoint};
-use engine::{Adopt, Builds, Engine, OnKubeletNode};
+use engine::{Adopt, Builds, Engine, GateProgram, OnKubeletNode};
 use podman_client::Podman;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -20,6 +20,9 @@ use crate::stores::RuntimeStore;
 
 /// Where every daemon of a host keeps the locks of the owners it serves.
 const OWNER_LOCKS: &str = "/run/podman-cri/owners";
+
+/// The gate, as the build script made it.
+const GATE: GateProgram = GateProgram(include_bytes!(env!("GATE_PROGRAM")));
 
 /// What is to be put together.
 #[derive(Debug)]
@@ -73,6 +76,7 @@ impl Running {
             runtime_socket: client.runtime_endpoint().path().to_path_buf(),
             on_kubelet_node,
             sockets: urls.clone(),
+            gate: GATE,
         };
         let builds = Builds {
             builder: Arc::new(PodmanBuilder::new(podman)),

@@ -12,6 +12,7 @@ use model::view::{NetworkView, infra_name};
 use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
 
 use super::etc_files::{self, hosts, resolv};
+use super::gate::Gate;
 use super::volume_mounts::{BOUND, MountPoints};
 use super::{neighbours, volumes};
 use crate::containers::volumes_of;
@@ -32,6 +33,9 @@ pub(crate) struct FilesJob {
     pub(crate) peers: Peers,
     pub(crate) hostname: String,
     pub(crate) network: NetworkView,
+    pub(crate) gate: Gate,
+    /// Its command is to wait in the gate.
+    pub(crate) held: bool,
 }
 
 /// The other containers of a pod that has a network of its own; else none.
@@ -106,6 +110,7 @@ impl FilesJob {
         for (number, wanted) in tmpfs.iter().enumerate() {
             files.push(self.mount_tmpfs(number, wanted)?);
         }
+        files.extend(self.gate.mounts(&self.record.spec, &self.dir, self.held)?);
         Ok(files)
     }
 

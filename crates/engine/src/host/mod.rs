@@ -8,6 +8,7 @@ mod command;
 pub mod etc_files;
 pub mod facts;
 mod files;
+mod gate;
 pub mod kubelet;
 pub mod layer;
 mod neighbours;
@@ -23,6 +24,8 @@ use std::net::{Ipv4Addr, UdpSocket};
 
 pub(crate) use command::Command;
 pub(crate) use files::{FilesJob, Peers, unmount_below};
+pub(crate) use gate::Gate;
+pub use gate::GateProgram;
 pub(crate) use neighbours::forget as forget_neighbour;
 pub(crate) use ports::{Ports, Target, free_range};
 pub(crate) use proc::{namespaces_of, open_files};

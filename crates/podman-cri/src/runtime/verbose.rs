@@ -3,6 +3,7 @@
 use std::fs;
 
 use cri_client::verbose::{CniResult, ContainerInfo, SandboxInfo};
+use model::gate;
 use model::observed::{ContainerStatus, ContainerVerbose, CriState, Layer, Link, SandboxStatus};
 
 /// A container's status with what only the verbose answer has.
@@ -16,7 +17,8 @@ pub(super) fn with_container_info(
     status.verbose = ContainerVerbose {
         // CRI-O gives the process of an exited container on, and the OCI runtime's own before the start
         pid: pid(info.pid).filter(|_| status.state == CriState::Running),
-        args: spec.process.args,
+        // one that waits in the gate is the same command
+        args: gate::asked(&spec.process.args).to_vec(),
         env: last_of_each(spec.process.env),
         cwd: spec.process.cwd.to_string_lossy().into_owned(),
         user: (spec.process.user.uid, spec.process.user.gid),

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use cri_api::v1;
 use model::Error;
 use model::container::{ContainerRecord, ContainerSpec};
+use model::gate;
 use model::order::ContainerOrder;
 use model::record;
 
@@ -33,7 +34,9 @@ pub fn container_config(order: &ContainerOrder<'_>) -> Result<v1::ContainerConfi
         attempt,
         files: _, // `asked`
         log_path,
-        hostname: _, // `asked`
+        hostname: _,   // `asked`
+        held: _,       // `asked`
+        stdin_once: _, // `asked`
     } = order;
     let ContainerRecord {
         id: _,         // in the marks
@@ -95,7 +98,7 @@ fn asked(order: &ContainerOrder<'_>, spec: &ContainerSpec) -> Result<v1::Contain
         face: _,           // shown by inspect only
     } = spec;
     let unified = order.sandbox_order.runtime.unified_cgroups;
-    let (command, args) = effective_argv(spec).command_and_args();
+    let (command, args) = command_and_args(order);
     Ok(v1::ContainerConfig {
         image: Some(image_spec(image)),
         command,
@@ -104,8 +107,7 @@ fn asked(order: &ContainerOrder<'_>, spec: &ContainerSpec) -> Result<v1::Contain
         envs: cri_environment(spec, &order.hostname),
         mounts: cri_mounts(mounts, &order.files)?,
         stdin: *stdin,
-        // closed by the engine, not by the first client that goes (CRI; measured)
-        stdin_once: false,
+        stdin_once: order.stdin_once,
         tty: *terminal,
         linux: Some(v1::LinuxContainerConfig {
             resources: Some(cri_resources(resources, unified)?),
@@ -118,6 +120,15 @@ fn asked(order: &ContainerOrder<'_>, spec: &ContainerSpec) -> Result<v1::Contain
             .into(),
         ..Default::default()
     })
+}
+
+/// CRI's `command` and `args`: what was asked for, in the gate where it is held.
+fn command_and_args(order: &ContainerOrder<'_>) -> (Vec<String>, Vec<String>) {
+    let argv = effective_argv(&order.record.spec);
+    match order.held {
+        true => (gate::held(&argv.all()), Vec::new()),
+        false => argv.command_and_args(),
+    }
 }
 
 /// Unique for life, also where a container of the same name was just removed from the same pod: CRI-O
@@ -160,6 +171,13 @@ mod tests {
     use model::pod::Role;
 
     fn config(change: impl FnOnce(&mut ContainerRecord)) -> Result<v1::ContainerConfig, Error> {
+        config_for(false, change)
+    }
+
+    fn config_for(
+        attached: bool,
+        change: impl FnOnce(&mut ContainerRecord),
+    ) -> Result<v1::ContainerConfig, Error> {
         let (sandbox, facts) = (sandbox(Role::Hidden), facts());
         let sandbox_order = sandbox_order(&sandbox, &facts);
         let mut record = container(&sandbox);
@@ -178,6 +196,8 @@ mod tests {
             }],
             log_path: "ctr.log".to_owned(),
             hostname: "host".to_owned(),
+            held: attached,
+            stdin_once: attached,
         })
     }
 
@@ -236,15 +256,32 @@ mod tests {
     }
 
     #[test]
-    fn terminal_and_input_are_passed_and_input_never_closes_with_a_client() {
-        let made = config(|record| {
-            record.spec.terminal = true;
-            record.spec.stdin = true;
-            record.spec.stop_signal = model::signal::Signal::from_number(10);
-        })
-        .unwrap();
-        assert!(made.tty && made.stdin && !made.stdin_once);
-        assert_eq!(made.stop_signal(), v1::Signal::Sigusr1);
+    fn terminal_and_input_are_passed_and_input_closes_with_the_client_that_came_with_the_start() {
+        let made = |attached| {
+            config_for(attached, |record| {
+                record.spec.terminal = true;
+                record.spec.stdin = true;
+                record.spec.stop_signal = model::signal::Signal::from_number(10);
+            })
+            .unwrap()
+        };
+        assert!(made(false).tty && made(false).stdin && !made(false).stdin_once);
+        assert!(made(true).stdin_once);
+        assert_eq!(made(false).stop_signal(), v1::Signal::Sigusr1);
+    }
+
+    #[test]
+    fn a_held_command_stands_behind_the_gate() {
+        let change = |record: &mut ContainerRecord| {
+            record.spec.entrypoint = Some(vec!["/bin/sh".into()]);
+            record.spec.command = Some(vec!["-c".into(), "true".into()]);
+        };
+        let plain = config_for(false, change).unwrap();
+        let asked = [plain.command.clone(), plain.args].concat();
+        let held = config_for(true, change).unwrap();
+        assert!(held.args.is_empty());
+        assert_eq!(held.command, gate::held(&asked));
+        assert_eq!(gate::asked(&held.command), ["/bin/sh", "-c", "true"]);
     }
 
     #[test]

@@ -77,6 +77,8 @@ pub(super) fn container_fields(
         files: record.spec.mounts.iter().filter_map(made).collect(),
         log_path: String::new(),
         hostname,
+        held: false,
+        stdin_once: false,
     })?;
     Ok(spelled_out(Some(&config), &sandbox_config(&sandbox_order)?))
 }

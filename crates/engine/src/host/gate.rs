@@ -1,0 +1,184 @@
+//! The gate's file, and the pipe that a held command waits for.
+//!
+//! ```text
+//! STATE/gate                      this daemon's gate, written at its start
+//! STATE/containers/ID/gate        the gate of the container's last attempt: a hard link
+//! STATE/containers/ID/hold        the FIFO of an attempt that is held; gone once it is let go
+//! ```
+//! Links, so that a newer daemon's gate takes the place of this one while containers keep theirs: an old one is gone
+//! with the last container that has it, and nothing has to count them.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use model::Error;
+use model::container::ContainerSpec;
+use model::gate;
+use model::order::FileMount;
+use rustix::fs::{CWD, FileType, Mode, StatVfsMountFlags, mknodat, statvfs};
+
+use super::files::about;
+
+/// The program that is given to containers, as the daemon carries it.
+#[derive(Clone, Copy, Default)]
+pub struct GateProgram(pub &'static [u8]);
+
+impl std::fmt::Debug for GateProgram {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "GateProgram({} bytes)", self.0.len())
+    }
+}
+
+/// The gate's name in the state folder and in a container's.
+const NAME: &str = "gate";
+/// The FIFO's, in a container's folder.
+const PIPE: &str = "hold";
+/// `SELinux` labels a file for the one container that has it mounted: there each has a file of its own.
+const SELINUX: &str = "/sys/fs/selinux/enforce";
+
+/// The gate of this daemon.
+#[derive(Clone, Debug)]
+pub(crate) struct Gate {
+    /// `None` where nothing in the state folder can be executed.
+    file: Option<PathBuf>,
+    apart: bool,
+}
+
+impl Gate {
+    /// Writes it, where it is not there already.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] when it cannot be written.
+    pub(crate) fn write(state: &Path, program: GateProgram) -> Result<Self, Error> {
+        let apart = Path::new(SELINUX).exists();
+        let file = state.join(NAME);
+        let flags = statvfs(state).map_err(|error| about(state, error))?.f_flag;
+        if flags.contains(StatVfsMountFlags::NOEXEC) {
+            tracing::warn!(state = %state.display(), "the state folder is mounted noexec: containers get no gate, without which \
+                attach cannot hold a command, and exec knows no user, folder or environment");
+            return Ok(Self { file: None, apart });
+        }
+        if fs::read(&file).is_ok_and(|there| there == program.0) {
+            return Ok(Self {
+                file: Some(file),
+                apart,
+            });
+        }
+        let new = state.join("gate.new");
+        let written = forget(&new).and_then(|()| {
+            fs::write(&new, program.0)?;
+            fs::set_permissions(&new, fs::Permissions::from_mode(0o755))?;
+            fs::rename(&new, &file)
+        });
+        written.map_err(|error| about(&file, error))?;
+        Ok(Self {
+            file: Some(file),
+            apart,
+        })
+    }
+
+    /// Whether a container of this kind gets it.
+    pub(crate) fn is_for(&self, spec: &ContainerSpec) -> bool {
+        self.file.is_some() && !gate::covered(spec)
+    }
+
+    /// The mounts of a container's next attempt: the gate, and the pipe where its command is held.
+    pub(super) fn mounts(
+        &self,
+        spec: &ContainerSpec,
+        dir: &Path,
+        held: bool,
+    ) -> Result<Vec<FileMount>, Error> {
+        let pipe = dir.join(PIPE);
+        forget(&pipe).map_err(|error| about(&pipe, error))?;
+        let Some(file) = self.file.as_deref().filter(|_| self.is_for(spec)) else {
+            return Ok(Vec::new());
+        };
+        let own = dir.join(NAME);
+        self.give(file, &own).map_err(|error| about(&own, error))?;
+        let mut all = vec![mount(own, gate::PROGRAM)];
+        if held {
+            // Whoever the container runs as opens it for reading.
+            mknodat(CWD, &pipe, FileType::Fifo, Mode::from_raw_mode(0o644), 0)
+                .map_err(|error| about(&pipe, error))?;
+            // Not as the daemon's umask has it.
+            fs::set_permissions(&pipe, fs::Permissions::from_mode(0o644))
+                .map_err(|error| about(&pipe, error))?;
+            all.push(mount(pipe, gate::PIPE));
+        }
+        Ok(all)
+    }
+
+    fn give(&self, file: &Path, own: &Path) -> std::io::Result<()> {
+        forget(own)?;
+        let linked = match self.apart {
+            true => Err(ErrorKind::CrossesDevices.into()),
+            false => fs::hard_link(file, own),
+        };
+        match linked {
+            // The container's folder may be a mount of its own.
+            Err(error) if error.kind() == ErrorKind::CrossesDevices => {
+                fs::copy(file, own).map(drop)
+            }
+            linked => linked,
+        }
+    }
+}
+
+fn mount(source: PathBuf, destination: &str) -> FileMount {
+    FileMount {
+        source,
+        destination: destination.to_owned(),
+        read_only: true,
+    }
+}
+
+/// Removes a file that may not be there.
+fn forget(path: &Path) -> std::io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::MetadataExt as _;
+
+    fn names(mounts: &[FileMount]) -> Vec<&str> {
+        mounts
+            .iter()
+            .map(|mount| mount.destination.as_str())
+            .collect()
+    }
+
+    #[test]
+    fn a_newer_gate_takes_the_place_of_an_old_one_and_containers_keep_theirs() {
+        let state = tempfile::tempdir().unwrap();
+        let (old, new) = (state.path().join("c1"), state.path().join("c2"));
+        for dir in [&old, &new] {
+            fs::create_dir(dir).unwrap();
+        }
+        let spec = ContainerSpec::default();
+        let gate = Gate::write(state.path(), GateProgram(b"one")).unwrap();
+        assert!(gate.is_for(&spec));
+        assert_eq!(
+            names(&gate.mounts(&spec, &old, false).unwrap()),
+            [gate::PROGRAM]
+        );
+        let inode = |path: PathBuf| fs::metadata(path).unwrap().ino();
+        let first = inode(state.path().join(NAME));
+        Gate::write(state.path(), GateProgram(b"one")).unwrap();
+        assert_eq!(inode(state.path().join(NAME)), first);
+        let gate = Gate::write(state.path(), GateProgram(b"two!")).unwrap();
+        gate.mounts(&spec, &new, false).unwrap();
+        assert_eq!(fs::read(old.join(NAME)).unwrap(), b"one");
+        assert_eq!(fs::read(new.join(NAME)).unwrap(), b"two!");
+        assert_eq!(fs::metadata(new.join(NAME)).unwrap().mode() & 0o777, 0o755);
+        gate.mounts(&spec, &old, false).unwrap();
+        assert_eq!(fs::read(old.join(NAME)).unwrap(), b"two!");
+    }
+}
