@@ -245,7 +245,7 @@ pub(crate) fn find(book: &Book, name: &str) -> Result<Option<Arc<ContainerRecord
     }
 }
 
-/// What `exec`, `attach` and `logs` answer until they are here.
+/// What `exec` and `attach` answer until they are here.
 pub fn exec_refusal(what: &str) -> Error {
     Error::unsupported(
         what,

@@ -47,6 +47,7 @@ pub fn arm(arm: Arm) {
 const DISK_POINTS: &[&str] = &[
     "files",
     "layer",
+    "log",
     "ports",
     "volume",
     "volume.mounted",

@@ -19,6 +19,7 @@ mod images;
 mod inspect;
 mod kubelet_node;
 mod list;
+pub mod logs;
 mod materialise;
 mod observe;
 mod pods;

@@ -63,6 +63,8 @@ pub trait Runtime: Send + Sync {
     /// `ContainerStatus`; verbose with what only that has.
     async fn container_status(&self, cri_id: &str, verbose: bool)
     -> Result<ContainerStatus, Error>;
+    /// `ReopenContainerLog`: its log file has another name now. Of one that does not run it is an error.
+    async fn reopen_log(&self, cri_id: &str) -> Result<(), Error>;
     /// `ContainerStats`: bytes of the writable layer, where the runtime counts them.
     async fn writable_bytes(&self, cri_id: &str) -> Result<Option<u64>, Error>;
 
@@ -111,6 +113,7 @@ pub(crate) const CHANGING_CALLS: &[&str] = &[
     "StartContainer",
     "StopContainer",
     "RemoveContainer",
+    "ReopenContainerLog",
     "PullImage",
 ];
 
@@ -180,6 +183,9 @@ impl Runtime for Probed {
         verbose: bool,
     ) -> Result<ContainerStatus, Error> {
         self.0.container_status(cri_id, verbose).await
+    }
+    async fn reopen_log(&self, cri_id: &str) -> Result<(), Error> {
+        Self::passed("ReopenContainerLog", self.0.reopen_log(cri_id).await)
     }
     async fn writable_bytes(&self, cri_id: &str) -> Result<Option<u64>, Error> {
         self.0.writable_bytes(cri_id).await

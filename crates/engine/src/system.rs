@@ -76,6 +76,7 @@ pub(crate) struct Inner {
     pub(crate) tasks: TaskTracker,
     pub(crate) shutdown: CancellationToken,
     pub(crate) memory: LoopMemory,
+    pub(crate) readers: Arc<crate::logs::Readers>,
     pub(crate) image_details: crate::images::ImageDetails,
     /// What is published; its rules outlive the daemon.
     pub(crate) ports: Arc<crate::host::Ports>,
@@ -133,6 +134,7 @@ impl Engine {
             tasks: TaskTracker::new(),
             shutdown: CancellationToken::new(),
             memory: LoopMemory::default(),
+            readers: Arc::new(crate::logs::Readers::new()),
             image_details: crate::images::ImageDetails::default(),
             starts: AtomicU64::new(0),
             facts: Mutex::new(facts),
@@ -147,6 +149,10 @@ impl Engine {
         inner.store.sweep_volumes()?;
         inner.tasks.spawn(Arc::clone(&inner).keep_looping());
         inner.tasks.spawn(Arc::clone(&inner).follow_hints());
+        let (readers, shutdown) = (Arc::clone(&inner.readers), inner.shutdown.clone());
+        let serve = async move { shutdown.run_until_cancelled(readers.serve()).await };
+        inner.tasks.spawn(serve);
+        inner.tasks.spawn(Arc::clone(&inner).keep_rotating());
         Ok(Self(inner))
     }
 

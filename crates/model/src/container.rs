@@ -87,6 +87,8 @@ pub struct ContainerSpec {
     pub handler: Option<String>,
     /// The client's command line, shown by inspect.
     pub create_command: Vec<String>,
+    /// Where its output goes.
+    pub log: LogSpec,
     /// Which face created it: a few shown values differ.
     pub face: Face,
 }
@@ -227,6 +229,41 @@ pub struct Resources {
     pub pids: Option<i64>,
     /// OOM score adjustment.
     pub oom_score_adj: Option<i64>,
+}
+
+/// What becomes of a container's output.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct LogSpec {
+    /// Where it goes.
+    pub driver: LogDriver,
+    /// Bytes after which a file begins anew; `None` is no bound.
+    pub max_bytes: Option<u64>,
+    /// Files that are kept, with the one that is written; `None` is one.
+    pub max_files: Option<u32>,
+}
+
+/// Podman's log drivers that are carried out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum LogDriver {
+    /// A file in CRI's log format.
+    #[default]
+    K8sFile,
+    /// The same, under the name that Docker's clients ask for.
+    JsonFile,
+    /// Nowhere.
+    None,
+}
+
+impl LogDriver {
+    /// Podman's word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::K8sFile => "k8s-file",
+            Self::JsonFile => "json-file",
+            Self::None => "none",
+        }
+    }
 }
 
 /// What happens when a container exits.

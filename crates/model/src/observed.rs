@@ -197,6 +197,8 @@ pub struct ContainerVerbose {
     pub args: Vec<String>,
     /// Effective environment.
     pub env: Vec<String>,
+    /// It has a terminal.
+    pub terminal: bool,
     /// Effective working directory.
     pub cwd: String,
     /// User and group of its process, as numbers.

@@ -193,3 +193,20 @@ pub struct PrunedVolume {
     /// Why it is still there.
     pub error: Option<String>,
 }
+
+/// What of a log is wanted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LogQuery {
+    /// What is written from now on, too.
+    pub follow: bool,
+    /// Standard output.
+    pub stdout: bool,
+    /// Standard error.
+    pub stderr: bool,
+    /// Only what is younger.
+    pub since: Option<Timestamp>,
+    /// Only what is older.
+    pub until: Option<Timestamp>,
+    /// Only so many of the last lines.
+    pub tail: Option<u64>,
+}

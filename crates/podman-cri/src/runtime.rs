@@ -218,6 +218,11 @@ impl Runtime for CriRuntime {
         Ok(verbose::without_foreign_process(status))
     }
 
+    async fn reopen_log(&self, cri_id: &str) -> Result<(), Error> {
+        let done = self.client.reopen_container_log(cri_id).await;
+        done.map_err(|error| self.failed(error))
+    }
+
     async fn writable_bytes(&self, cri_id: &str) -> Result<Option<u64>, Error> {
         let writable = layer::writable_bytes(&self.client, cri_id).await;
         writable.map_err(|error| self.failed(error))

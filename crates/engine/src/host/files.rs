@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use model::Error;
-use model::container::{ContainerRecord, Mount, MountKind, Network};
+use model::container::{ContainerRecord, LogDriver, Mount, MountKind, Network};
 use model::order::FileMount;
 use model::pod::{Role, SandboxRecord};
 use model::view::{NetworkView, infra_name};
@@ -63,7 +63,7 @@ impl FilesJob {
     /// An entry of `--add-host` that is none, a tmpfs option the kernel refuses, a full disk.
     pub(crate) fn write(&self) -> Result<Vec<FileMount>, Error> {
         private_dir(&self.dir)?;
-        private_dir(&self.dir.join("log"))?;
+        self.log_folder()?;
         unmount_below(&self.dir)?;
         let texts = [
             ("hosts", "/etc/hosts", self.hosts()?),
@@ -112,6 +112,21 @@ impl FilesJob {
         }
         files.extend(self.gate.mounts(&self.record.spec, &self.dir, self.held)?);
         Ok(files)
+    }
+
+    /// The folder that the runtime writes the log in. CRI has no word for no log (CRI-O chooses a file where
+    /// none is named): there the file is `/dev/null`.
+    fn log_folder(&self) -> Result<(), Error> {
+        let folder = self.dir.join("log");
+        private_dir(&folder)?;
+        if self.record.spec.log.driver != LogDriver::None {
+            return Ok(());
+        }
+        let log = folder.join("ctr.log");
+        match std::os::unix::fs::symlink("/dev/null", &log) {
+            Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(about(&log, error)),
+            _ => Ok(()),
+        }
     }
 
     fn hosts(&self) -> Result<String, Error> {

@@ -115,7 +115,7 @@ fn streaming(seen: &RuntimeSeen) -> Line {
         (None, _) => Line::note(
             "streaming",
             "the runtime does not say where it serves streams",
-            "nothing: exec, attach and logs are not served yet",
+            "nothing: exec and attach are not served yet",
         ),
         (Some(address), _) if loopback(address) => Line::ok("streaming", format!("on {address}")),
         (Some(address), true) => Line::ok("streaming", format!("on {address}, with TLS")),

@@ -73,6 +73,15 @@ pub(crate) fn lines(
     status: StatusCode,
     lines: impl Stream<Item = Bytes> + Send + 'static,
 ) -> Reply {
-    let frames = lines.map(|line| Ok(Frame::data(line)));
-    reply(status, Some(JSON), StreamBody::new(frames).boxed_unsync())
+    chunks(status, Some(JSON), lines)
+}
+
+/// A stream of bytes, each piece in a chunk of its own; the header goes at once.
+pub(crate) fn chunks(
+    status: StatusCode,
+    content_type: Option<HeaderValue>,
+    pieces: impl Stream<Item = Bytes> + Send + 'static,
+) -> Reply {
+    let frames = pieces.map(|piece| Ok(Frame::data(piece)));
+    reply(status, content_type, StreamBody::new(frames).boxed_unsync())
 }

@@ -43,11 +43,13 @@ fn system() -> Vec<Route> {
 fn libpod_containers() -> Vec<Route> {
     use libpod::containers;
     use shared::containers as both;
+    use shared::logs;
     vec![
         post("/libpod/containers/create", containers::create),
         get("/libpod/containers/json", containers::list),
         get("/libpod/containers/{name}/json", containers::inspect),
         get("/libpod/containers/{name}/exists", containers::exists),
+        get("/libpod/containers/{name}/logs", logs::logs),
         post("/libpod/containers/{name}/start", both::start),
         post("/libpod/containers/{name}/stop", both::stop),
         post("/libpod/containers/{name}/kill", both::kill),
@@ -94,10 +96,12 @@ fn compat_routes() -> Vec<Route> {
     use compat::{containers, images, volumes};
     use shared::builds;
     use shared::containers as both;
+    use shared::logs;
     vec![
         post("/containers/create", containers::create),
         get("/containers/json", containers::list),
         get("/containers/{name}/json", containers::inspect),
+        get("/containers/{name}/logs", logs::logs),
         post("/containers/{name}/start", both::start),
         post("/containers/{name}/stop", both::stop),
         post("/containers/{name}/kill", both::kill),

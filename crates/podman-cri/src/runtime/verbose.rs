@@ -19,6 +19,7 @@ pub(super) fn with_container_info(
         pid: pid(info.pid).filter(|_| status.state == CriState::Running),
         // one that waits in the gate is the same command
         args: gate::asked(&spec.process.args).to_vec(),
+        terminal: spec.process.terminal,
         env: last_of_each(spec.process.env),
         cwd: spec.process.cwd.to_string_lossy().into_owned(),
         user: (spec.process.user.uid, spec.process.user.gid),

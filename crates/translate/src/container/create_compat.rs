@@ -8,13 +8,13 @@ use model::request::{ImageVolumes, NewContainer};
 use model::signal::Signal;
 use podman_api::KeySet;
 use podman_api::container::compat::{
-    CreateContainer, HostConfigRequest, LogConfigRequest, NetworkingConfig, RestartPolicyRequest,
+    CreateContainer, HostConfigRequest, NetworkingConfig, RestartPolicyRequest,
 };
 use podman_api::network::EndpointSettings;
 
 use super::common::{check_annotations, dns, environment, handler, hosts, name, restart, some};
 use super::create_libpod::checks_health;
-use super::{Host, limits, mounts};
+use super::{Host, limits, log, mounts};
 use crate::fields::{COMPAT, SECURITY_OPT};
 use crate::ports::{self, Ports};
 use crate::refuse::{Body, invalid};
@@ -135,7 +135,7 @@ fn from_host_config(
     let HostConfigRequest {
         binds: _, // in `mounts`
         volumes_from,
-        log_config: _,    // refused, or what the runtime does anyway
+        log_config,
         network_mode: _,  // read by the caller
         port_bindings: _, // read by the caller
         restart_policy:
@@ -195,7 +195,10 @@ fn from_host_config(
     } else {
         runtime.as_str()
     };
+    let log = log::from_compat(&log_config)?;
+    HOST_CONFIG.refuse_if(log.is_none(), "LogConfig")?;
     Ok(ContainerSpec {
+        log: log.unwrap_or_default(),
         handler: handler(runtime, &annotations, labels),
         annotations,
         groups: group_add,
@@ -229,7 +232,6 @@ fn refuse(config: &HostConfigRequest, host: Host) -> Result<(), Error> {
         ));
     }
     HOST_CONFIG.refuse_rest(&config.rest)?;
-    HOST_CONFIG.refuse_if(logs_elsewhere(&config.log_config), "LogConfig")?;
     HOST_CONFIG.refuse("ShmSize", &config.shm_size)?;
     HOST_CONFIG.refuse("Sysctls", &config.sysctls)?;
     HOST_CONFIG.refuse("CgroupParent", &config.cgroup_parent)?;
@@ -256,11 +258,6 @@ fn mode(field: &str, asked: &str, as_is: &[&str]) -> Result<(), Error> {
         !asked.is_empty() && asked != "default" && !as_is.contains(&asked),
         field,
     )
-}
-
-fn logs_elsewhere(config: &LogConfigRequest) -> bool {
-    let LogConfigRequest { r#type, config } = config;
-    !["", "json-file", "k8s-file"].contains(&r#type.as_str()) || !config.is_empty()
 }
 
 fn all_mounts(config: &HostConfigRequest, volumes: &KeySet) -> Result<Vec<Mount>, Error> {

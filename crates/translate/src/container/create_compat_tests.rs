@@ -194,7 +194,7 @@ fn what_is_not_carried_out_is_refused_by_name() {
         ),
         (
             none(),
-            json!({"LogConfig": {"Config": {"max-size": "1m"}}}),
+            json!({"LogConfig": {"Config": {"labels": "a"}}}),
             "HostConfig.LogConfig",
         ),
         (

@@ -6,12 +6,12 @@ use model::Error;
 use model::container::{ContainerSpec, Face, ImageRef, Network};
 use model::request::{ImageVolumes, NewContainer};
 use podman_api::container::Signal;
-use podman_api::container::libpod::{LogConfig, Namespace, SpecGenerator};
+use podman_api::container::libpod::{Namespace, SpecGenerator};
 use podman_api::health::HealthConfig;
 use podman_api::network::PerNetworkOptions;
 
 use super::common::{check_annotations, dns, handler, hosts, name, on_pod, restart, some};
-use super::{Host, limits, mounts};
+use super::{Host, limits, log, mounts};
 use crate::fields::{IGNORED_VOLUMES, KEEP_GROUPS, LIBPOD};
 use crate::ports::{self, Ports};
 use crate::refuse::{Body, invalid};
@@ -45,7 +45,7 @@ pub fn libpod_create(spec: SpecGenerator, host: &Host) -> Result<NewContainer, E
         mut annotations,
         stop_signal,
         stop_timeout,
-        log_configuration: _, // refused, or what the runtime does anyway
+        log_configuration,
         restart_policy,
         restart_tries,
         oci_runtime,
@@ -132,7 +132,10 @@ pub fn libpod_create(spec: SpecGenerator, host: &Host) -> Result<NewContainer, E
         publish_all,
         ports::exposed(&expose)?,
     )?;
+    let log = log::from_libpod(&log_configuration.unwrap_or_default())?;
+    BODY.refuse_if(log.is_none(), "log_configuration")?;
     let spec = ContainerSpec {
+        log: log.unwrap_or_default(),
         handler: handler(&oci_runtime, &annotations, &labels),
         image: ImageRef {
             asked: image,
@@ -201,10 +204,6 @@ fn refuse(spec: &SpecGenerator, host: Host) -> Result<(), Error> {
     BODY.refuse("envmerge", &spec.envmerge)?;
     BODY.refuse("unsetenv", &spec.unsetenv)?;
     BODY.refuse("unsetenvall", &spec.unsetenvall)?;
-    BODY.refuse_if(
-        spec.log_configuration.as_ref().is_some_and(logs_elsewhere),
-        "log_configuration",
-    )?;
     BODY.refuse("sysctl", &spec.sysctl)?;
     BODY.refuse("timezone", &spec.timezone)?;
     BODY.refuse("init", &spec.init)?;
@@ -328,18 +327,6 @@ fn groups_by_name(groups: Vec<String>) -> Result<Vec<String>, Error> {
         true => Err(BODY.refusal_of("groups", "keep-groups", KEEP_GROUPS)),
         false => Ok(groups),
     }
-}
-
-/// Another driver than a file, or options that CRI runtimes do not know.
-fn logs_elsewhere(config: &LogConfig) -> bool {
-    let LogConfig {
-        driver,
-        path,
-        size,
-        options,
-    } = config;
-    let file = ["", "k8s-file", "json-file"].contains(&driver.as_str());
-    !file || !path.is_empty() || *size > 0 || options.values().any(|value| !value.is_empty())
 }
 
 /// A check is asked for; `NONE` asks for what happens anyway.

@@ -208,7 +208,7 @@ fn what_is_not_carried_out_is_refused_by_name() {
             "log_configuration",
         ),
         (
-            json!({"log_configuration": {"size": 5}}),
+            json!({"log_configuration": {"path": "/x"}}),
             "log_configuration",
         ),
         (json!({"rootfs": "/r"}), "rootfs"),

@@ -7,6 +7,7 @@ mod inspect_compat;
 mod inspect_libpod;
 mod limits;
 mod list;
+mod log;
 mod mount_options;
 mod mounts;
 mod show;

@@ -3,21 +3,20 @@
 use std::collections::BTreeMap;
 
 use model::container::{
-    ContainerSpec, Mount, MountKind, Network, Resources, RestartPolicy, VolumesFrom,
+    ContainerSpec, LogDriver, Mount, MountKind, Network, Resources, RestartPolicy, VolumesFrom,
 };
 use model::port::PublishedPort;
 use model::view::{ContainerBody, ContainerDetail};
 use podman_api::container::libpod::{InspectHostConfig, InspectLogConfig, InspectRestartPolicy};
 
 use super::limits::CPU_PERIOD_US;
+use super::log;
 use super::mount_options::shown_options;
 use super::show::{self, Caps};
 use super::show_network::{BRIDGE, HOST};
 
 /// Bytes of /dev/shm, which the runtimes make (measured: CRI-O and containerd).
 const SHM_BYTES: i64 = 64 << 20;
-/// Podman's word for a log without a limit.
-const LOG_UNLIMITED: &str = "-1B";
 /// Podman's driver whose format is that of CRI's log files.
 pub(super) const LOG_DRIVER: &str = "k8s-file";
 
@@ -36,11 +35,11 @@ pub(super) fn host_config(detail: &ContainerDetail, caps: &Caps) -> InspectHostC
         binds: binds(spec),
         cgroup_manager: detail.cgroup_manager.clone(),
         log_config: InspectLogConfig {
-            r#type: LOG_DRIVER.to_owned(),
+            r#type: spec.log.driver.word().to_owned(),
             config: None,
             path: log_path(detail),
             tag: String::new(),
-            size: LOG_UNLIMITED.to_owned(),
+            size: log::shown_size(spec.log.max_bytes),
         },
         network_mode: modes.network,
         port_bindings: crate::ports::shown_bindings(own_ports(detail)),
@@ -179,6 +178,9 @@ fn restart_policy(policy: RestartPolicy) -> InspectRestartPolicy {
 
 /// The log's host path: the runtime's word where it has one.
 pub(super) fn log_path(detail: &ContainerDetail) -> String {
+    if show::spec(&detail.view).is_some_and(|spec| spec.log.driver == LogDriver::None) {
+        return String::new();
+    }
     let reported = detail
         .status
         .as_ref()

@@ -227,9 +227,11 @@ const LIMITS: &[Row] = &[
 
 const HEALTH_AND_LOG: &[Row] = &[
     Row::anyway("Healthcheck", "none, or a test of NONE", HEALTH),
-    Row::anyway(
+    Row::daemon(
         "HostConfig.LogConfig",
-        "json-file and k8s-file without options: the runtime writes CRI's log format",
-        LOGS,
-    ),
+        "the runtime writes CRI's log format (k8s-file and json-file) or to /dev/null (none); the daemon rotates at max-size and \
+         keeps max-file files, one where it is not given",
+    )
+    .kept(&["log.driver", "log.max_bytes", "log.max_files"])
+    .but(LOGS),
 ];

@@ -76,9 +76,11 @@ pub(super) const HEALTH_AND_LOG: &[Row] = &[
     Row::anyway("healthLogDestination", "local", HEALTH),
     Row::anyway("healthMaxLogCount", "5", HEALTH),
     Row::anyway("healthMaxLogSize", "500", HEALTH),
-    Row::anyway(
+    Row::daemon(
         "log_configuration",
-        "k8s-file and json-file: the runtime writes CRI's log format",
-        LOGS,
-    ),
+        "the runtime writes CRI's log format (k8s-file and json-file) or to /dev/null (none); the daemon rotates at max-size and \
+         keeps max-file files, one where it is not given",
+    )
+    .kept(&["log.driver", "log.max_bytes", "log.max_files"])
+    .but(LOGS),
 ];

@@ -30,6 +30,10 @@ pub(super) fn carried(request: Request, name: &str) -> Value {
         }
         "env" if request == Request::Compat => json!(["A=b"]),
         "env" => json!({"A": "b"}),
+        "log_configuration" => {
+            json!({"driver": "json-file", "size": 5000, "options": {"max-file": "2"}})
+        }
+        "logconfig" => json!({"Type": "json-file", "Config": {"max-size": "1m", "max-file": "2"}}),
         "restart_policy" => json!("always"),
         "restartpolicy" => json!({"Name": "always"}),
         "stop_signal" | "stopsignal" => json!("SIGUSR1"),
@@ -147,11 +151,6 @@ pub(super) fn anyway(request: Request, name: &str) -> Vec<Value> {
         "networks" => vec![json!({"podman": {}}), json!({"default": {}})],
         "endpointsconfig" => vec![json!({"podman": {}}), json!({"bridge": null})],
         "healthconfig" | "healthcheck" => vec![json!({"Test": ["NONE"]})],
-        "log_configuration" => vec![
-            json!({"driver": "k8s-file"}),
-            json!({"driver": "json-file"}),
-        ],
-        "logconfig" => vec![json!({"Type": "json-file"}), json!({"Type": "k8s-file"})],
         "create_working_dir" | "httpproxy" | "volatile" => vec![json!(true), json!(false)],
         _ => Vec::new(),
     });
@@ -168,8 +167,6 @@ pub(super) fn otherwise(name: &str) -> Option<Value> {
         }
         "networks" | "endpointsconfig" => json!({"other": {}}),
         "healthconfig" | "healthcheck" => json!({"Test": ["CMD", "true"]}),
-        "log_configuration" => json!({"driver": "journald"}),
-        "logconfig" => json!({"Type": "journald"}),
         "manage_password" | "share_parent" => json!(false),
         "healthmaxlogcount" | "healthmaxlogsize" | "memoryswappiness" => json!(60),
         "idmappings" => json!({"AutoUserNs": true}),
@@ -183,6 +180,8 @@ pub(super) fn not_carried(request: Request, name: &str) -> (Value, Vec<(&'static
     let last = name.rsplit('.').next().unwrap_or(name).to_ascii_lowercase();
     let value = match last.as_str() {
         "image_volume_mode" => json!("ignore"),
+        "log_configuration" => json!({"driver": "journald"}),
+        "logconfig" => json!({"Config": {"tag": "x"}}),
         "mounts" if request == Request::Compat => {
             json!([{"Type": "image", "Source": "x", "Target": "/w"}])
         }

@@ -42,7 +42,7 @@ pub(super) const TIMEZONE: &str = "CRI has no field for it; set the variable TZ"
 pub(super) const VARIABLES: &str =
     "variables are set and not taken away or merged; give each with its value";
 pub(super) const ROOTFS: &str = "a container is made from an image here";
-pub(super) const LOGS: &str = "the runtime writes the log to a file (k8s-file, without options), and no other driver is carried out";
+pub(super) const LOGS: &str = "the log is a file (k8s-file, json-file; max-size, max-file) or none, and no other driver, path or option is carried out";
 pub(super) const INIT_CONTAINERS: &str =
     "init containers are not carried out yet; start one, wait for it, then start the others";
 pub(super) const NO_CONMON: &str =

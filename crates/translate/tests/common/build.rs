@@ -185,6 +185,7 @@ fn status(view: &ContainerView) -> ContainerStatus {
             CriState::Exited
         },
         verbose: ContainerVerbose {
+            terminal: false,
             pid: view.pid,
             args: vec!["sh".to_owned(), "-c".to_owned(), "sleep 1".to_owned()],
             env: vec!["PATH=/bin".to_owned(), "HOME=/root".to_owned()],

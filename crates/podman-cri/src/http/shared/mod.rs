@@ -5,6 +5,7 @@ pub(crate) mod containers;
 mod context;
 pub(crate) mod events;
 pub(crate) mod images;
+pub(crate) mod logs;
 pub(crate) mod pulls;
 pub(crate) mod system;
 pub(crate) mod volumes;
