@@ -7,6 +7,7 @@ use crate::user::{IMAGE, User};
 pub(crate) async fn story(user: &User<'_>) -> Result<()> {
     the_system(user).await?;
     a_container(user).await?;
+    logs(user).await?;
     volumes(user).await?;
     pruned_volumes(user).await?;
     ports(user).await?;
@@ -61,6 +62,28 @@ async fn a_container(user: &User<'_>) -> Result<()> {
     user.makes("create", "gone").await?;
     user.hears("rm -f gone", "gone").await?;
     user.hears("ps -a -q", "").await
+}
+
+async fn logs(user: &User<'_>) -> Result<()> {
+    let script = "echo one; echo two >&2; sleep 2; echo three";
+    user.runs("run -d --name speaker --log-opt max-size=1m", script)
+        .await?;
+    user.hears("logs -f speaker", "one\nthree").await?;
+    user.hears("logs --tail 1 speaker", "three").await?;
+    let stamped = user.say("logs -t speaker").await?;
+    ensure!(
+        stamped
+            .lines()
+            .all(|line| line.contains("Z ") || line.contains('+')),
+        "{stamped}"
+    );
+    user.say("rm speaker").await?;
+    // its terminal's lines come as they are
+    user.runs("run -d -t --name painter", "echo one; echo two")
+        .await?;
+    user.say("wait painter").await?;
+    user.hears("logs painter", "one\r\ntwo").await?;
+    user.say("rm painter").await.map(drop)
 }
 
 async fn volumes(user: &User<'_>) -> Result<()> {

@@ -2,12 +2,15 @@
 
 use anyhow::{Result, ensure};
 
+use conformance::Client;
+
 use crate::user::{IMAGE, User};
 
 pub(crate) async fn story(user: &User<'_>) -> Result<()> {
     the_system(user).await?;
     a_container(user).await?;
     one_never_started(user).await?;
+    logs(user).await?;
     a_pod(user).await?;
     volumes(user).await?;
     pruned_volumes(user).await?;
@@ -73,6 +76,58 @@ async fn a_container(user: &User<'_>) -> Result<()> {
     user.say("rm web").await?;
     user.fails("inspect web", "no such").await?;
     user.begins_anew()
+}
+
+async fn logs(user: &User<'_>) -> Result<()> {
+    // podman-remote 4 takes an error for a frame
+    let says = |error: &'static str| match user.client {
+        Client::Podman => "Error: ",
+        _ => error,
+    };
+    let script = "echo one; echo two; sleep 2; echo three";
+    user.runs("run -d --name speaker", script).await?;
+    // one who follows sees what comes, and is let go at the end
+    user.hears("logs -f --tail 2 speaker", "one\ntwo\nthree")
+        .await?;
+    user.hears("logs speaker", "one\ntwo\nthree").await?;
+    user.hears("logs --tail 1 speaker", "three").await?;
+    user.hears("logs --until 10m speaker", "one\ntwo\nthree")
+        .await?;
+    user.hears("logs --since -10m speaker", "").await?;
+    let stamped = user.say("logs --timestamps speaker").await?;
+    let whole = |line: &str| {
+        let (time, text) = line.split_once(' ').unwrap_or_default();
+        time.len() >= 30 && time.contains('T') && ["one", "two", "three"].contains(&text)
+    };
+    ensure!(
+        stamped.lines().count() == 3 && stamped.lines().all(whole),
+        "{stamped}"
+    );
+    user.say("start speaker").await?;
+    user.say("wait speaker").await?;
+    user.hears("logs speaker", "one\ntwo\nthree\none\ntwo\nthree")
+        .await?;
+    user.say("rm speaker").await?;
+    user.fails("logs speaker", says("no such container"))
+        .await?;
+    user.runs("run -d --name mute --log-driver none", "echo x")
+        .await?;
+    user.fails("logs mute", says("is using the 'none' log driver"))
+        .await?;
+    user.hears(
+        "inspect mute --format {{.HostConfig.LogConfig.Type}}",
+        "none",
+    )
+    .await?;
+    user.say("rm -f -t 0 mute").await?;
+    user.runs("create --name small --log-opt max-size=10kb", "true")
+        .await?;
+    user.hears(
+        "inspect small --format {{.HostConfig.LogConfig.Size}}",
+        "10kB",
+    )
+    .await?;
+    user.say("rm small").await.map(drop)
 }
 
 async fn one_never_started(user: &User<'_>) -> Result<()> {

@@ -88,6 +88,17 @@ impl<'a> User<'a> {
         serde_json::from_str(&said).with_context(|| format!("`{line}` prints {said}"))
     }
 
+    /// `create` or `run -d` of a container that runs this script.
+    pub(crate) async fn runs(&self, verb: &str, script: &str) -> Result<()> {
+        let mut words: Vec<_> = verb.split_whitespace().collect();
+        words.extend([IMAGE, "sh", "-c", script]);
+        let said = self
+            .client
+            .run(&self.lab.host, self.daemon()?, &words)
+            .await?;
+        said.ok().with_context(|| verb.to_owned()).map(drop)
+    }
+
     /// `create` or `run -d` of a container that notes each of its runs, in its layer and outside of
     /// it; its id.
     pub(crate) async fn makes(&self, verb: &str, name: &str) -> Result<String> {
