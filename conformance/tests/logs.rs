@@ -11,7 +11,7 @@ use std::{fs, path::PathBuf, time::Duration};
 use anyhow::{Context, Result, ensure};
 use conformance::{
     DaemonOptions, Lab, Setup, Variant,
-    scenario::{self, Api, BOTH, IMAGE, eventually, on_each},
+    scenario::{self, Api, BOTH, IMAGE, KubePod, eventually, on_each},
 };
 use serde_json::json;
 
@@ -170,6 +170,39 @@ async fn many_who_follow_take_little_and_leave_nothing(variant: Variant) -> Resu
     api.stop("ticker").await?;
     api.remove("ticker").await?;
     scenario::finish(lab).await
+}
+
+/// A kubelet's container whose log a kubelet has rotated, with what it has compressed beside.
+async fn a_kubelets_rotated_log_is_read_in_order(variant: Variant) -> Result<()> {
+    let lab = Lab::start(Setup::new(variant)).await?;
+    let cri = lab.runtime.cri()?;
+    let pod = KubePod::run(&lab.host, &cri, "default", "web-0", "web").await?;
+    let script = "echo 000001; sleep 2; echo 000002; exec sleep 1000";
+    let id = pod.start("app", 0, &["sh", "-c", script]).await?;
+    let api = Api::new(lab.http());
+    let path = format!("/containers/{id}/logs?stdout=true");
+    let reads = async |wanted: usize| {
+        let read = api.get(&path).await?;
+        all_in_order(&numbers(&read.body)?, wanted)
+    };
+    eventually("the first line", async || reads(1).await).await?;
+    let log = PathBuf::from(cri.container_status(&id).await?.log_path);
+    let aside = |suffix: &str| PathBuf::from(format!("{}.{suffix}", log.display()));
+    fs::rename(&log, aside("20260102-150405"))?;
+    fs::write(aside("20260101-150405.gz"), "compressed")?;
+    cri.reopen_container_log(&id).await?;
+    eventually("both lines", async || reads(2).await).await?;
+    let tail = api.get(&format!("{path}&tail=1")).await?;
+    ensure!(numbers(&tail.body)? == [2]);
+    pod.take_down().await?;
+    scenario::finish(lab).await
+}
+
+#[tokio::test]
+async fn logs_of_others_are_read() {
+    on_each(BOTH, a_kubelets_rotated_log_is_read_in_order)
+        .await
+        .unwrap();
 }
 
 #[tokio::test]
