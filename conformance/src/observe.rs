@@ -205,8 +205,9 @@ fn files(host: &TestHost) -> Vec<String> {
         if entry.path().is_dir() && !matches!(name.as_str(), "rt" | "host" | "home") {
             let state = entry.path();
             walk(&state, &mut |path, is_folder| {
-                // The daemon's own folders and its lock; what lies in them counts.
-                let own = path.parent() == Some(&state) && (is_folder || path.ends_with("lock"));
+                // The daemon's own folders, its lock and its gate; what lies in the folders counts.
+                let is_own = is_folder || path.ends_with("lock") || path.ends_with("gate");
+                let own = path.parent() == Some(&state) && is_own;
                 if !own {
                     found.push(path.display().to_string());
                 }

@@ -1,6 +1,6 @@
 //! One run of one scenario: its container, pod, volume or image, and what is done to it.
 
-use std::{fs, path::PathBuf};
+use std::{fs, path::PathBuf, time::Duration};
 
 use anyhow::{Context, Result, bail};
 use conformance::{
@@ -144,6 +144,7 @@ impl Play {
                 self.witnesses.first().context("a witness")?.go()?;
                 return Ok(None);
             }
+            Do::Exec => exec(api).await?,
             Do::Pull => {
                 let path = format!("/images/pull?reference={PULLED}&policy=always&tlsVerify=false");
                 let mut answer = api.post(&path).await?;
@@ -471,4 +472,23 @@ fn check_objects(objects: &Objects, listed: &[Value]) -> Result<()> {
         .filter_map(|item| item["Id"].as_str().map(ToOwned::to_owned))
         .collect();
     objects.no_doubles(&shown)
+}
+
+/// Runs a command in the container that nobody attaches to, and waits for its end.
+async fn exec(api: &Api) -> Result<Response> {
+    let body = json!({ "Cmd": ["sh", "-c", "exit 3"] });
+    let path = format!("{LIBPOD}/containers/{NAME}/exec");
+    let made = api.http.post(&path, &body).await?.expect(201)?.json();
+    let path = format!("/exec/{}", made["Id"].as_str().context("an Id")?);
+    let start = format!("{LIBPOD}{path}/start");
+    let answer = api.http.post(&start, &json!({ "Detach": true })).await?;
+    // A daemon that is dead is an answer, and not to be waited for.
+    for _ in 0..400 {
+        let state = api.get(&format!("{path}/json")).await?.json();
+        if state["ExitCode"] == 3 {
+            return Ok(answer);
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    bail!("the command does not end")
 }

@@ -2,8 +2,8 @@
 //! after the daemon died in the middle of it.
 
 use Do::{
-    Break, Create, CreateMembers, DieAt, ForceRemove, Forget, Go, Pull, Remove, Restart, Start,
-    StartDaemon, Stop,
+    Break, Create, CreateMembers, DieAt, Exec, ForceRemove, Forget, Go, Pull, Remove, Restart,
+    Start, StartDaemon, Stop,
 };
 use State::{Created, Exited, Gone, Running};
 
@@ -41,6 +41,8 @@ pub(crate) enum Do {
     Go,
     Break,
     Pull,
+    /// A command runs in the container, to its end.
+    Exec,
     /// The daemon is killed and its state folder deleted.
     Forget,
     /// A start of the subject in which the daemon dies at this point.
@@ -105,6 +107,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     scenario("restart policy", Restarter, &[Create, Start], Go, Running, &[]),
     scenario("failing start", Breakable, &[Create, Start, Stop, Break], Start, Exited, &[]),
     scenario("failing first start", Breakable, &[Create, Break], Start, Created, &[]),
+    scenario("exec", Sleeper, &[Create, Start], Exec, Running, &[]),
     scenario("pod create", Pod, &[], Create, Created, &[Gone]),
     scenario("pod start", Pod, &[Create, CreateMembers], Start, Running, &[Created]),
     scenario("second pod start", Pod, &[Create, CreateMembers, Start, Stop], Start, Running, &[Exited]),

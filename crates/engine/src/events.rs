@@ -9,6 +9,7 @@ use model::container::ContainerRecord;
 use model::event::{Action, Event, EventKind};
 use model::pod::SandboxRecord;
 use model::request::EventQuery;
+use model::view::{ContainerBody, ContainerView};
 use model::volume::VolumeRecord;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -39,6 +40,27 @@ pub(crate) fn of_container(
             .unwrap_or_default(),
         exit_code: None,
         labels: record.spec.labels.clone(),
+    }
+}
+
+/// An event of a container of any kind.
+pub(crate) fn of_view(view: &ContainerView, action: Action) -> Event {
+    let image = match &view.body {
+        ContainerBody::Own(record) => record.spec.image.name.clone(),
+        ContainerBody::Foreign(foreign) => foreign.image.clone(),
+        ContainerBody::Infra { .. } => String::new(),
+    };
+    let pod = view.pod.as_ref().map(|(id, _)| id.to_string());
+    Event {
+        time: Timestamp::now(),
+        kind: EventKind::Container,
+        action,
+        id: view.id().to_owned(),
+        name: view.name(),
+        image,
+        pod: pod.unwrap_or_default(),
+        exit_code: None,
+        labels: view.labels().clone(),
     }
 }
 

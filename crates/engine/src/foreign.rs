@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use model::container::{ContainerRecord, DEFAULT_STOP_TIMEOUT_SECS};
-use model::event::{Action, Event, EventKind};
+use model::event::Action;
 use model::observed::CriState;
 use model::pod::SandboxRecord;
 use model::request::{Changed, PodReport};
@@ -165,24 +165,7 @@ impl Inner {
 
     /// Tells what was asked of it; what becomes of it the runtime shows.
     async fn tell(&self, view: &ContainerView, action: Action) -> Result<(), Error> {
-        let image = match &view.body {
-            model::view::ContainerBody::Foreign(foreign) => foreign.image.clone(),
-            model::view::ContainerBody::Own(_) | model::view::ContainerBody::Infra { .. } => {
-                String::new()
-            }
-        };
-        let pod = view.pod.as_ref().map(|(id, _)| id.to_string());
-        let event = Event {
-            time: jiff::Timestamp::now(),
-            kind: EventKind::Container,
-            action,
-            id: view.id().to_owned(),
-            name: view.name(),
-            image,
-            pod: pod.unwrap_or_default(),
-            exit_code: None,
-            labels: view.labels().clone(),
-        };
+        let event = crate::events::of_view(view, action);
         self.store.record_events(vec![event]).await
     }
 }

@@ -123,6 +123,7 @@ impl Inner {
         let handler = sandbox.as_ref().map(|record| self.named_handler(record));
         ContainerDetail {
             handler: handler.unwrap_or_default(),
+            execs: self.execs.of(view.id()),
             view,
             status,
             sandbox,

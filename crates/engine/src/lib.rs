@@ -11,6 +11,7 @@ mod containers;
 pub mod crash;
 mod decide;
 mod events;
+mod execs;
 pub mod filter;
 mod foreign;
 mod freezer;
@@ -36,9 +37,10 @@ pub use builder::{
     ImageStore,
 };
 pub use containers::{Waiter, exec_refusal};
+pub use execs::RunningExec;
 pub use host::GateProgram;
 pub use kubelet_node::{OnKubeletNode, of_kubelet};
 pub use runtime::{HintStream, Runtime};
 pub use store::{Adopt, Asked, Records, StateDir};
-pub use streams::{OutputSource, StdinWanted, Streams, StreamsWanted, TerminalSize};
+pub use streams::{OutputSource, StdinWanted, Streams, StreamsWanted};
 pub use system::{Engine, Options};

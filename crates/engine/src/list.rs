@@ -410,6 +410,15 @@ pub(crate) fn current_id(record: &ContainerRecord) -> Option<&str> {
     record.progress.current.as_ref()?.cri_id.as_deref()
 }
 
+/// CRI id of a container of any kind, where the runtime has it.
+pub(crate) fn cri_id_of(view: &ContainerView) -> Option<&str> {
+    match &view.body {
+        ContainerBody::Own(record) => current_id(record),
+        ContainerBody::Foreign(foreign) => Some(&foreign.id),
+        ContainerBody::Infra { .. } => None,
+    }
+}
+
 /// CRI id of the sandbox that counts.
 pub(crate) fn sandbox_id(record: &SandboxRecord) -> Option<&str> {
     record.progress.current.as_ref()?.cri_id.as_deref()

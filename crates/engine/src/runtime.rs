@@ -114,6 +114,7 @@ pub(crate) const CHANGING_CALLS: &[&str] = &[
     "StopContainer",
     "RemoveContainer",
     "ReopenContainerLog",
+    "Exec",
     "PullImage",
 ];
 
@@ -196,7 +197,7 @@ impl Runtime for Probed {
         command: &[String],
         wanted: StreamsWanted,
     ) -> Result<Streams, Error> {
-        self.0.exec(cri_id, command, wanted).await
+        Self::passed("Exec", self.0.exec(cri_id, command, wanted).await)
     }
     async fn attach(&self, cri_id: &str, wanted: StreamsWanted) -> Result<Streams, Error> {
         self.0.attach(cri_id, wanted).await

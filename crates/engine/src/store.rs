@@ -17,6 +17,7 @@ use jiff::Timestamp;
 use model::container::ContainerRecord;
 use model::error::Kind;
 use model::event::Event;
+use model::exec::{ExecRecord, ExecState};
 use model::pod::{Role, SandboxRecord};
 use model::volume::{FirstUse, VolumeRecord};
 use model::{Error, Id};
@@ -66,6 +67,8 @@ pub(crate) enum Write {
     VolumeCreate,
     VolumeUse,
     VolumeRemove,
+    ExecStart,
+    ExecEnd,
     Adopt,
     Event,
 }
@@ -92,6 +95,8 @@ impl Write {
         Self::VolumeCreate,
         Self::VolumeUse,
         Self::VolumeRemove,
+        Self::ExecStart,
+        Self::ExecEnd,
         Self::Adopt,
         Self::Event,
     ];
@@ -105,6 +110,8 @@ impl Write {
             | Self::SandboxAbandoned
             | Self::AttemptCreated
             | Self::AttemptAbandoned
+            | Self::ExecStart
+            | Self::ExecEnd
             | Self::Event => false,
             Self::ContainerCreate
             | Self::ContainerWanted
@@ -147,6 +154,8 @@ impl Write {
             Self::VolumeCreate => "volume.create",
             Self::VolumeUse => "volume.use",
             Self::VolumeRemove => "volume.remove",
+            Self::ExecStart => "exec.start",
+            Self::ExecEnd => "exec.end",
             Self::Adopt => "adopt",
             Self::Event => "event",
         }
@@ -568,6 +577,43 @@ impl Store {
             ..Staged::default()
         };
         Ok((staged, ()))
+    }
+
+    /// Stores an exec session as it stands, and what is told of it.
+    pub(crate) async fn put_exec(
+        self: &Arc<Self>,
+        record: &Arc<ExecRecord>,
+        event: Option<Event>,
+    ) -> Result<(), Error> {
+        let op = match record.state {
+            ExecState::Created | ExecState::Running => Write::ExecStart,
+            ExecState::Ended { .. } => Write::ExecEnd,
+        };
+        let record = Arc::clone(record);
+        self.write(op, move |_, tx| {
+            schema::put_exec(tx, &record, Timestamp::now() - crate::execs::ENDED_KEPT)?;
+            let staged = Staged {
+                events: event.into_iter().collect(),
+                ..Staged::default()
+            };
+            Ok((staged, ()))
+        })
+        .await
+    }
+
+    /// The exec sessions of the last daemon: those that ran have ended, nobody knows how.
+    pub(crate) async fn take_up_execs(self: &Arc<Self>) -> Result<Vec<ExecRecord>, Error> {
+        let mut stored = self.look(|_, db| schema::execs(db)).await?;
+        for record in &mut stored {
+            if record.state == ExecState::Running {
+                record.state = ExecState::Ended {
+                    at: Timestamp::now(),
+                    exit_code: None,
+                };
+                self.put_exec(&Arc::new(record.clone()), None).await?;
+            }
+        }
+        Ok(stored)
     }
 
     /// Stores events that come with no other change.

@@ -5,6 +5,7 @@ use std::pin::Pin;
 use bytes::Bytes;
 use futures_util::Stream;
 use model::Error;
+use model::exec::TerminalSize;
 use tokio::io::AsyncWrite;
 
 /// Which streams of a process are wanted: at least one of the three, and no stderr with a terminal.
@@ -31,15 +32,6 @@ pub enum StdinWanted {
     /// It is, and its end must reach the process: a pipe or a file. Where a runtime cannot do that, opening is
     /// refused ([`Error::Unsupported`]) rather than leave the process waiting for ever.
     WithEnd,
-}
-
-/// A terminal's size in characters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TerminalSize {
-    /// Columns.
-    pub width: u16,
-    /// Rows.
-    pub height: u16,
 }
 
 /// From which of a process' streams a piece of output is.

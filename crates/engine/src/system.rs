@@ -51,6 +51,8 @@ pub struct Options {
     pub on_kubelet_node: OnKubeletNode,
     /// What others made may be stopped, killed and removed.
     pub manage_foreign: bool,
+    /// Commands may be run in what others made.
+    pub foreign_exec: bool,
     /// The sockets served, for `info`.
     pub sockets: Vec<String>,
     /// The program that is mounted into containers.
@@ -77,6 +79,7 @@ pub(crate) struct Inner {
     pub(crate) shutdown: CancellationToken,
     pub(crate) memory: LoopMemory,
     pub(crate) readers: Arc<crate::logs::Readers>,
+    pub(crate) execs: crate::execs::Sessions,
     pub(crate) image_details: crate::images::ImageDetails,
     /// What is published; its rules outlive the daemon.
     pub(crate) ports: Arc<crate::host::Ports>,
@@ -135,6 +138,7 @@ impl Engine {
             shutdown: CancellationToken::new(),
             memory: LoopMemory::default(),
             readers: Arc::new(crate::logs::Readers::new()),
+            execs: crate::execs::Sessions::default(),
             image_details: crate::images::ImageDetails::default(),
             starts: AtomicU64::new(0),
             facts: Mutex::new(facts),
@@ -145,6 +149,7 @@ impl Engine {
         });
         inner.take_up().await?;
         inner.take_up_ports().await;
+        inner.execs.take_up(inner.store.take_up_execs().await?);
         inner.say_kubelet().await?;
         inner.store.sweep_volumes()?;
         inner.tasks.spawn(Arc::clone(&inner).keep_looping());

@@ -19,6 +19,8 @@ pub enum Kind {
     Volume,
     /// A network.
     Network,
+    /// An exec session.
+    ExecSession,
 }
 
 impl Kind {
@@ -30,6 +32,7 @@ impl Kind {
             Self::Image => "image not known",
             Self::Volume => "no such volume",
             Self::Network => "network not found",
+            Self::ExecSession => "no such exec session",
         }
     }
 }
@@ -79,6 +82,9 @@ pub enum Error {
     /// The same for operations that Podman answers with 409 (kill).
     #[error("{0}: container state improper")]
     WrongStateConflict(String),
+    /// The exec session is in a state that does not allow the operation.
+    #[error("{0}: exec session state improper")]
+    WrongExecState(String),
     /// A conflict with what exists (409), the whole text given.
     #[error("{message}")]
     Conflict {
@@ -213,6 +219,9 @@ impl Error {
             Kind::Network => {
                 format!("unable to find network with name or ID {name}: network not found")
             }
+            Kind::ExecSession => {
+                format!("no exec session with ID {name} found: no such exec session")
+            }
         };
         Self::NotFound { kind, message }
     }
@@ -258,13 +267,14 @@ impl Error {
             Self::NameInUse { kind, .. } => match kind {
                 Kind::Pod => "pod already exists".to_owned(),
                 Kind::Volume => "volume already exists".to_owned(),
-                Kind::Container | Kind::Image | Kind::Network => {
+                Kind::Container | Kind::Image | Kind::Network | Kind::ExecSession => {
                     "that name is already in use".to_owned()
                 }
             },
             Self::WrongState(_) | Self::WrongStateConflict(_) => {
                 "container state improper".to_owned()
             }
+            Self::WrongExecState(_) => "exec session state improper".to_owned(),
             Self::Conflict { cause, .. }
             | Self::Failed { cause, .. }
             | Self::Malformed { cause, .. } => cause.clone(),

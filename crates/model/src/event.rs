@@ -75,6 +75,12 @@ pub enum Action {
     Cleanup,
     /// Restarted by a user.
     Restart,
+    /// A command was started in it.
+    Exec,
+    /// A command that was started in it has ended.
+    ExecDied,
+    /// A client has attached to it.
+    Attach,
     /// Removed.
     Remove,
     /// Removed because nothing used it.
@@ -101,6 +107,9 @@ impl Action {
             Self::Died => "died",
             Self::Cleanup => "cleanup",
             Self::Restart => "restart",
+            Self::Exec => "exec",
+            Self::ExecDied => "exec_died",
+            Self::Attach => "attach",
             Self::Remove => "remove",
             Self::Prune => "prune",
             Self::Build => "build",

@@ -183,6 +183,8 @@ pub struct ContainerDetail {
     pub handler: String,
     /// cgroup manager of the runtime.
     pub cgroup_manager: String,
+    /// Its exec sessions, oldest first, until they are forgotten.
+    pub execs: Vec<Id>,
 }
 
 /// Host paths of a container's files.

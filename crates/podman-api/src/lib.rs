@@ -16,6 +16,7 @@ pub mod build;
 pub mod container;
 pub mod error;
 pub mod event;
+pub mod exec;
 pub mod fields;
 pub mod health;
 pub mod image;

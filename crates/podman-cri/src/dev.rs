@@ -110,6 +110,7 @@ async fn serve(
         // its runtime is nobody else's
         on_kubelet_node: OnKubeletNode::Allow,
         manage_foreign: false,
+        foreign_exec: true,
     };
     let running = Running::start(setup).await?;
     announce(&running, runtime)?;

@@ -41,6 +41,8 @@ pub struct Setup {
     pub on_kubelet_node: OnKubeletNode,
     /// What others made may be stopped, killed and removed.
     pub manage_foreign: bool,
+    /// Commands may be run in what others made.
+    pub foreign_exec: bool,
 }
 
 /// A daemon that serves.
@@ -65,6 +67,7 @@ impl Running {
             adopt,
             on_kubelet_node,
             manage_foreign,
+            foreign_exec,
         } = setup;
         let urls: Vec<_> = sockets.iter().map(Socket::url).collect();
         let options = engine::Options {
@@ -73,6 +76,7 @@ impl Running {
             adopt,
             default_handler: String::new(),
             manage_foreign,
+            foreign_exec,
             runtime_socket: client.runtime_endpoint().path().to_path_buf(),
             on_kubelet_node,
             sockets: urls.clone(),
@@ -142,6 +146,7 @@ pub async fn run(config: Serve) -> anyhow::Result<()> {
             adopt: config.adopt,
             on_kubelet_node: config.on_kubelet_node,
             manage_foreign: config.manage_foreign,
+            foreign_exec: config.foreign_exec,
         };
         Running::start(setup).await
     };

@@ -12,6 +12,7 @@ pub mod human;
 pub use model::reference;
 pub mod container;
 pub mod event;
+pub mod exec;
 pub mod fields;
 mod go_value;
 pub mod image;

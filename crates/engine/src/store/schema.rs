@@ -6,6 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use model::container::ContainerRecord;
 use model::event::Event;
+use model::exec::{ExecRecord, ExecState};
 use model::pod::SandboxRecord;
 use model::volume::VolumeRecord;
 use model::{Error, Id};
@@ -23,6 +24,7 @@ CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRI
 CREATE TABLE IF NOT EXISTS containers (id TEXT PRIMARY KEY, body TEXT NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS sandboxes (id TEXT PRIMARY KEY, body TEXT NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS volumes (id TEXT PRIMARY KEY, body TEXT NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS execs (id TEXT PRIMARY KEY, ended_at INTEGER, body TEXT NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS tombstones (id TEXT PRIMARY KEY, buried_at INTEGER NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS events (seq INTEGER PRIMARY KEY, at_ns INTEGER NOT NULL, body TEXT NOT NULL) STRICT;
 CREATE INDEX IF NOT EXISTS events_at ON events (at_ns);
@@ -212,6 +214,36 @@ pub(super) fn put_volume(tx: &Transaction<'_>, record: &VolumeRecord) -> Result<
         &record.name,
         record,
     )
+}
+
+/// Stores an exec session, and forgets those that ended before `oldest`.
+pub(super) fn put_exec(
+    tx: &Transaction<'_>,
+    record: &ExecRecord,
+    oldest: Timestamp,
+) -> Result<(), Error> {
+    let ended_at = match record.state {
+        ExecState::Created | ExecState::Running => None,
+        ExecState::Ended { at, .. } => Some(at.as_second()),
+    };
+    let body = serde_json::to_string(record).map_err(Error::internal)?;
+    let mut put = tx
+        .prepare_cached("INSERT OR REPLACE INTO execs (id, ended_at, body) VALUES (?1, ?2, ?3)")
+        .map_err(Error::internal)?;
+    put.execute(params![record.id.as_str(), ended_at, body])
+        .map_err(Error::internal)?;
+    let mut forget = tx
+        .prepare_cached("DELETE FROM execs WHERE ended_at < ?1")
+        .map_err(Error::internal)?;
+    forget
+        .execute(params![oldest.as_second()])
+        .map(drop)
+        .map_err(Error::internal)
+}
+
+/// All stored exec sessions.
+pub(super) fn execs(db: &Connection) -> Result<Vec<ExecRecord>, Error> {
+    rows(db, "SELECT body FROM execs")
 }
 
 fn put(

@@ -68,6 +68,14 @@ struct ServeArgs {
     /// Let what others made be stopped, killed and removed
     #[arg(long, env = "PODMAN_CRI_MANAGE_FOREIGN", value_parser = clap::builder::FalseyValueParser::new())]
     manage_foreign: bool,
+    /// Whether commands may be run in what others made
+    #[arg(
+        long,
+        env = "PODMAN_CRI_FOREIGN_EXEC",
+        value_enum,
+        default_value = "allow"
+    )]
+    foreign_exec: ForeignExec,
     /// What happens to create and start where a kubelet serves the runtime
     #[arg(
         long,
@@ -115,6 +123,15 @@ pub enum LogFormat {
     Text,
     /// An object to a line.
     Json,
+}
+
+/// Whether commands may be run in what others made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum ForeignExec {
+    /// They are run.
+    Allow,
+    /// They are refused.
+    Deny,
 }
 
 /// What happens to create and start where a kubelet serves the runtime.
@@ -177,6 +194,8 @@ pub struct Serve {
     pub on_kubelet_node: OnKubeletNode,
     /// What others made may be stopped, killed and removed.
     pub manage_foreign: bool,
+    /// Commands may be run in what others made.
+    pub foreign_exec: bool,
     /// Form of the log.
     pub log: LogFormat,
 }
@@ -245,6 +264,7 @@ impl ServeArgs {
             adopt,
             on_kubelet_node,
             manage_foreign,
+            foreign_exec,
             log,
         } = self;
         let mut sockets = sockets("--listen", &listen, false)?;
@@ -264,6 +284,7 @@ impl ServeArgs {
             state_dir,
             adopt: self::adopt(adopt)?,
             manage_foreign,
+            foreign_exec: foreign_exec == ForeignExec::Allow,
             on_kubelet_node: match on_kubelet_node {
                 KubeletNode::Refuse => OnKubeletNode::Refuse,
                 KubeletNode::Allow => OnKubeletNode::Allow,
@@ -380,6 +401,8 @@ mod tests {
     fn others_objects_are_left_alone_unless_told() {
         assert!(!serve(&[]).unwrap().manage_foreign);
         assert!(serve(&["--manage-foreign"]).unwrap().manage_foreign);
+        assert!(serve(&[]).unwrap().foreign_exec);
+        assert!(!serve(&["--foreign-exec=deny"]).unwrap().foreign_exec);
     }
 
     #[test]

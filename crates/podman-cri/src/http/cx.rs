@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::App;
 use super::error::Failure;
+use super::hijack::Takeover;
 use super::limits;
 use super::path::{ApiVersion, Params};
 use super::query::Query;
@@ -30,6 +31,8 @@ pub(crate) struct Cx {
     pub(crate) version: Option<ApiVersion>,
     /// The runtime handler of the socket it came in on.
     pub(crate) handler: Option<String>,
+    /// The way to take its connection over.
+    pub(crate) takeover: Takeover,
 }
 
 impl Cx {

@@ -17,6 +17,7 @@ use super::App;
 use super::body::{Answer, Reply, full, reply};
 use super::cx::Cx;
 use super::error::Failure;
+use super::hijack::Takeover;
 use super::operations::{NotDone, Operations};
 use super::path::Path;
 use super::router::{Found, Leaver};
@@ -27,7 +28,7 @@ const LIBPOD_API_VERSION: HeaderName = HeaderName::from_static("libpod-api-versi
 const REFERENCE_ID: HeaderName = HeaderName::from_static("x-reference-id");
 
 /// Where a request came in.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Door {
     /// Names the connection in every answer (`X-Reference-Id`).
     pub(crate) connection: Arc<str>,
@@ -35,6 +36,8 @@ pub(crate) struct Door {
     pub(crate) handler: Option<String>,
     /// Only GET and HEAD are served.
     pub(crate) read_only: bool,
+    /// The connection may be taken over.
+    pub(crate) takeover: Takeover,
 }
 
 /// Answers a request.
@@ -64,6 +67,7 @@ pub(crate) async fn dispatch(
         face: path.face,
         version: path.version,
         handler: door.handler,
+        takeover: door.takeover,
     };
     let answer = async {
         if read_only {

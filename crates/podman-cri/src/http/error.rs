@@ -196,7 +196,7 @@ fn status(error: &Error) -> StatusCode {
         Error::NotFound { .. } => StatusCode::NOT_FOUND,
         Error::NameInUse { kind, .. } => match kind {
             Kind::Container | Kind::Volume => StatusCode::INTERNAL_SERVER_ERROR,
-            Kind::Pod | Kind::Image | Kind::Network => StatusCode::CONFLICT,
+            Kind::Pod | Kind::Image | Kind::Network | Kind::ExecSession => StatusCode::CONFLICT,
         },
         Error::WrongStateConflict(_) | Error::Conflict { .. } | Error::PodErrors { .. } => {
             StatusCode::CONFLICT
@@ -210,6 +210,7 @@ fn status(error: &Error) -> StatusCode {
         Error::Timeout { .. } => StatusCode::GATEWAY_TIMEOUT,
         Error::Ambiguous(_)
         | Error::WrongState(_)
+        | Error::WrongExecState(_)
         | Error::InvalidArgument(_)
         | Error::Plain(_)
         | Error::Failed { .. }
@@ -276,6 +277,7 @@ mod tests {
         let (id, errors) = (Id::generate(), Vec::new());
         check([
             (Error::WrongState(text()), 500),
+            (Error::WrongExecState(text()), 500),
             (Error::WrongStateConflict(text()), 409),
             (Error::Conflict { message, cause }, 409),
             (Error::PodErrors { id, errors }, 409),

@@ -8,9 +8,11 @@ mod auth;
 mod body;
 mod compat;
 mod cx;
+mod detach;
 mod dispatch;
 mod error;
 mod go_int;
+mod hijack;
 mod libpod;
 pub(crate) mod limits;
 mod mux;
@@ -21,6 +23,7 @@ mod router;
 mod routes;
 mod server;
 mod shared;
+mod streams;
 
 use std::sync::Arc;
 

@@ -14,7 +14,7 @@ pub(crate) enum Channel {
 const HEADER_BYTES: usize = 8;
 
 /// The head of a frame: for a payload that follows without being copied.
-fn header(channel: Channel, length: u32) -> [u8; HEADER_BYTES] {
+pub(crate) fn header(channel: Channel, length: u32) -> [u8; HEADER_BYTES] {
     let [a, b, c, d] = length.to_be_bytes();
     [channel as u8, 0, 0, 0, a, b, c, d]
 }

@@ -19,6 +19,7 @@ fn served() -> Vec<Route> {
         libpod_containers(),
         libpod_pods(),
         libpod_others(),
+        execs(),
         compat_routes(),
     ];
     lists.into_iter().flatten().collect()
@@ -89,6 +90,21 @@ fn libpod_others() -> Vec<Route> {
         get("/libpod/volumes/{name}/json", volumes::inspect),
         get("/libpod/volumes/{name}/exists", volumes::exists),
         delete("/libpod/volumes/{name}", volumes::remove),
+    ]
+}
+
+fn execs() -> Vec<Route> {
+    use shared::execs;
+    vec![
+        post("/libpod/containers/{name}/exec", execs::create),
+        get("/libpod/exec/{id}/json", execs::inspect),
+        post("/libpod/exec/{id}/start", execs::start),
+        post("/libpod/exec/{id}/resize", execs::resize),
+        post("/libpod/exec/{id}/remove", execs::remove),
+        post("/containers/{name}/exec", execs::create),
+        get("/exec/{id}/json", execs::inspect),
+        post("/exec/{id}/start", execs::start),
+        post("/exec/{id}/resize", execs::resize),
     ]
 }
 

@@ -1,11 +1,14 @@
 //! Connections of one socket.
 
+use std::future::{Future as _, poll_fn};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::AsyncWriteExt as _;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -13,6 +16,7 @@ use tokio_util::task::TaskTracker;
 
 use super::App;
 use super::dispatch::{Door, dispatch};
+use super::hijack::{Takeover, Tap};
 use super::limits;
 use crate::sockets::Socket;
 
@@ -86,6 +90,7 @@ pub async fn serve(server: Server, socket: Socket) {
                     connection: connection_name(),
                     handler: socket.handler().map(str::to_owned),
                     read_only: socket.is_read_only(),
+                    takeover: Takeover::default(),
                 };
                 let client = connection(server.app.clone(), door, stream);
                 let cut = server.cut.clone();
@@ -114,20 +119,32 @@ async fn accept(listener: &UnixListener) -> UnixStream {
 
 async fn connection(app: Arc<App>, door: Door, stream: UnixStream) {
     let draining = app.draining.clone();
-    let service = service_fn(move |request| dispatch(app.clone(), door.clone(), request));
-    let connection = http1::Builder::new()
+    let takeover = door.takeover.clone();
+    let service = service_fn(move |request| Box::pin(dispatch(app.clone(), door.clone(), request)));
+    let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits::HEAD_WAIT)
         .max_buf_size(limits::HEAD_BYTES)
         .title_case_headers(true)
-        .serve_connection(TokioIo::new(stream), service);
-    let mut connection = std::pin::pin!(connection);
-    let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
-        () = draining.cancelled() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
+        .serve_connection(TokioIo::new(Tap::new(stream, takeover.clone())), service);
+    let mut drains = std::pin::pin!(draining.cancelled());
+    let mut told = false;
+    let ended = poll_fn(|cx| {
+        if !told && drains.as_mut().poll(cx).is_ready() {
+            told = true;
+            Pin::new(&mut connection).graceful_shutdown();
         }
+        connection.poll_without_shutdown(cx)
+    })
+    .await;
+    let parts = connection.into_parts();
+    let mut stream = parts.io.into_inner();
+    if takeover.is_taken() {
+        return takeover.converse(stream, parts.read_buf).await;
+    }
+    let ended = match ended {
+        Ok(()) => stream.shutdown().await.map_err(|error| error.to_string()),
+        Err(error) => Err(error.to_string()),
     };
     if let Err(error) = ended {
         // a client that went away, or one that does not speak HTTP

@@ -2,8 +2,9 @@
 
 use cri_client::Client;
 use cri_client::streaming::{self, Over, Source, WantedStdin};
-use engine::{OutputSource, StdinWanted, Streams, StreamsWanted, TerminalSize};
+use engine::{OutputSource, StdinWanted, Streams, StreamsWanted};
 use futures_util::StreamExt as _;
+use model::exec::TerminalSize;
 
 use super::errors::runtime_error;
 

@@ -38,7 +38,7 @@ pub fn compat_inspect(detail: &ContainerDetail) -> InspectContainer {
         mount_label: String::new(),       // CRI does not say
         process_label: String::new(),     // the same
         app_armor_profile: String::new(), // the same
-        exec_ids: Some(Vec::new()),       // sessions are not part of a container's detail
+        exec_ids: Some(show::exec_ids(detail)),
         host_config: compat_host_config(host_config(detail, &caps)),
         graph_driver: GraphDriver {
             data: show::layers(detail),

@@ -57,7 +57,7 @@ pub fn libpod_inspect(detail: &ContainerDetail) -> InspectContainer {
         host_config: host_config(detail, &caps),
         effective_caps: caps.effective,
         bounding_caps: caps.bounding,
-        exec_ids: Vec::new(), // sessions are not part of a container's detail
+        exec_ids: show::exec_ids(detail),
         graph_driver: GraphDriver {
             name: detail.driver.clone(),
             data: show::layers(detail),

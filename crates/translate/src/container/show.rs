@@ -201,6 +201,11 @@ pub(super) fn pod(detail: &ContainerDetail) -> Option<&SandboxRecord> {
     }
 }
 
+/// Ids of its exec sessions.
+pub(super) fn exec_ids(detail: &ContainerDetail) -> Vec<String> {
+    detail.execs.iter().map(ToString::to_string).collect()
+}
+
 /// The infra container that a container in a pod shares its namespaces with.
 pub(super) fn infra_of(detail: &ContainerDetail) -> Option<&Id> {
     if detail.view.is_infra() {

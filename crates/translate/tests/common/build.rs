@@ -164,6 +164,7 @@ pub fn detail(view: ContainerView) -> ContainerDetail {
         driver: "overlay".to_owned(),
         handler: "runc".to_owned(),
         cgroup_manager: "cgroupfs".to_owned(),
+        execs: Vec::new(),
         view,
     }
 }

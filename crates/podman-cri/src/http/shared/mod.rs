@@ -4,6 +4,7 @@ pub(crate) mod builds;
 pub(crate) mod containers;
 mod context;
 pub(crate) mod events;
+pub(crate) mod execs;
 pub(crate) mod images;
 pub(crate) mod logs;
 pub(crate) mod pulls;
