@@ -266,6 +266,31 @@ fn container(found: &Value, name: &str, client: &Client) -> Result<()> {
     Ok(())
 }
 
+/// Commands run in them, and their logs are read.
+async fn enters(node: &Node, client: &Client) -> Result<()> {
+    let said = node
+        .say(
+            client,
+            &["exec", SECOND, "sh", "-c", "echo in $0; echo there"],
+        )
+        .await?;
+    ensure!(said == "in sh\nthere", "{said:?}");
+    let daemon = node.lab.daemon.as_ref().context("a daemon")?;
+    for (words, code, says) in [
+        (["exec", PROXY, "sh", "-c", "exit 9"].as_slice(), 9, ""),
+        (&["exec", MIGRATE, "true"], -1, "running"),
+        (&["exec", "-u", "1", SECOND, "true"], -1, "User"),
+    ] {
+        let said = client.run(&node.lab.host, daemon, words).await?;
+        let as_wanted = said.code == code || (code < 0 && said.code != 0);
+        ensure!(
+            as_wanted && said.stderr.contains(says),
+            "{words:?}: {said:?}"
+        );
+    }
+    node.say(client, &["logs", SECOND]).await.map(drop)
+}
+
 async fn events(node: &Node, client: &Client) -> Result<()> {
     let namespace = "label=io.kubernetes.pod.namespace=shop";
     let words = [
@@ -333,6 +358,7 @@ async fn is_shown_and_left_alone(variant: Variant) -> Result<()> {
     for client in crate::clients() {
         lists(&node, &client).await.context(client.name())?;
         inspects(&node, &client).await.context(client.name())?;
+        enters(&node, &client).await.context(client.name())?;
         eventually("the events", async || events(&node, &client).await)
             .await
             .context(client.name())?;

@@ -3,15 +3,19 @@
 use anyhow::{Context, Result, ensure};
 use conformance::{
     DaemonOptions, Lab, Setup, Variant,
-    scenario::{self, Api, BOTH, eventually, on_each},
+    scenario::{self, Api, BOTH, LIBPOD, eventually, on_each},
 };
+use serde_json::json;
 
 use crate::{APP, COREDNS, Node, SETUP};
 
 async fn are_changed(variant: Variant) -> Result<()> {
     let setup = Setup {
         daemon: Some(DaemonOptions {
-            arguments: vec!["--manage-foreign".to_owned()],
+            arguments: vec![
+                "--manage-foreign".to_owned(),
+                "--foreign-exec=deny".to_owned(),
+            ],
             ..DaemonOptions::default()
         }),
         ..Setup::new(variant)
@@ -43,6 +47,13 @@ async fn never_start(api: &Api) -> Result<()> {
 }
 
 async fn containers(node: &Node, api: &Api) -> Result<()> {
+    let path = format!("{LIBPOD}/containers/{COREDNS}/exec");
+    let answer = api.http.post(&path, &json!({ "Cmd": ["true"] })).await?;
+    ensure!(
+        answer.status == 403 && answer.text().contains("--foreign-exec=deny"),
+        "{}",
+        answer.text()
+    );
     let running = api.delete(&format!("/containers/{COREDNS}")).await?;
     ensure!(
         running.status == 500 && running.text().contains("without force"),

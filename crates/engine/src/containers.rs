@@ -245,14 +245,6 @@ pub(crate) fn find(book: &Book, name: &str) -> Result<Option<Arc<ContainerRecord
     }
 }
 
-/// What `exec` and `attach` answer until they are here.
-pub fn exec_refusal(what: &str) -> Error {
-    Error::unsupported(
-        what,
-        "streams come with a later version; nothing was created or started",
-    )
-}
-
 /// Podman's text for a container that does not exist, as `rm` words it.
 pub(crate) fn no_such_to_remove(name: &str) -> Error {
     Error::NotFound {

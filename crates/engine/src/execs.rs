@@ -202,13 +202,10 @@ impl Inner {
                 format!("container {} is a pod's sandbox", foreign.name),
             )),
             ContainerBody::Foreign(_) if self.options.foreign_exec => Ok(()),
-            ContainerBody::Foreign(foreign) => Err(Error::unsupported(
-                "exec",
-                format!(
-                    "container {} was not made by this daemon, and --foreign-exec=deny forbids commands in it",
-                    foreign.name
-                ),
-            )),
+            ContainerBody::Foreign(foreign) => Err(Error::Forbidden(format!(
+                "container {} was not made by this daemon, and --foreign-exec=deny forbids commands in it",
+                foreign.name
+            ))),
         }
     }
 

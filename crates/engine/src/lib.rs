@@ -36,7 +36,7 @@ pub use builder::{
     BuildAnswer, BuildRequest, Builder, BuilderImage, BuilderStorage, Builds, ByteStream,
     ImageStore,
 };
-pub use containers::{Waiter, exec_refusal};
+pub use containers::Waiter;
 pub use execs::RunningExec;
 pub use host::GateProgram;
 pub use kubelet_node::{OnKubeletNode, of_kubelet};

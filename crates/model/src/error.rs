@@ -136,6 +136,9 @@ pub enum Error {
         /// It may be stopped, killed and removed, which is not what was asked for.
         managed: bool,
     },
+    /// The daemon's own configuration forbids it.
+    #[error("{0}")]
+    Forbidden(String),
     /// A kubelet serves this runtime: nothing is created or started there.
     #[error(
         "{kubelet} serves this runtime, and a kubelet removes what it does not know: nothing is created or \
@@ -289,6 +292,7 @@ impl Error {
             }
             Self::KubeletNode { .. } => "a kubelet serves this runtime".to_owned(),
             Self::Ambiguous(_)
+            | Self::Forbidden(_)
             | Self::Plain(_)
             | Self::BadRequest(_)
             | Self::Foreign { .. }

@@ -421,7 +421,7 @@ mod tests {
             (&["--state-dir", "relative"], "--state-dir"),
             (&["--log-format", "xml"], "--log-format"),
             (&["--podman", "tcp://127.0.0.1:80"], "--podman"),
-            (&["--foreign-exec=allow"], "--foreign-exec"),
+            (&["--foreign-exec=perhaps"], "--foreign-exec"),
         ] {
             let error = serve(words).unwrap_err();
             assert!(error.contains(flag), "{error}");

@@ -202,7 +202,9 @@ fn status(error: &Error) -> StatusCode {
             StatusCode::CONFLICT
         }
         Error::BadRequest(_) => StatusCode::BAD_REQUEST,
-        Error::Foreign { .. } | Error::KubeletNode { .. } => StatusCode::FORBIDDEN,
+        Error::Foreign { .. } | Error::Forbidden(_) | Error::KubeletNode { .. } => {
+            StatusCode::FORBIDDEN
+        }
         Error::Unsupported { .. } => StatusCode::NOT_IMPLEMENTED,
         Error::BuilderUnavailable { .. } | Error::RuntimeUnavailable { .. } => {
             StatusCode::SERVICE_UNAVAILABLE
