@@ -7,6 +7,7 @@
     reason = "a test speaks, and ends where it cannot go on"
 )]
 
+mod attach;
 mod exec;
 mod talk;
 
@@ -69,6 +70,12 @@ async fn everything(site: &Site) -> Result<()> {
         exec::user_folder_and_environment
         exec::commands_that_are_none
         exec::a_slow_reader
+        attach::before_the_start
+        attach::input_before_the_start
+        attach::several_clients
+        attach::a_terminal
+        attach::one_that_runs
+        attach::refusals
     );
     Ok(())
 }

@@ -100,7 +100,7 @@ impl Play {
 
     /// Waits until the containers that a step has started have noted their runs.
     async fn ran_after(&self, step: Do) -> Result<()> {
-        if matches!(step, Do::Start | Do::Restart) {
+        if matches!(step, Do::Start | Do::AttachAndStart | Do::Restart) {
             for witness in &self.witnesses {
                 witness.has_run(0).await?;
             }
@@ -133,6 +133,14 @@ impl Play {
                 return Ok(None);
             }
             Do::Start => api.post(&path("start")).await?,
+            Do::AttachAndStart => {
+                let attach = format!("{LIBPOD}{}", path("attach"));
+                let upgrade = [("Connection", "Upgrade"), ("Upgrade", "tcp")];
+                let attached = api.http.open("POST", &attach, &upgrade, None).await?;
+                let answer = api.post(&path("start")).await?;
+                drop(attached);
+                answer
+            }
             Do::Stop => api.post(&path(&format!("stop?{timeout}"))).await?,
             Do::Restart => api.post(&path("restart?t=0&timeout=0")).await?,
             Do::Remove => api.delete(&format!("/{kind}/{name}")).await?,

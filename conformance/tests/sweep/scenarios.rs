@@ -2,8 +2,8 @@
 //! after the daemon died in the middle of it.
 
 use Do::{
-    Break, Create, CreateMembers, DieAt, Exec, ForceRemove, Forget, Go, Pull, Remove, Restart,
-    Start, StartDaemon, Stop,
+    AttachAndStart, Break, Create, CreateMembers, DieAt, Exec, ForceRemove, Forget, Go, Pull,
+    Remove, Restart, Start, StartDaemon, Stop,
 };
 use State::{Created, Exited, Gone, Running};
 
@@ -33,6 +33,8 @@ pub(crate) enum Do {
     /// A pod's containers.
     CreateMembers,
     Start,
+    /// A start that a client waits for, attached.
+    AttachAndStart,
     Stop,
     Restart,
     Remove,
@@ -99,6 +101,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     scenario("create", Sleeper, &[], Create, Created, &[Gone]),
     scenario("start", Sleeper, &[Create], Start, Running, &[Created]),
     scenario("second start", Sleeper, &[Create, Start, Stop], Start, Running, &[Exited]),
+    scenario("attached start", Sleeper, &[Create], AttachAndStart, Running, &[Created]),
     scenario("stop", Sleeper, &[Create, Start], Stop, Exited, &[Running]),
     scenario("restart", Sleeper, &[Create, Start], Restart, Running, &[Exited]),
     scenario("rm", Sleeper, &[Create, Start, Stop], Remove, Gone, &[Exited]),
@@ -126,6 +129,8 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         &[Create, DieAt("runtime:StartContainer", &Start)], StartDaemon, Running, &[]),
     scenario("recovery of a second start", Sleeper,
         &[Create, Start, Stop, DieAt("runtime:StartContainer", &Start)], StartDaemon, Running, &[]),
+    scenario("recovery of an attached start", Sleeper,
+        &[Create, DieAt("runtime:StartContainer", &AttachAndStart)], StartDaemon, Running, &[]),
     scenario("recovery of a removal", Sleeper,
         &[Create, Start, DieAt("store:container.removing", &ForceRemove)], StartDaemon, Gone, &[]),
     scenario("an end meanwhile", Remover, &[Create, Start, DieAt("runtime:StopContainer", &Stop)], StartDaemon, Gone, &[]),

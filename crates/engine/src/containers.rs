@@ -9,14 +9,15 @@ mod wait;
 
 use std::sync::Arc;
 
-use model::container::{ContainerRecord, Run, Wanted};
+use model::container::{ContainerRecord, Face, Run, Wanted};
 use model::error::Kind;
 use model::event::Action;
 use model::observed::{ContainerStatus, CriState};
-use model::request::Changed;
+use model::request::{Changed, RemoveOptions};
 use model::view::{ContainerBody, ContainerView, State};
 use model::{Error, Id};
 
+use crate::attach::Starter;
 use crate::events::of_container;
 use crate::list::{ambiguous, current_id, found};
 use crate::observe::run_of;
@@ -34,7 +35,11 @@ impl Engine {
     pub async fn start_container(&self, name: &str) -> Result<Changed, Error> {
         let inner = self.inner();
         let record = inner.own_container(name).await?;
-        inner.start(&record.id).await
+        let started = inner.start(&record.id).await;
+        if started.is_err() {
+            inner.remove_unstarted(&record.id).await;
+        }
+        started
     }
 
     /// `POST /containers/{name}/restart`: stopped when it runs, then started, in the same sandbox.
@@ -99,8 +104,22 @@ impl Inner {
         }
         let leave = self.leave().await?;
         self.want_running(id).await?;
-        self.materialise(id, leave).await?;
+        self.materialise(id, Starter::User, leave).await?;
         Ok(Changed::Now)
+    }
+
+    /// Docker's clients wait with `--rm` for the end of a container, also of one that could not be started.
+    async fn remove_unstarted(self: &Arc<Self>, id: &Id) {
+        let Ok(record) = self.store.container(id) else {
+            return;
+        };
+        let never_ran = record.progress.current.is_none();
+        if record.spec.remove && record.spec.face == Face::Compat && never_ran {
+            let removed = self.remove(id, &RemoveOptions::default()).await;
+            if let Err(error) = removed {
+                tracing::warn!(container = %id, %error, "a container that did not start is not removed");
+            }
+        }
     }
 
     /// The record of a container that may be started: not one that is being removed.
@@ -141,7 +160,7 @@ impl Inner {
             self.record_end(&record).await?;
         }
         self.want_running(id).await?;
-        self.materialise(id, leave).await
+        self.materialise(id, Starter::User, leave).await
     }
 
     /// The runtime's status of the attempt that counts, fresh.

@@ -24,6 +24,7 @@ use model::order::{ContainerOrder, FileMount, SandboxOrder};
 use model::pod::{SandboxAttempt, SandboxRecord};
 use model::{Error, Id};
 
+use crate::attach::{Hold, Starter};
 use crate::containers::volumes_of;
 use crate::events::{of_container, of_pod};
 use crate::host::layer;
@@ -43,10 +44,15 @@ struct Live {
 impl Inner {
     /// Makes and starts the next attempt of a container. The caller holds its claim, and has seen
     /// that it does not run.
-    pub(crate) async fn materialise(self: &Arc<Self>, id: &Id, _leave: Leave) -> Result<(), Error> {
+    pub(crate) async fn materialise(
+        self: &Arc<Self>,
+        id: &Id,
+        starter: Starter,
+        _leave: Leave,
+    ) -> Result<(), Error> {
         self.give_up_next(id, None).await?;
         let record = self.store.container(id)?;
-        let result = self.next_attempt(&record).await;
+        let result = self.next_attempt(&record, starter).await;
         if let Err(error) = &result
             && let Err(left) = self.give_up_next(id, Some(error.to_string())).await
         {
@@ -56,7 +62,11 @@ impl Inner {
         result
     }
 
-    async fn next_attempt(self: &Arc<Self>, record: &Arc<ContainerRecord>) -> Result<(), Error> {
+    async fn next_attempt(
+        self: &Arc<Self>,
+        record: &Arc<ContainerRecord>,
+        starter: Starter,
+    ) -> Result<(), Error> {
         // What was good at create: the daemon may be a newer one, and the runtime another.
         let sandbox = self.store.sandbox(&record.sandbox)?;
         let facts = self.facts();
@@ -67,7 +77,8 @@ impl Inner {
             .await
             .map_err(Error::internal)??;
         let live = self.ensure_sandbox(&record.sandbox).await?;
-        self.make_attempt(record, &live).await
+        let hold = self.hold(record, starter);
+        self.make_attempt(record, &live, &hold).await
     }
 
     /// Makes sure that the sandbox is up; a new attempt of it where it is not.
@@ -176,11 +187,12 @@ impl Inner {
         self: &Arc<Self>,
         record: &ContainerRecord,
         live: &Live,
+        hold: &Hold,
     ) -> Result<(), Error> {
         let files = {
             // It changes the files of the pod's other containers too.
             let _claim = self.claim(&record.sandbox).await;
-            self.write_files(record, live).await?
+            self.write_files(record, live, hold).await?
         };
         let sandbox_cri_id = live.cri_id.clone();
         let record = self
@@ -197,7 +209,7 @@ impl Inner {
             .await?;
         self.fill_volumes_early(&record).await?;
         let destinations: Vec<String> = files.iter().map(|file| file.destination.clone()).collect();
-        let cri_id = self.create_attempt(&record, live, files).await?;
+        let cri_id = self.create_attempt(&record, live, files, hold).await?;
         let created = cri_id.clone();
         let sandbox = Arc::clone(&live.record);
         self.store
@@ -210,9 +222,14 @@ impl Inner {
             .await?;
         self.carry_layer(&record, &cri_id, destinations).await?;
         self.fill_volumes(&record, &cri_id).await?;
+        let mut opened = self.open_created(&record, &cri_id, hold).await;
         self.runtime.start_container(&cri_id).await?;
+        if hold.in_gate {
+            opened = self.open_held(&record, &cri_id, hold).await?;
+        }
         self.commit_next(&record.id, Some(Arc::clone(&live.record)))
             .await?;
+        self.give(&record.id, opened);
         self.remove_attempt_before(&record).await;
         Ok(())
     }
@@ -222,6 +239,7 @@ impl Inner {
         record: &ContainerRecord,
         live: &Live,
         files: Vec<FileMount>,
+        hold: &Hold,
     ) -> Result<String, Error> {
         let facts = self.facts();
         let number = live
@@ -241,8 +259,8 @@ impl Inner {
             files,
             log_path: format!("{}/log/ctr.log", record.id),
             hostname: hostname_of(record, &live.record),
-            held: false,
-            stdin_once: false,
+            held: hold.in_gate,
+            stdin_once: hold.stdin_once,
         };
         self.runtime.create_container(&order).await
     }
@@ -278,6 +296,7 @@ impl Inner {
         &self,
         record: &ContainerRecord,
         live: &Live,
+        hold: &Hold,
     ) -> Result<Vec<FileMount>, Error> {
         let job = crate::host::FilesJob {
             dir: self.store.dir().container(&record.id),
@@ -287,7 +306,7 @@ impl Inner {
             hostname: hostname_of(record, &live.record),
             network: crate::observe::network_of(&live.status),
             gate: self.gate.clone(),
-            held: false,
+            held: hold.in_gate,
         };
         // A volume that is mounted for this container is not unmounted before it has it.
         let _change = match volumes_of(&record.spec).next() {

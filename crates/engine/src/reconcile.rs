@@ -22,6 +22,7 @@ use model::pod::{SandboxAttempt, SandboxRecord};
 use model::request::RemoveOptions;
 use model::{Error, Id};
 
+use crate::attach::Starter;
 use crate::decide::{Action, Plan, homes};
 use crate::events::of_pod;
 use crate::list::{current_id, found, sandbox_id};
@@ -341,7 +342,7 @@ impl Inner {
             })
             .await?;
         tracing::info!(container = %id, restarts = record.progress.restarts + 1, "restarting by policy");
-        self.materialise(id, leave).await
+        self.materialise(id, Starter::Policy, leave).await
     }
 
     /// `--rm`, or the rest of a removal.

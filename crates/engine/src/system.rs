@@ -15,6 +15,7 @@ use tokio::sync::{Notify, OwnedMutexGuard, broadcast};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::attach::Clients;
 use crate::builder::Builds;
 use crate::host::{Gate, GateProgram};
 use crate::kubelet_node::OnKubeletNode;
@@ -84,6 +85,7 @@ pub(crate) struct Inner {
     /// What is published; its rules outlive the daemon.
     pub(crate) ports: Arc<crate::host::Ports>,
     pub(crate) gate: Gate,
+    pub(crate) attached: Clients,
     /// Counts attempts that became current, for lists that were sent before.
     pub(crate) starts: AtomicU64,
     facts: Mutex<RuntimeFacts>,
@@ -129,6 +131,7 @@ impl Engine {
             ports: Arc::new(crate::host::Ports::new(store.owner())),
             builds,
             gate,
+            attached: Clients::default(),
             store,
             options,
             wake: Notify::new(),
@@ -149,6 +152,7 @@ impl Engine {
         });
         inner.take_up().await?;
         inner.take_up_ports().await;
+        inner.let_all_go();
         inner.execs.take_up(inner.store.take_up_execs().await?);
         inner.say_kubelet().await?;
         inner.store.sweep_volumes()?;

@@ -10,6 +10,8 @@ use crate::failure::Failure;
 pub(crate) enum Mode {
     /// Wait for the pipe to be opened.
     Wait { pipe: OsString, argv: Vec<OsString> },
+    /// Open the pipe that another gate waits for.
+    LetGo { pipe: OsString },
     /// Become the command at once.
     Run(Order),
 }
@@ -35,6 +37,10 @@ pub(crate) fn parse(words: impl Iterator<Item = OsString>) -> Result<Mode, Failu
             let argv = argv(words)?;
             Ok(Mode::Wait { pipe, argv })
         }
+        b"let-go" => match (words.next(), words.next()) {
+            (Some(pipe), None) => Ok(Mode::LetGo { pipe }),
+            _ => Err(usage()),
+        },
         b"run" => run(words).map(Mode::Run),
         _ => Err(usage()),
     }
@@ -81,6 +87,6 @@ fn text(word: OsString) -> Result<String, Failure> {
 
 fn usage() -> Failure {
     Failure::other(
-        "usage: gate wait PIPE -- ARGV… | gate run [--user U[:G[:G,…]]] [--workdir DIR] [--env N=V]… -- ARGV…",
+        "usage: gate wait PIPE -- ARGV… | gate let-go PIPE | gate run [--user U[:G[:G,…]]] [--workdir DIR] [--env N=V]… -- ARGV…",
     )
 }

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! gate wait PIPE -- ARGV…     becomes ARGV once PIPE, a FIFO, has been opened for writing
+//! gate let-go PIPE           opens PIPE for writing, from where it is the same one
 //! gate run [--user USER[:GROUP[:GROUP,…]]] [--workdir DIR] [--env NAME=VALUE]… -- ARGV…
 //!                             becomes ARGV with what CRI's Exec cannot say
 //! ```
@@ -20,7 +21,7 @@ mod search;
 #[cfg(test)]
 mod tests;
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::process::ExitCode;
 
 use arguments::Mode;
@@ -34,6 +35,10 @@ fn main() -> ExitCode {
             Ok(program) => wait(&pipe, &program, &argv),
             Err(failure) => return failure.code(),
         },
+        Ok(Mode::LetGo { pipe }) => match std::fs::File::options().write(true).open(&pipe) {
+            Ok(_) => return ExitCode::SUCCESS,
+            Err(error) => unopened(&pipe, &error),
+        },
         Ok(Mode::Run(order)) => run::run(order),
         Err(failure) => failure,
     };
@@ -42,9 +47,13 @@ fn main() -> ExitCode {
 }
 
 /// Waits, and becomes the command. A FIFO's open for reading lasts until it is opened for writing.
-fn wait(pipe: &OsString, program: &std::path::Path, argv: &[OsString]) -> Failure {
+fn wait(pipe: &OsStr, program: &std::path::Path, argv: &[OsString]) -> Failure {
     if let Err(error) = std::fs::File::open(pipe) {
-        return Failure::other(format!("gate: {}: {error}", pipe.display()));
+        return unopened(pipe, &error);
     }
     run::execute(program, argv, std::env::vars_os())
+}
+
+fn unopened(pipe: &OsStr, error: &std::io::Error) -> Failure {
+    Failure::other(format!("gate: {}: {error}", pipe.display()))
 }

@@ -42,6 +42,8 @@ pub struct RuntimeFacts {
     pub storage_root: PathBuf,
     /// Where running state lies, where known.
     pub run_root: PathBuf,
+    /// It attaches to a container that is created and not started (CRI-O; measured).
+    pub attaches_when_created: bool,
     /// The host has unified cgroups (v2): the runtime takes `LinuxContainerResources.unified` (runc
     /// refuses it on v1 and hybrid).
     pub unified_cgroups: bool,

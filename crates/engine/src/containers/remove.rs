@@ -134,6 +134,7 @@ impl Inner {
         let event = of_container(record, pod.as_deref(), Action::Remove);
         self.store.remove_container(&record.id, vec![event]).await?;
         self.execs.forget_those_of(record.id.as_str());
+        self.attached.forget_those_of(&record.id);
         if let Some(hidden) = hidden {
             self.store.remove_sandbox(&hidden.id, Vec::new()).await?;
         }

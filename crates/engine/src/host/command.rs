@@ -55,7 +55,6 @@ impl Command {
     /// # Errors
     /// [`Error::CommandNotFound`] or [`Error::CommandNotExecutable`], where that is certain.
     pub(crate) fn check(&self, root: &Path) -> Result<(), Error> {
-        let program = &self.program;
         let mounts: Vec<_> = self
             .mounts
             .iter()
@@ -70,17 +69,26 @@ impl Command {
             }
         }
         // As runc looks: what stands in PATH and is no program is not found there.
-        let by_path = program.contains('/');
-        let text = match seen {
-            Found::Other if by_path => "permission denied".to_owned(),
-            _ if by_path => format!("stat {program}: no such file or directory"),
-            _ => "executable file not found in $PATH".to_owned(),
-        };
-        let text = format!("exec: \"{program}\": {text}");
         Err(match seen {
-            Found::Other if by_path => Error::command_not_executable(text),
-            _ => Error::command_not_found(text),
+            Found::Other if self.program.contains('/') => self.not_executable(),
+            _ => self.not_found(),
         })
+    }
+
+    /// It is not there, in runc's words.
+    pub(crate) fn not_found(&self) -> Error {
+        let program = &self.program;
+        let text = match program.contains('/') {
+            true => format!("stat {program}: no such file or directory"),
+            false => "executable file not found in $PATH".to_owned(),
+        };
+        Error::command_not_found(format!("exec: \"{program}\": {text}"))
+    }
+
+    /// It is there, and no program.
+    pub(crate) fn not_executable(&self) -> Error {
+        let program = &self.program;
+        Error::command_not_executable(format!("exec: \"{program}\": permission denied"))
     }
 
     /// Where it may lie, absolute paths.

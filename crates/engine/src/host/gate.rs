@@ -8,16 +8,17 @@
 //! Links, so that a newer daemon's gate takes the place of this one while containers keep theirs: an old one is gone
 //! with the last container that has it, and nothing has to count them.
 
-use std::fs;
+use std::fs::{self, OpenOptions};
 use std::io::ErrorKind;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use model::Error;
 use model::container::ContainerSpec;
 use model::gate;
 use model::order::FileMount;
-use rustix::fs::{CWD, FileType, Mode, StatVfsMountFlags, mknodat, statvfs};
+use rustix::fs::{CWD, FileType, Mode, OFlags, StatVfsMountFlags, mknodat, statvfs};
+use rustix::io::Errno;
 
 use super::files::about;
 
@@ -143,6 +144,55 @@ fn forget(path: &Path) -> std::io::Result<()> {
     }
 }
 
+/// What became of a held command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LetGo {
+    /// It goes on. Nothing is left to do.
+    Now,
+    /// The gate does not wait yet.
+    NotYet,
+    /// There is no pipe: it is not held.
+    NotHeld,
+}
+
+/// Whether the command of a container is held, as far as its folder says.
+pub(crate) fn has_pipe(dir: &Path) -> bool {
+    fs::symlink_metadata(dir.join(PIPE)).is_ok()
+}
+
+/// Removes the pipe of a command that is not held any more.
+///
+/// # Errors
+/// [`Error::Internal`] when it cannot be removed.
+pub(crate) fn forget_pipe(dir: &Path) -> Result<(), Error> {
+    let pipe = dir.join(PIPE);
+    forget(&pipe).map_err(|error| about(&pipe, error))
+}
+
+/// Lets the held command of a container go, whose folder this is. Does not wait.
+///
+/// # Errors
+/// [`Error::Internal`] when the pipe cannot be opened.
+pub(crate) fn let_go(dir: &Path) -> Result<LetGo, Error> {
+    let pipe = dir.join(PIPE);
+    // Without a reader an open for writing would wait: the kernel refuses it instead.
+    let flags = OFlags::NONBLOCK.bits().cast_signed();
+    match OpenOptions::new()
+        .write(true)
+        .custom_flags(flags)
+        .open(&pipe)
+    {
+        Ok(opened) => {
+            drop(opened);
+            forget(&pipe).map_err(|error| about(&pipe, error))?;
+            Ok(LetGo::Now)
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(LetGo::NotHeld),
+        Err(error) if error.raw_os_error() == Some(Errno::NXIO.raw_os_error()) => Ok(LetGo::NotYet),
+        Err(error) => Err(about(&pipe, error)),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -180,5 +230,30 @@ mod tests {
         assert_eq!(fs::metadata(new.join(NAME)).unwrap().mode() & 0o777, 0o755);
         gate.mounts(&spec, &old, false).unwrap();
         assert_eq!(fs::read(old.join(NAME)).unwrap(), b"two!");
+    }
+
+    #[test]
+    fn a_held_command_has_a_pipe_until_it_is_let_go() {
+        let state = tempfile::tempdir().unwrap();
+        let dir = state.path();
+        let gate = Gate::write(dir, GateProgram(b"one")).unwrap();
+        let own = dir.join("c");
+        fs::create_dir(&own).unwrap();
+        assert_eq!(let_go(&own).unwrap(), LetGo::NotHeld);
+        let mounts = gate.mounts(&ContainerSpec::default(), &own, true).unwrap();
+        assert_eq!(names(&mounts), [gate::PROGRAM, gate::PIPE]);
+        assert_eq!(let_go(&own).unwrap(), LetGo::NotYet);
+        let pipe = own.join(PIPE);
+        let reader = std::thread::spawn(move || fs::File::open(pipe).map(drop));
+        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
+        while let_go(&own).unwrap() == LetGo::NotYet {
+            assert!(std::time::Instant::now() < deadline);
+        }
+        reader.join().unwrap().unwrap();
+        assert_eq!(let_go(&own).unwrap(), LetGo::NotHeld);
+        // the next attempt is not held
+        gate.mounts(&ContainerSpec::default(), &own, true).unwrap();
+        gate.mounts(&ContainerSpec::default(), &own, false).unwrap();
+        assert_eq!(let_go(&own).unwrap(), LetGo::NotHeld);
     }
 }

@@ -24,8 +24,8 @@ use std::net::{Ipv4Addr, UdpSocket};
 
 pub(crate) use command::Command;
 pub(crate) use files::{FilesJob, Peers, unmount_below};
-pub(crate) use gate::Gate;
 pub use gate::GateProgram;
+pub(crate) use gate::{Gate, LetGo, forget_pipe, has_pipe, let_go};
 pub(crate) use neighbours::forget as forget_neighbour;
 pub(crate) use ports::{Ports, Target, free_range};
 pub(crate) use proc::{namespaces_of, open_files};

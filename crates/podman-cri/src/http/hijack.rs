@@ -12,6 +12,7 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{CONNECTION, HeaderValue, UPGRADE};
@@ -114,6 +115,22 @@ pub(crate) struct Client {
     pub(crate) read: Chain<io::Cursor<Bytes>, OwnedReadHalf>,
     /// What it gets.
     pub(crate) write: OwnedWriteHalf,
+}
+
+/// How long a client may take to see the end of its stream.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+impl Client {
+    /// Ends the connection so that the client gets all that was written: the kernel breaks one that is closed with
+    /// something in it that was not read, such as what was typed too late.
+    pub(crate) async fn end(mut self) {
+        let end = async {
+            self.write.shutdown().await?;
+            tokio::io::copy(&mut self.read, &mut tokio::io::sink()).await
+        };
+        // Nothing is left to be said to who does not see it.
+        tokio::time::timeout(LAST_WORDS, end).await.ok();
+    }
 }
 
 /// Waits until the client has gone away, as opposed to one that only sends no more: then both directions are

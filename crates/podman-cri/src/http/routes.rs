@@ -19,7 +19,7 @@ fn served() -> Vec<Route> {
         libpod_containers(),
         libpod_pods(),
         libpod_others(),
-        execs(),
+        streams(),
         compat_routes(),
     ];
     lists.into_iter().flatten().collect()
@@ -93,9 +93,13 @@ fn libpod_others() -> Vec<Route> {
     ]
 }
 
-fn execs() -> Vec<Route> {
-    use shared::execs;
+fn streams() -> Vec<Route> {
+    use shared::{attach, execs};
     vec![
+        post("/libpod/containers/{name}/attach", attach::attach),
+        post("/libpod/containers/{name}/resize", attach::resize),
+        post("/containers/{name}/attach", attach::attach),
+        post("/containers/{name}/resize", attach::resize),
         post("/libpod/containers/{name}/exec", execs::create),
         get("/libpod/exec/{id}/json", execs::inspect),
         post("/libpod/exec/{id}/start", execs::start),

@@ -46,6 +46,7 @@ pub(super) async fn read(client: &Client) -> Result<RuntimeFacts, Error> {
         storage_driver: places.driver,
         storage_root: places.root,
         run_root: places.run,
+        attaches_when_created: kind == RuntimeKind::CriO,
         unified_cgroups: unified_cgroups(),
     })
 }

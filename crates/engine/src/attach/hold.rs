@@ -1,0 +1,258 @@
+//! A start that clients wait for: they have the streams before the command writes its first byte.
+//!
+//! ```text
+//! the runtime attaches to what is created:   CreateContainer ▶ Attach ▶ StartContainer
+//! it does not (containerd):                  CreateContainer ▶ StartContainer of the gate ▶ Attach ▶ the pipe is opened
+//! ```
+//! The gate looks for its command before it waits, and ends with the OCI runtime's exit code where that is not there: then the
+//! start fails as it would without the gate. The pipe in the container's folder says that a command is held: a daemon that
+//! finds one at its start lets it go.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use model::container::ContainerRecord;
+use model::observed::{ContainerStatus, CriState};
+use model::{Error, Id, gate};
+use tokio::time::Instant;
+
+use super::clients::Given;
+use super::{AttachRequest, input};
+use crate::host::{Command, LetGo, let_go};
+use crate::runtime::Runtime as _;
+use crate::streams::{StdinWanted, StreamsWanted};
+use crate::system::Inner;
+
+/// How long a gate may take from its start to its wait. It is a small program: this is a machine in trouble.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// After this it is asked from inside: a VM has a kernel, and so a pipe, of its own.
+const OUTSIDE: Duration = Duration::from_secs(1);
+/// Pause between two tries; nothing tells when a pipe is opened for reading.
+const PAUSE: Duration = Duration::from_millis(5);
+/// Streams stand when the runtime has taken them; that the process' output goes there follows in a moment that nothing tells:
+/// containerd asks its shim before, and CRI-O the OCI runtime, one client after the other (a second client had lost the first
+/// line without the pause).
+const SETTLES: Duration = Duration::from_millis(50);
+
+/// Who starts a container.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Starter {
+    /// A user: whoever waits is attached.
+    User,
+    /// A restart policy: whoever waits goes on waiting.
+    Policy,
+}
+
+/// The clients that an attempt is made for.
+#[derive(Debug, Default)]
+pub(crate) struct Hold {
+    waiting: Vec<(u64, AttachRequest)>,
+    /// The command waits in the gate.
+    pub(crate) in_gate: bool,
+    /// Its input ends with its client's.
+    pub(crate) stdin_once: bool,
+}
+
+/// Streams, or why there are none, for each client by its key.
+pub(crate) type Opened = Vec<(u64, Given)>;
+
+impl Inner {
+    /// Whom an attempt is made for, and how they get its streams.
+    pub(crate) fn hold(&self, record: &ContainerRecord, starter: Starter) -> Hold {
+        let waiting = match starter {
+            Starter::User => self.attached.waiting(&record.id),
+            Starter::Policy => Vec::new(),
+        };
+        let takes_input = record.spec.stdin && !record.spec.terminal;
+        Hold {
+            in_gate: !waiting.is_empty() && !self.facts().attaches_when_created,
+            stdin_once: takes_input && waiting.iter().any(|(_, request)| request.stdin),
+            waiting,
+        }
+    }
+
+    /// Whether clients can wait for the start of a container at all.
+    pub(super) fn check_can_wait(&self, record: &ContainerRecord) -> Result<(), Error> {
+        if self.facts().attaches_when_created || self.gate.is_for(&record.spec) {
+            return Ok(());
+        }
+        let why = match gate::covered(&record.spec) {
+            true => "something is mounted on its /dev",
+            false => "the daemon's state folder is mounted noexec",
+        };
+        Err(Error::unsupported(
+            "attach",
+            format!(
+                "this runtime attaches to running containers only, and the command cannot be held until then, for {why}; \
+                 start it first, what it has written is in its log"
+            ),
+        ))
+    }
+
+    /// Opens the streams of a container that is created, where the runtime can.
+    pub(crate) async fn open_created(
+        &self,
+        record: &ContainerRecord,
+        cri_id: &str,
+        hold: &Hold,
+    ) -> Opened {
+        match hold.in_gate {
+            true => Vec::new(),
+            false => self.open(record, cri_id, hold).await,
+        }
+    }
+
+    /// Opens the streams of a held command, and lets it go.
+    ///
+    /// # Errors
+    /// The command is not there, or cannot be executed.
+    pub(crate) async fn open_held(
+        &self,
+        record: &ContainerRecord,
+        cri_id: &str,
+        hold: &Hold,
+    ) -> Result<Opened, Error> {
+        let opened = self.open(record, cri_id, hold).await;
+        self.let_go(&record.id, cri_id).await?;
+        Ok(opened)
+    }
+
+    /// Gives clients their streams.
+    pub(crate) fn give(&self, id: &Id, opened: Opened) {
+        for (key, given) in opened {
+            self.attached.give(id, key, given);
+        }
+    }
+
+    async fn open(&self, record: &ContainerRecord, cri_id: &str, hold: &Hold) -> Opened {
+        let stdin = match hold.stdin_once {
+            true => StdinWanted::WithEnd,
+            false => StdinWanted::Open,
+        };
+        let all = hold.waiting.iter().map(async |(key, request)| {
+            let wanted = request.wanted(record, stdin);
+            let mut opened = self.runtime.attach(cri_id, wanted).await;
+            match &mut opened {
+                Ok(streams) if !hold.stdin_once => {
+                    streams.stdin = streams.stdin.take().map(input::kept_open);
+                }
+                Ok(_) => {}
+                Err(error) => {
+                    tracing::warn!(container = %record.id, %error, "a client that waited for the start is not attached");
+                }
+            }
+            (*key, opened)
+        });
+        let opened = join_all(all).await;
+        let clients = u32::try_from(opened.len()).unwrap_or(u32::MAX);
+        tokio::time::sleep(SETTLES.saturating_mul(clients)).await;
+        opened
+    }
+
+    /// Lets a held command go: waits until the gate waits.
+    async fn let_go(&self, id: &Id, cri_id: &str) -> Result<(), Error> {
+        let begun = Instant::now();
+        let mut asked_inside = false;
+        loop {
+            let dir = self.store.dir().container(id);
+            let tried = tokio::task::spawn_blocking(move || let_go(&dir)).await;
+            match tried.map_err(Error::internal)?? {
+                LetGo::Now | LetGo::NotHeld => return Ok(()),
+                LetGo::NotYet => {}
+            }
+            let status = self.runtime.container_status(cri_id, true).await?;
+            if status.state == CriState::Exited {
+                return Err(why_it_ended(&status));
+            }
+            if begun.elapsed() > OUTSIDE && !std::mem::replace(&mut asked_inside, true) {
+                match self.let_go_inside(cri_id).await {
+                    Ok(()) => return self.forget_pipe(id).await,
+                    Err(error) => {
+                        tracing::warn!(container = %id, %error, "a held command cannot be let go from inside");
+                    }
+                }
+            }
+            if begun.elapsed() > PATIENCE {
+                return Err(Error::Runtime {
+                    call: "StartContainer",
+                    message: format!(
+                        "the command was held, and its gate did not wait within {PATIENCE:?}"
+                    ),
+                });
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    /// The pipe of a VM is another one than its file on this host.
+    async fn let_go_inside(&self, cri_id: &str) -> Result<(), Error> {
+        let command = [gate::PROGRAM, "let-go", gate::PIPE].map(ToOwned::to_owned);
+        let wanted = StreamsWanted {
+            stdout: true, // CRI wants one
+            ..StreamsWanted::default()
+        };
+        let streams = self.runtime.exec(cri_id, &command, wanted).await?;
+        let ended = tokio::time::timeout(PATIENCE, streams.ended).await;
+        match ended.map_err(Error::internal)?? {
+            0 => Ok(()),
+            code => Err(Error::internal(format!(
+                "{} ended with {code}",
+                gate::PROGRAM
+            ))),
+        }
+    }
+
+    async fn forget_pipe(&self, id: &Id) -> Result<(), Error> {
+        let dir = self.store.dir().container(id);
+        let forgotten = tokio::task::spawn_blocking(move || crate::host::forget_pipe(&dir)).await;
+        forgotten.map_err(Error::internal)?
+    }
+
+    /// Lets go what a daemon has left held that died between a start and the end of the wait. Each in a task of its own, under
+    /// the container's claim: a start waits for it.
+    pub(crate) fn let_all_go(self: &Arc<Self>) {
+        let ids: Vec<Id> = self
+            .store
+            .read(|book| book.containers.keys().cloned().collect());
+        for id in ids {
+            if !crate::host::has_pipe(&self.store.dir().container(&id)) {
+                continue;
+            }
+            let inner = Arc::clone(self);
+            self.tasks.spawn(async move {
+                if let Err(error) = inner.let_go_left(&id).await {
+                    tracing::warn!(container = %id, %error, "a held command cannot be let go");
+                }
+            });
+        }
+    }
+
+    async fn let_go_left(self: &Arc<Self>, id: &Id) -> Result<(), Error> {
+        let _claim = self.claim(id).await;
+        let record = self.store.container(id)?;
+        match self.running(&record).await? {
+            Some(cri_id) => {
+                tracing::info!(container = %id, "the daemon ended while its start was waited for; its command goes on now");
+                self.let_go(id, &cri_id).await
+            }
+            None => self.forget_pipe(id).await,
+        }
+    }
+}
+
+/// What the gate's exit code says: it has told nothing else.
+fn why_it_ended(status: &ContainerStatus) -> Error {
+    let command = Command::new(&status.verbose);
+    match (status.exit_code, command) {
+        (127, Some(command)) => command.not_found(),
+        (126, Some(command)) => command.not_executable(),
+        (code, _) => Error::Runtime {
+            call: "StartContainer",
+            message: format!(
+                "the command was held, and its gate ended with {code} {}",
+                status.reason
+            ),
+        },
+    }
+}
