@@ -43,8 +43,9 @@ pub enum OutputSource {
     Stderr,
 }
 
-/// The open streams of a process. The connection behind them is closed when the last of them is dropped; the process then
-/// sees the end of its input, and goes on.
+/// The open streams of a process. The connection behind them is closed when the last of them is dropped, and then a
+/// command does not go on (containerd kills it, on CRI-O its streams are gone); a container's own process does. Whoever wants
+/// a command to run on ends `stdin`, drops `output` and keeps `ended`.
 pub struct Streams {
     /// The process' input, where it was wanted. `shutdown` tells its end, dropping does not.
     pub stdin: Option<Pin<Box<dyn AsyncWrite + Send>>>,
