@@ -4,7 +4,7 @@
 export PATH := $(PATH):$(HOME)/.cargo/bin
 release := $(or $(CARGO_TARGET_DIR),target)/release
 
-.PHONY: help run test lint fmt bench api-check trace build deps tools clean
+.PHONY: help run test lint fmt bench soak api-check trace build deps tools clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
@@ -33,6 +33,9 @@ bench: ## ours beside Podman's service and raw CRI calls: medians and ratios
 
 api-check: ## what Podman's source has and we lack (PODMAN_SRC=folder or git clone)
 	@PODMAN_SRC='$(PODMAN_SRC)' PODMAN_REV='$(PODMAN_REV)' WRITE='$(WRITE)' scripts/api-check
+
+soak: ## streams a thousand times, a gigabyte through one (a quarter of an hour)
+	@PODMAN_CRI_SOAK=1000 scripts/test -E 'test(/^soak::/)'
 
 trace: ## which requests a client sends (SOCKET=unix:///podman.sock BODIES=1)
 	@SOCKET='$(SOCKET)' LISTEN='$(LISTEN)' BODIES='$(BODIES)' scripts/trace

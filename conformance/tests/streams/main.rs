@@ -9,6 +9,7 @@
 
 mod attach;
 mod exec;
+mod soak;
 mod talk;
 
 use std::time::Duration;

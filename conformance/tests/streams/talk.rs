@@ -89,6 +89,43 @@ impl Talk {
         frames(&heard)
     }
 
+    /// Sends so many bytes to a command that sends them back, and compares them as they come.
+    pub(crate) async fn echoes(self, bytes: usize) -> Result<()> {
+        let (mut read, mut write) = self.raw.into_inner().into_split();
+        let blocks = (bytes / BLOCK) as u64;
+        let sent = tokio::spawn(async move {
+            for number in 0..blocks {
+                write.write_all(&block(number)).await?;
+            }
+            write.shutdown().await
+        });
+        let (mut waiting, mut number) = (Vec::with_capacity(2 * BLOCK), 0);
+        let mut head = [0; 8];
+        while timeout(PATIENCE, read.read_exact(&mut head)).await?.is_ok() {
+            let [1, 0, 0, 0, a, b, c, d] = head else {
+                anyhow::bail!("no head of stdout: {head:?}");
+            };
+            let end = waiting.len() + u32::from_be_bytes([a, b, c, d]) as usize;
+            let begin = waiting.len();
+            waiting.resize(end, 0);
+            read.read_exact(&mut waiting[begin..]).await?;
+            while waiting.len() >= BLOCK {
+                ensure!(
+                    waiting[..BLOCK] == block(number),
+                    "block {number} is another"
+                );
+                waiting.drain(..BLOCK);
+                number += 1;
+            }
+        }
+        sent.await??;
+        ensure!(
+            number == blocks && waiting.is_empty(),
+            "{number} of {blocks} blocks came"
+        );
+        Ok(())
+    }
+
     /// Sends input.
     pub(crate) async fn send(&mut self, bytes: &[u8]) -> Result<()> {
         self.raw.get_mut().write_all(bytes).await?;
@@ -156,4 +193,19 @@ pub(crate) fn of(stdout: &str, stderr: &str) -> Frames {
         .filter(|(_, text)| !text.is_empty())
         .map(|(stream, text)| (stream, text.as_bytes().to_vec()))
         .collect()
+}
+
+/// How much is sent and looked at at once.
+const BLOCK: usize = 1 << 16;
+
+/// A block that no other one equals.
+fn block(number: u64) -> Vec<u8> {
+    let mut state = number.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    let words = std::iter::repeat_with(|| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state.to_le_bytes()
+    });
+    words.take(BLOCK / 8).flatten().collect()
 }

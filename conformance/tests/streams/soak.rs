@@ -1,0 +1,209 @@
+//! Many of each, after which everything is where it began. `make test` runs fifty, `make soak` a thousand.
+
+use std::fmt::Write as _;
+
+use anyhow::{Context, Result, ensure};
+use conformance::{
+    Lab, Setup, Variant,
+    scenario::{self, Api, BOTH, IMAGE, eventually, on_each},
+};
+use serde_json::{Value, json};
+
+use crate::talk::{Frames, Talk, UPGRADE};
+
+/// How often each is done where nobody says otherwise.
+const OFTEN: usize = 50;
+/// Memory that a thousand of each may leave in use, in KiB: what is kept of ended sessions and what the allocator holds.
+const GROWTH_KIB: u64 = 24 * 1024;
+
+fn often() -> usize {
+    let asked = std::env::var("PODMAN_CRI_SOAK").ok();
+    asked.and_then(|text| text.parse().ok()).unwrap_or(OFTEN)
+}
+
+/// A daemon whose descriptors, threads and memory are looked at.
+struct Soak {
+    lab: Lab,
+    api: Api,
+}
+
+impl Soak {
+    async fn start(variant: Variant) -> Result<Self> {
+        let lab = Lab::start(Setup::new(variant)).await?;
+        let api = Api::new(lab.http());
+        Ok(Self { lab, api })
+    }
+
+    fn pid(&self) -> Result<u32> {
+        Ok(self.lab.daemon.as_ref().context("a daemon")?.process().pid)
+    }
+
+    fn descriptors(&self) -> Result<usize> {
+        Ok(std::fs::read_dir(format!("/proc/{}/fd", self.pid()?))?.count())
+    }
+
+    /// Resident memory in KiB.
+    fn memory(&self) -> Result<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid()?))?;
+        let line = status.lines().find(|line| line.starts_with("VmRSS:"));
+        let number = line.and_then(|line| line.split_whitespace().nth(1));
+        Ok(number.context("VmRSS")?.parse()?)
+    }
+
+    /// `run --rm`: create, attach, start, all output, exit code.
+    async fn run(&self, spec: &Value) -> Result<(Vec<u8>, i64)> {
+        let tty = spec["terminal"] == true;
+        let mut spec = spec.clone();
+        spec["image"] = json!(IMAGE);
+        spec["remove"] = json!(true);
+        let id = self.api.create(&spec).await?;
+        let path = format!(
+            "/v5.8.0/libpod/containers/{id}/attach?stream=true&stdout=true&stderr=true&stdin=false"
+        );
+        let mut talk = Talk::open(&self.api.http, &path, UPGRADE, None).await?;
+        self.api.start(&id).await?;
+        let output = match tty {
+            true => talk.rest().await?,
+            false => of_stdout(talk.frames().await?)?,
+        };
+        let code = self.api.wait(&id).await?;
+        Ok((output, code))
+    }
+
+    /// Does it often, and looks that descriptors and memory are where they were.
+    async fn leaves_nothing(&self, mut once: impl AsyncFnMut(usize) -> Result<()>) -> Result<()> {
+        // what is made once is made in the first ones
+        for at in 0..3 {
+            once(at).await?;
+        }
+        let (descriptors, memory) = (self.descriptors()?, self.memory()?);
+        for at in 3..often() {
+            once(at).await.with_context(|| format!("the {at}th"))?;
+        }
+        eventually("the descriptors to be those of the beginning", async || {
+            let now = self.descriptors()?;
+            ensure!(now <= descriptors, "{now} instead of {descriptors}");
+            Ok(())
+        })
+        .await?;
+        let grown = self.memory()?.saturating_sub(memory);
+        ensure!(grown < GROWTH_KIB, "{grown} KiB more are in use");
+        Ok(())
+    }
+}
+
+fn of_stdout(mut frames: Frames) -> Result<Vec<u8>> {
+    let stdout = frames.remove(&1).unwrap_or_default();
+    ensure!(frames.is_empty(), "stderr: {frames:?}");
+    Ok(stdout)
+}
+
+/// Every run shows all it writes, from the first byte to the last, with and without a terminal.
+async fn runs(variant: Variant) -> Result<()> {
+    let soak = Soak::start(variant).await?;
+    let long = "i=0; while [ $i -lt 1024 ]; do printf '%1024d' $i; i=$((i+1)); done; exit 5";
+    let whole = (0..1024).fold(String::new(), |mut text, number| {
+        write!(text, "{number:1024}").unwrap();
+        text
+    });
+    soak.leaves_nothing(async |at| {
+        let (command, terminal, wanted, code): (_, _, &[u8], _) = match at % 4 {
+            0 => ("echo hi", false, b"hi\n", 0),
+            1 => ("printf 'a\\r\\nb'; exit 3", false, b"a\r\nb", 3),
+            2 => ("printf 'a\\r\\nb'; exit 4", true, b"a\r\r\nb", 4),
+            _ => (long, false, whole.as_bytes(), 5),
+        };
+        let spec = json!({ "command": ["sh", "-c", command], "terminal": terminal });
+        let (output, exit) = soak.run(&spec).await?;
+        ensure!(
+            output == wanted && exit == code,
+            "{command}: {} bytes of {}, exit code {exit}",
+            output.len(),
+            wanted.len()
+        );
+        Ok(())
+    })
+    .await?;
+    scenario::finish(soak.lab).await
+}
+
+/// Exec sessions and attaches to one container.
+async fn execs_and_attaches(variant: Variant) -> Result<()> {
+    let soak = Soak::start(variant).await?;
+    let spec = json!({
+        "name": "soak", "image": IMAGE, "stdin": true, "stop_timeout": 0,
+        "command": ["sh", "-c", "while read line; do echo $line; done; sleep 1000"],
+    });
+    soak.api.create(&spec).await?;
+    soak.api.start("soak").await?;
+    soak.leaves_nothing(async |at| {
+        let body = json!({
+            "AttachStdout": true, "AttachStderr": true, "Cmd": ["sh", "-c", format!("echo {at}; exit 7")]
+        });
+        let made = soak.api.http.post("/v5.8.0/libpod/containers/soak/exec", &body).await?;
+        let made = made.expect(201)?.json();
+        let id = made["Id"].as_str().context("an Id")?;
+        let path = format!("/v5.8.0/libpod/exec/{id}/start");
+        let mut talk = Talk::open(&soak.api.http, &path, UPGRADE, Some(&json!({}))).await?;
+        let output = of_stdout(talk.frames().await?)?;
+        ensure!(output == format!("{at}\n").as_bytes(), "{output:?}");
+        let path = "/v5.8.0/libpod/containers/soak/attach?stream=true&stdout=true&stderr=true&stdin=false";
+        let talk = Talk::open(&soak.api.http, path, UPGRADE, None).await?;
+        ensure!(talk.head.status == 101, "{:?}", talk.head);
+        drop(talk);
+        Ok(())
+    })
+    .await?;
+    soak.api.remove("soak").await?;
+    scenario::finish(soak.lab).await
+}
+
+/// A gigabyte each way (64 MiB in `make test`): the same bytes, and memory flat.
+async fn much(variant: Variant) -> Result<()> {
+    let soak = Soak::start(variant).await?;
+    let spec = json!({
+        "name": "much", "image": IMAGE, "command": ["sleep", "1000"], "stop_timeout": 0
+    });
+    soak.api.create(&spec).await?;
+    soak.api.start("much").await?;
+    let body = json!({ "AttachStdin": true, "AttachStdout": true, "Cmd": ["cat"] });
+    let made = soak
+        .api
+        .http
+        .post("/v5.8.0/libpod/containers/much/exec", &body)
+        .await?;
+    let made = made.expect(201)?.json();
+    let path = format!(
+        "/v5.8.0/libpod/exec/{}/start",
+        made["Id"].as_str().context("an Id")?
+    );
+    let before = soak.memory()?;
+    let talk = Talk::open(&soak.api.http, &path, UPGRADE, Some(&json!({}))).await?;
+    let bytes = match often() > OFTEN {
+        true => 1 << 30,
+        false => 64 << 20,
+    };
+    talk.echoes(bytes).await?;
+    let grown = soak.memory()?.saturating_sub(before);
+    ensure!(
+        grown < GROWTH_KIB,
+        "{grown} KiB more are in use after {bytes} bytes"
+    );
+    soak.api.remove("much").await?;
+    scenario::finish(soak.lab).await
+}
+
+#[tokio::test]
+async fn many_runs_lose_nothing_and_leave_nothing() {
+    on_each(BOTH, runs).await.unwrap();
+}
+
+#[tokio::test]
+async fn many_execs_and_attaches_leave_nothing() {
+    on_each(BOTH, execs_and_attaches).await.unwrap();
+}
+
+#[tokio::test]
+async fn much_goes_both_ways_in_flat_memory() {
+    on_each(BOTH, much).await.unwrap();
+}
