@@ -8,6 +8,7 @@ pub(crate) async fn story(user: &User<'_>) -> Result<()> {
     the_system(user).await?;
     a_container(user).await?;
     logs(user).await?;
+    crate::streams::story(user).await?;
     volumes(user).await?;
     pruned_volumes(user).await?;
     ports(user).await?;

@@ -9,6 +9,7 @@
 
 mod docker;
 mod podman;
+mod streams;
 mod user;
 
 use anyhow::{Context, Result};

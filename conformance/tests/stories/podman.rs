@@ -11,6 +11,7 @@ pub(crate) async fn story(user: &User<'_>) -> Result<()> {
     a_container(user).await?;
     one_never_started(user).await?;
     logs(user).await?;
+    crate::streams::story(user).await?;
     a_pod(user).await?;
     volumes(user).await?;
     pruned_volumes(user).await?;

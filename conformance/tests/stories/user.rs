@@ -16,6 +16,9 @@ pub(crate) struct User<'a> {
 }
 
 impl<'a> User<'a> {
+    /// How long a command that is not over by itself may take.
+    pub(crate) const PATIENCE: std::time::Duration = PATIENCE;
+
     pub(crate) fn new(lab: &'a Lab, client: Client) -> Result<Self> {
         let dir = next_folder(&lab.host)?;
         Ok(Self { lab, client, dir })
@@ -97,6 +100,27 @@ impl<'a> User<'a> {
             .run(&self.lab.host, self.daemon()?, &words)
             .await?;
         said.ok().with_context(|| verb.to_owned()).map(drop)
+    }
+
+    /// A container of this verb with a script, and what comes of it.
+    pub(crate) async fn shell(&self, verb: &str, script: &str) -> Result<Said> {
+        self.shell_in(&format!("{verb} {IMAGE}"), script).await
+    }
+
+    /// A script behind these words, and what comes of it.
+    pub(crate) async fn shell_in(&self, words: &str, script: &str) -> Result<Said> {
+        let mut words: Vec<_> = words.split_whitespace().collect();
+        words.extend(["sh", "-c", script]);
+        self.client
+            .run(&self.lab.host, self.daemon()?, &words)
+            .await
+    }
+
+    /// The client with these words, not yet run.
+    pub(crate) fn command(&self, words: &[&str]) -> Result<std::process::Command> {
+        let mut command = self.client.command(&self.lab.host, self.daemon()?);
+        command.args(words);
+        Ok(command)
     }
 
     /// `create` or `run -d` of a container that notes each of its runs, in its layer and outside of

@@ -153,6 +153,27 @@ pub(crate) async fn one_that_runs(site: &Site) -> Result<()> {
     api.remove(NAME).await
 }
 
+/// With `logs` what was written before comes first, and once; without `stream` nothing else does.
+pub(crate) async fn what_was_written_before(site: &Site) -> Result<()> {
+    let api = site.api();
+    let script = "echo before; read line; echo \"<$line>\"";
+    api.create(&spec(script, &json!({"stdin": true}))).await?;
+    api.start(NAME).await?;
+    // until it stands in the log
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let old = "logs=true&stream=false&stdout=true&stderr=true&stdin=false";
+    let mut talk = site.attach("/v1.44", UPGRADE, old).await?;
+    let heard = talk.frames().await?;
+    ensure!(heard == of("before\n", ""), "{heard:?}");
+    let all = format!("logs=true&{ALL}");
+    let mut talk = site.attach("/v5.8.0/libpod", UPGRADE, &all).await?;
+    talk.send(b"x\n").await?;
+    let heard = talk.frames().await?;
+    ensure!(heard == of("before\n<x>\n", ""), "{heard:?}");
+    api.wait(NAME).await?;
+    api.remove(NAME).await
+}
+
 /// What cannot be meant is refused before the connection is taken over.
 pub(crate) async fn refusals(site: &Site) -> Result<()> {
     for (path, status, text) in [

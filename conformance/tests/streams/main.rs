@@ -76,6 +76,7 @@ async fn everything(site: &Site) -> Result<()> {
         attach::several_clients
         attach::a_terminal
         attach::one_that_runs
+        attach::what_was_written_before
         attach::refusals
     );
     Ok(())

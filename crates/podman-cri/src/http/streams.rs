@@ -4,8 +4,10 @@ use std::io::IoSlice;
 use std::pin::Pin;
 
 use bytes::Bytes;
+use engine::logs::Log;
+use engine::logs::format::Stream;
 use engine::{OutputSource, Streams};
-use futures_util::{Stream, StreamExt as _};
+use futures_util::StreamExt as _;
 use model::container::Face;
 use tokio::io::{AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio_util::sync::CancellationToken;
@@ -24,7 +26,7 @@ const FRAMED_COMPAT: ApiVersion = ApiVersion(1, 42, 0);
 const FRAMED_LIBPOD: ApiVersion = ApiVersion(4, 7, 0);
 
 type Input = Pin<Box<dyn AsyncWrite + Send>>;
-type Output = Pin<Box<dyn Stream<Item = (OutputSource, Bytes)> + Send>>;
+type Output = Pin<Box<dyn futures_util::Stream<Item = (OutputSource, Bytes)> + Send>>;
 
 /// How a client and a process are brought together.
 #[allow(clippy::struct_excessive_bools, reason = "each is asked for by itself")]
@@ -145,22 +147,52 @@ async fn to_client(
     terms: &Terms,
 ) -> Left {
     while let Some((source, bytes)) = output.next().await {
-        let (channel, wanted) = match source {
-            OutputSource::Stdout => (Channel::Stdout, terms.stdout),
-            OutputSource::Stderr => (Channel::Stderr, terms.stderr),
-        };
-        if !wanted {
-            continue;
-        }
-        let written = match terms.tty {
-            true => write.write_all(&bytes).await,
-            false => write_frame(write, channel, bytes).await,
-        };
+        let written = give(write, source, bytes, terms).await;
         if written.is_err() {
             return Left::Process;
         }
     }
     Left::Ended
+}
+
+/// Writes a piece of output, where it is of a stream that is wanted.
+async fn give(
+    write: &mut (impl AsyncWrite + Unpin),
+    source: OutputSource,
+    bytes: Bytes,
+    terms: &Terms,
+) -> std::io::Result<()> {
+    let (channel, wanted) = match source {
+        OutputSource::Stdout => (Channel::Stdout, terms.stdout),
+        OutputSource::Stderr => (Channel::Stderr, terms.stderr),
+    };
+    match (wanted, terms.tty) {
+        (false, _) => Ok(()),
+        (true, true) => write.write_all(&bytes).await,
+        (true, false) => write_frame(write, channel, bytes).await,
+    }
+}
+
+/// Gives a client the lines of a log.
+pub(crate) async fn replay(
+    client: &mut Client,
+    log: Log,
+    terms: &Terms,
+    draining: &CancellationToken,
+) {
+    let mut lines = std::pin::pin!(log.lines.take_until(draining.cancelled()));
+    while let Some(line) = lines.next().await {
+        let source = match line.stream {
+            Stream::Stdout => OutputSource::Stdout,
+            Stream::Stderr => OutputSource::Stderr,
+        };
+        if give(&mut client.write, source, line.text, terms)
+            .await
+            .is_err()
+        {
+            return; // what follows sees it too
+        }
+    }
 }
 
 /// Tells a client what went wrong after its stream had begun: on its stderr, as Podman does.

@@ -1,8 +1,11 @@
 //! Attach, and the size of a container's terminal: the same on both faces.
 
+use engine::logs::Log;
 use engine::{AttachRequest, Attachment, Engine};
 use http::StatusCode;
+use jiff::Timestamp;
 use model::Error;
+use model::request::LogQuery;
 use tokio_util::sync::CancellationToken;
 
 use super::execs::size;
@@ -12,30 +15,57 @@ use crate::http::detach::DetachKeys;
 use crate::http::error::Failure;
 use crate::http::hijack::{Client, gone};
 use crate::http::query::Query;
-use crate::http::streams::{Terms, content_type, converse, tell};
+use crate::http::streams::{Terms, content_type, converse, replay, tell};
 
-/// Source: `AttachContainer`.
+/// Source: `AttachContainer`. With `logs` what was written before comes first.
 pub(crate) async fn attach(cx: Cx) -> Answer {
     let query = cx.query();
-    let request = wanted(&query)?;
+    let (request, logs, stream) = wanted(&query)?;
     let keys = DetachKeys::parse(query.all("detachKeys").next_back())?;
-    let mut attachment = cx.engine().attach(cx.name(), request).await?;
+    let mut attachment = match stream {
+        true => Some(cx.engine().attach(cx.name(), request).await?),
+        false => None,
+    };
+    let log = match logs {
+        true => Some(log_until_now(&cx, request).await?),
+        false => None,
+    };
+    let of_log = log.as_ref().is_some_and(|log| log.terminal);
+    let tty = attachment
+        .as_ref()
+        .map_or(of_log, |attachment| attachment.tty);
     let terms = Terms {
-        tty: attachment.tty,
+        tty,
         stdin: request.stdin,
         // a terminal's output is one
-        stdout: request.stdout || attachment.tty && request.stderr,
+        stdout: request.stdout || tty && request.stderr,
         stderr: request.stderr,
         keys,
     };
-    let kind = content_type(&cx, attachment.tty);
+    let kind = content_type(&cx, tty);
     let draining = cx.draining();
     let talk = async move |mut client: Client| {
-        talk(&mut client, &mut attachment, &terms, &draining).await;
+        if let Some(log) = log {
+            replay(&mut client, log, &terms, &draining).await;
+        }
+        if let Some(attachment) = &mut attachment {
+            talk(&mut client, attachment, &terms, &draining).await;
+        }
         drop(attachment);
         client.end().await;
     };
     Ok(cx.takeover.take(&cx.parts.headers, kind, talk))
+}
+
+/// What the container has written up to now: it was attached to before, and what it writes from now on comes from there.
+async fn log_until_now(cx: &Cx, request: AttachRequest) -> Result<Log, Failure> {
+    let query = LogQuery {
+        stdout: request.stdout,
+        stderr: request.stderr,
+        until: Some(Timestamp::now()),
+        ..LogQuery::default()
+    };
+    Ok(cx.engine().logs(cx.name(), query).await?)
 }
 
 async fn talk(
@@ -59,8 +89,8 @@ async fn talk(
     }
 }
 
-/// What is wanted of the three; all, where none is named.
-fn wanted(query: &Query) -> Result<AttachRequest, Failure> {
+/// What is wanted of the three, all where none is named; whether also from before, and from now on.
+fn wanted(query: &Query) -> Result<(AttachRequest, bool, bool), Failure> {
     let on = |name| query.switch(name).map(|given| given.unwrap_or(true));
     let request = AttachRequest {
         stdin: on("stdin")?,
@@ -77,13 +107,10 @@ fn wanted(query: &Query) -> Result<AttachRequest, Failure> {
             "at least one of stdin, stdout, stderr must be true",
         ));
     }
-    match (logs, stream) {
-        (false, false) => Err(refused("at least one of Logs or Stream must be set")),
-        (false, true) => Ok(request),
-        (true, _) => {
-            Err(Error::unsupported("logs", "what was written before is not replayed").into())
-        }
+    if !logs && !stream {
+        return Err(refused("at least one of Logs or Stream must be set"));
     }
+    Ok((request, logs, stream))
 }
 
 /// Source: `ResizeTTY`.

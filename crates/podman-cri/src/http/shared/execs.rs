@@ -59,6 +59,7 @@ pub(crate) async fn start(mut cx: Cx) -> Answer {
         {
             tell(&mut client, &terms, &why).await;
         }
+        client.end().await;
     };
     Ok(cx.takeover.take(&cx.parts.headers, kind, talk))
 }
