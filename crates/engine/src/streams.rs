@@ -44,7 +44,7 @@ pub enum OutputSource {
 }
 
 /// The open streams of a process. The connection behind them is closed when the last of them is dropped, and then a
-/// command does not go on (containerd kills it, on CRI-O its streams are gone); a container's own process does. Whoever wants
+/// command does not go on (containerd kills it, on CRI-O its pipes are broken); a container's own process does. Whoever wants
 /// a command to run on ends `stdin`, drops `output` and keeps `ended`.
 pub struct Streams {
     /// The process' input, where it was wanted. `shutdown` tells its end, dropping does not.

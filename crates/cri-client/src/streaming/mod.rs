@@ -98,7 +98,7 @@ pub enum Source {
 
 /// An open stream. It may be taken apart; when the last part is dropped, the connection is closed and its task
 /// ends. So does a command, whatever was sent before (measured: containerd kills it; on CRI-O it sees the end of its input and a
-/// broken pipe, and one that neither reads nor writes goes on). A container's own process sees no more than the end of its
+/// broken pipe, and one that neither reads nor writes, or has a terminal, goes on). A container's own process sees no more than the end of its
 /// input, where it was created so. Whoever wants a command to run on ends [`Stdin`], drops [`Output`] and keeps [`Ended`].
 #[derive(Debug)]
 pub struct Streams {

@@ -145,6 +145,12 @@ impl Decoder {
         control(kind, flags, buffer.split_to(length).freeze()).map(Some)
     }
 
+    /// Whether more of the last DATA frame is to come.
+    #[cfg(test)]
+    pub(super) fn inside(&self) -> bool {
+        self.payload.is_some()
+    }
+
     /// What has come of the payload under way.
     fn piece(&mut self, mut payload: Payload, buffer: &mut BytesMut) -> Option<Frame> {
         if buffer.is_empty() {

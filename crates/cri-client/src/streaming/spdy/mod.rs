@@ -9,5 +9,7 @@ mod flow;
 pub mod frame;
 pub mod headers;
 mod session;
+#[cfg(test)]
+mod tests;
 
 pub(super) use session::open;
