@@ -79,7 +79,8 @@ async fn exec(user: &User<'_>) -> Result<()> {
 /// A terminal shows its prompt before a key is pressed.
 async fn terminals(user: &User<'_>) -> Result<()> {
     user.runs("run -d --name box", "sleep 1000").await?;
-    let script = "printf 'name? '; read name; echo \"hello $name\"; exit 6";
+    // CRI-O does not wait for the last output of a command with a terminal
+    let script = "printf 'name? '; read name; echo \"hello $name\"; sleep 0.5; exit 6";
     let run = format!("run -it --rm {IMAGE}");
     for words in [run.as_str(), "exec -it box"] {
         let mut words: Vec<_> = words.split_whitespace().collect();

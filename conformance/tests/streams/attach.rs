@@ -40,7 +40,7 @@ impl Site {
 
     async fn resize(&self, query: &str) -> Result<u16> {
         let path = format!("/v5.8.0/libpod/containers/{NAME}/resize?{query}");
-        Ok(self.http.post(&path, &Value::Null).await?.status)
+        Ok(self.http.request("POST", &path, None).await?.status)
     }
 }
 
@@ -191,7 +191,7 @@ pub(crate) async fn refusals(site: &Site) -> Result<()> {
         ("nosuch/attach?logs=perhaps", 400, "logs"),
     ] {
         let path = format!("/v5.8.0/libpod/containers/{path}");
-        let answer = site.http.post(&path, &Value::Null).await?;
+        let answer = site.http.request("POST", &path, None).await?;
         let message = answer.json()["message"].to_string();
         ensure!(
             answer.status == status && message.contains(text),

@@ -132,7 +132,7 @@ pub(crate) async fn terminals(site: &Site) -> Result<()> {
         "AttachStdin": true, "AttachStdout": true, "AttachStderr": true, "Tty": true,
         "Cmd": ["sh", "-c", "until stty size | grep -q '^41 101'; do sleep 0.1; done; stty size; \
             read line; until stty size | grep -q '^42 102'; do sleep 0.1; done; \
-            stty size; echo $TERM; exit 4"],
+            stty size; echo $TERM; sleep 0.5; exit 4"],
     });
     let id = site.exec(COMPAT, &body).await?;
     let start = json!({ "Tty": true, "h": 41, "w": 101 });
