@@ -17,6 +17,8 @@ use crate::{
 
 /// How long anything may take to go by itself: on a loaded machine containerd collects a removed layer so late.
 const GRACE: Duration = Duration::from_secs(20);
+/// After this containerd is asked to collect what it has forgotten to.
+const COLLECT: Duration = Duration::from_secs(3);
 /// How often what exists is looked at meanwhile.
 const POLL: Duration = Duration::from_millis(100);
 
@@ -77,6 +79,7 @@ pub async fn check(
     before: &Snapshot,
 ) -> Result<()> {
     let since = Instant::now();
+    let mut collected = since;
     loop {
         let now = snapshot(host, Some(runtime), own).await?;
         let leaks = Leaks::between(before, &now, runtime.kind());
@@ -86,6 +89,10 @@ pub async fn check(
         }
         if !overdue.is_empty() || (since.elapsed() >= GRACE && !leaks.unknown.is_empty()) {
             fail(leaks.unknown.iter().chain(overdue))?;
+        }
+        if !leaks.unknown.is_empty() && collected.elapsed() >= COLLECT {
+            runtime.collect().await?;
+            collected = Instant::now();
         }
         tokio::time::sleep(POLL).await;
     }
