@@ -8,6 +8,7 @@
 )]
 
 mod attach;
+mod deaths;
 mod exec;
 mod soak;
 mod talk;
