@@ -1,15 +1,13 @@
 //! What is left when somebody dies in the middle of a stream.
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use conformance::{
     DaemonOptions, Lab, Setup, Variant,
     scenario::{self, Api, BOTH, IMAGE, eventually, on_each},
 };
 use serde_json::{Value, json};
 
-use crate::talk::{Talk, UPGRADE};
-
-const LIBPOD: &str = "/v5.8.0/libpod";
+use crate::talk::{LIBPOD, Talk, UPGRADE};
 
 /// A command of an exec session that ends with its input, and one that is attached to.
 struct Talks {
@@ -25,11 +23,7 @@ async fn talk(api: &Api) -> Result<Talks> {
     api.create(&spec).await?;
     api.start("c").await?;
     let body = json!({ "AttachStdin": true, "AttachStdout": true, "Cmd": ["cat"] });
-    let path = format!("{LIBPOD}/containers/c/exec");
-    let made = api.http.post(&path, &body).await?.expect(201)?.json();
-    let exec = made["Id"].as_str().context("an Id")?.to_owned();
-    let path = format!("{LIBPOD}/exec/{exec}/start");
-    let mut first = Talk::open(&api.http, &path, UPGRADE, Some(&json!({}))).await?;
+    let (exec, mut first) = Talk::exec(&api.http, "c", &body).await?;
     let path = format!("{LIBPOD}/containers/c/attach?stream=true");
     let mut second = Talk::open(&api.http, &path, UPGRADE, None).await?;
     for talk in [&mut first, &mut second] {
@@ -67,13 +61,7 @@ async fn is_gone(api: &Api) -> Result<()> {
 /// The commands that run in the container.
 async fn commands(api: &Api) -> Result<String> {
     let body: Value = json!({ "AttachStdout": true, "Cmd": ["ps", "-o", "args"] });
-    let path = format!("{LIBPOD}/containers/c/exec");
-    let made = api.http.post(&path, &body).await?.expect(201)?.json();
-    let path = format!(
-        "{LIBPOD}/exec/{}/start",
-        made["Id"].as_str().context("an Id")?
-    );
-    let mut talk = Talk::open(&api.http, &path, UPGRADE, Some(&json!({}))).await?;
+    let (_, mut talk) = Talk::exec(&api.http, "c", &body).await?;
     Ok(String::from_utf8_lossy(&talk.rest().await?).into_owned())
 }
 

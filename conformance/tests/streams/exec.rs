@@ -6,10 +6,9 @@ use serde_json::{Value, json};
 
 use crate::{
     Site,
-    talk::{FRAMED, Frames, PLAIN, RAW, Talk, UPGRADE, of},
+    talk::{FRAMED, Frames, LIBPOD, PLAIN, RAW, Talk, UPGRADE, make_exec, of},
 };
 
-const LIBPOD: &str = "/v5.8.0/libpod";
 const COMPAT: &str = "/v1.44";
 
 /// A shell command whose output is attached.
@@ -19,22 +18,12 @@ fn shell(script: &str) -> Value {
 
 impl Site {
     async fn exec(&self, face: &str, body: &Value) -> Result<String> {
-        let path = format!("{face}/containers/{}/exec", self.container);
-        let answer = self.http.post(&path, body).await?.expect(201)?.json();
-        Ok(answer["Id"].as_str().context("an Id")?.to_owned())
+        make_exec(&self.http, face, &self.container, body).await
     }
 
     async fn exec_state(&self, id: &str) -> Result<Value> {
         let answer = self.http.get(&format!("{LIBPOD}/exec/{id}/json")).await?;
         Ok(answer.expect(200)?.json())
-    }
-
-    async fn run(&self, face: &str, body: &Value) -> Result<(String, Talk)> {
-        let id = self.exec(face, body).await?;
-        let talk = self
-            .start_exec(face, &id, UPGRADE, &json!({"Detach": false}))
-            .await?;
-        Ok((id, talk))
     }
 
     async fn start_exec(
@@ -55,7 +44,7 @@ impl Site {
 
     /// The output of a command, and its exit code as it is right after it.
     async fn output(&self, body: &Value) -> Result<(Frames, i64)> {
-        let (id, mut talk) = self.run(LIBPOD, body).await?;
+        let (id, mut talk) = Talk::exec(&self.http, &self.container, body).await?;
         let frames = talk.frames().await?;
         let state = self.exec_state(&id).await?;
         ensure!(state["Running"] == false, "it runs: {state}");
@@ -181,7 +170,7 @@ pub(crate) async fn detach_keys(site: &Site) -> Result<()> {
             "AttachStdin": true, "AttachStdout": true, "AttachStderr": true, "Tty": true,
             "DetachKeys": keys, "Cmd": ["sh", "-c", "echo ready; sleep 1; exit 7"],
         });
-        let (id, mut talk) = site.run(LIBPOD, &body).await?;
+        let (id, mut talk) = Talk::exec(&site.http, &site.container, &body).await?;
         talk.hear("ready").await?;
         for key in typed {
             // Podman knows keys that come one at a time
@@ -206,7 +195,7 @@ pub(crate) async fn a_client_that_goes_away(site: &Site) -> Result<()> {
         "AttachStdin": true, "AttachStdout": true, "AttachStderr": true,
         "Cmd": ["sh", "-c", "cat; exit 8"],
     });
-    let (id, mut talk) = site.run(LIBPOD, &body).await?;
+    let (id, mut talk) = Talk::exec(&site.http, &site.container, &body).await?;
     talk.send(b"half a line").await?;
     talk.hear("half a line").await?;
     drop(talk);
@@ -224,7 +213,7 @@ pub(crate) async fn a_slow_reader(site: &Site) -> Result<()> {
         "AttachStdout": true, "AttachStderr": true,
         "Cmd": ["sh", "-c", "yes | head -c 64000000; echo done > /dev/shm/done"],
     });
-    let (_, mut talk) = site.run(LIBPOD, &body).await?;
+    let (_, mut talk) = Talk::exec(&site.http, &site.container, &body).await?;
     tokio::time::sleep(std::time::Duration::from_secs(1)).await;
     let looked = site.output(&shell("test -e /dev/shm/done")).await?;
     ensure!(looked.1 == 1, "the command went on though nobody read");

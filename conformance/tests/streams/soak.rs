@@ -140,11 +140,7 @@ async fn execs_and_attaches(variant: Variant) -> Result<()> {
         let body = json!({
             "AttachStdout": true, "AttachStderr": true, "Cmd": ["sh", "-c", format!("echo {at}; exit 7")]
         });
-        let made = soak.api.http.post("/v5.8.0/libpod/containers/soak/exec", &body).await?;
-        let made = made.expect(201)?.json();
-        let id = made["Id"].as_str().context("an Id")?;
-        let path = format!("/v5.8.0/libpod/exec/{id}/start");
-        let mut talk = Talk::open(&soak.api.http, &path, UPGRADE, Some(&json!({}))).await?;
+        let (_, mut talk) = Talk::exec(&soak.api.http, "soak", &body).await?;
         let output = of_stdout(talk.frames().await?)?;
         ensure!(output == format!("{at}\n").as_bytes(), "{output:?}");
         let path = "/v5.8.0/libpod/containers/soak/attach?stream=true&stdout=true&stderr=true&stdin=false";
@@ -167,18 +163,8 @@ async fn much(variant: Variant) -> Result<()> {
     soak.api.create(&spec).await?;
     soak.api.start("much").await?;
     let body = json!({ "AttachStdin": true, "AttachStdout": true, "Cmd": ["cat"] });
-    let made = soak
-        .api
-        .http
-        .post("/v5.8.0/libpod/containers/much/exec", &body)
-        .await?;
-    let made = made.expect(201)?.json();
-    let path = format!(
-        "/v5.8.0/libpod/exec/{}/start",
-        made["Id"].as_str().context("an Id")?
-    );
     let before = soak.memory()?;
-    let talk = Talk::open(&soak.api.http, &path, UPGRADE, Some(&json!({}))).await?;
+    let (_, talk) = Talk::exec(&soak.api.http, "much", &body).await?;
     let bytes = match often() > OFTEN {
         true => 1 << 30,
         false => 64 << 20,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use conformance::{Http, Response, Streaming};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     time::timeout,
@@ -13,6 +13,9 @@ use tokio::{
 
 /// How long a talk may take.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What every path of libpod's API begins with here.
+pub(crate) const LIBPOD: &str = "/v5.8.0/libpod";
 
 /// How a client asks for the connection.
 pub(crate) const UPGRADE: &[(&str, &str)] = &[
@@ -47,6 +50,14 @@ impl Talk {
         let body = body.as_deref().unwrap_or_default().as_bytes();
         let Streaming { head, raw, .. } = http.open("POST", path, headers, Some(body)).await?;
         Ok(Self { head, raw })
+    }
+
+    /// Makes an exec session in a container and starts it; its id.
+    pub(crate) async fn exec(http: &Http, container: &str, body: &Value) -> Result<(String, Self)> {
+        let id = make_exec(http, LIBPOD, container, body).await?;
+        let path = format!("{LIBPOD}/exec/{id}/start");
+        let talk = Self::open(http, &path, UPGRADE, Some(&json!({ "Detach": false }))).await?;
+        Ok((id, talk))
     }
 
     /// The head is exactly Podman's.
@@ -167,6 +178,18 @@ impl Talk {
         let bytes = self.rest().await?;
         frames(&bytes)
     }
+}
+
+/// Makes an exec session in a container; its id.
+pub(crate) async fn make_exec(
+    http: &Http,
+    face: &str,
+    container: &str,
+    body: &Value,
+) -> Result<String> {
+    let path = format!("{face}/containers/{container}/exec");
+    let answer = http.post(&path, body).await?.expect(201)?.json();
+    Ok(answer["Id"].as_str().context("an Id")?.to_owned())
 }
 
 /// Takes frames apart.

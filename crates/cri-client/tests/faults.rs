@@ -1,21 +1,20 @@
 //! What a real runtime does only when it breaks: gone and back, hung, dead in the middle of a call. The
 //! runtime here is a bare HTTP/2 server that answers Version and does what the test says to the rest.
 
+mod grpc;
+
 use std::convert::Infallible;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use bytes::{BufMut as _, Bytes, BytesMut};
 use cri_api::v1::VersionResponse;
 use cri_client::{CallObserver, Client, Endpoint, Error, discover_among};
-use http::{HeaderMap, HeaderValue, Request, Response};
-use http_body_util::{BodyExt as _, Full};
+use http::Request;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use prost::Message as _;
 use tokio::net::UnixListener;
 use tokio::task::JoinSet;
 
@@ -74,21 +73,11 @@ fn runtime(socket: &Path, name: &'static str, hang_version: bool, fault: Fault) 
     }
 }
 
-fn version(name: &str) -> Response<impl http_body::Body<Data = Bytes, Error = Infallible> + use<>> {
-    let message = VersionResponse {
+fn version(name: &str) -> grpc::Answer {
+    grpc::answer(&VersionResponse {
         runtime_name: name.to_owned(),
         ..VersionResponse::default()
-    };
-    let mut frame = BytesMut::new();
-    frame.put_u8(0);
-    frame.put_u32(u32::try_from(message.encoded_len()).expect("small"));
-    message.encode(&mut frame).expect("it grows");
-    let mut trailers = HeaderMap::new();
-    trailers.insert("grpc-status", HeaderValue::from_static("0"));
-    Response::builder()
-        .header("content-type", "application/grpc")
-        .body(Full::new(frame.freeze()).with_trailers(std::future::ready(Some(Ok(trailers)))))
-        .expect("a right head")
+    })
 }
 
 fn place() -> (tempfile::TempDir, PathBuf, Endpoint) {

@@ -194,9 +194,7 @@ impl Inner {
         let ContainerBody::Own(record) = &view.body else {
             return Ok(());
         };
-        let seen = record.progress.last_run.as_ref();
-        let booked =
-            seen.is_some_and(|seen| seen.attempt == view.run.attempt && seen.finished_at.is_some());
+        let booked = record.progress.has_ended(view.run.attempt);
         match view.state == State::Exited && view.run.finished_at.is_some() && !booked {
             true => self.record_run(&record.id, view.run.clone()).await,
             false => Ok(()),
@@ -215,10 +213,7 @@ impl Inner {
         let recorded = self
             .store
             .update_container(id, Write::ContainerEnded, move |record| {
-                let seen = record.progress.last_run.as_ref();
-                if seen
-                    .is_some_and(|seen| seen.attempt == run.attempt && seen.finished_at.is_some())
-                {
+                if record.progress.has_ended(run.attempt) {
                     return None;
                 }
                 // What is not current any more has ended before.

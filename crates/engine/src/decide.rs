@@ -174,8 +174,7 @@ fn container_actions(container: &ContainerNow, world: &World, now: Timestamp, pl
         }
         return;
     };
-    let seen = record.progress.last_run.as_ref();
-    if seen.is_none_or(|seen| seen.attempt != run.attempt || seen.finished_at.is_none()) {
+    if !record.progress.has_ended(run.attempt) {
         plan.actions.push(Action::RecordEnd {
             id,
             run: run.clone(),
@@ -394,8 +393,7 @@ fn is_done(sandbox: &SandboxNow, members: &[&ContainerNow]) -> bool {
         (None, _) => true,
         // Wait until its end is recorded and its policy has spoken.
         (Some(_), Some(run)) => {
-            let recorded = member.record.progress.last_run.as_ref();
-            recorded.is_some_and(|seen| seen.attempt == run.attempt && seen.finished_at.is_some())
+            member.record.progress.has_ended(run.attempt)
                 && restart_due(&member.record, run).is_none()
         }
         // Running, or lost by the runtime with its sandbox still there.

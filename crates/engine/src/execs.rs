@@ -64,7 +64,7 @@ impl Engine {
             state: ExecState::Created,
         };
         let id = record.id.clone();
-        inner.execs.add(record, Timestamp::now())?;
+        inner.execs.add(record)?;
         Ok(id)
     }
 
@@ -216,7 +216,6 @@ impl Inner {
         size: Option<TerminalSize>,
     ) -> Result<RunningExec, Error> {
         let (container, spec) = (&detail.view, &record.spec);
-        self.check_exec(container)?;
         let argv = command::of(detail, spec)?;
         let cri_id = crate::list::cri_id_of(container)
             .ok_or_else(|| Error::not_found(Kind::Container, container.id()))?;

@@ -44,5 +44,5 @@ pub use host::GateProgram;
 pub use kubelet_node::{OnKubeletNode, of_kubelet};
 pub use runtime::{HintStream, Runtime};
 pub use store::{Adopt, Asked, Records, StateDir};
-pub use streams::{OutputSource, StdinWanted, Streams, StreamsWanted};
+pub use streams::{Input, Output, OutputSource, Resize, StdinWanted, Streams, StreamsWanted};
 pub use system::{Engine, Options};

@@ -31,7 +31,7 @@ use crate::host::layer;
 use crate::kubelet_node::Leave;
 use crate::list::{current_id, found, is_ours, sandbox_id};
 use crate::runtime::Runtime as _;
-use crate::store::{Write, is_pod};
+use crate::store::{LOG, Write, is_pod};
 use crate::system::Inner;
 
 /// A sandbox that is up.
@@ -257,7 +257,7 @@ impl Inner {
             sandbox_cri_id: &live.cri_id,
             attempt: record.progress.last_attempt,
             files,
-            log_path: format!("{}/log/ctr.log", record.id),
+            log_path: format!("{}/{LOG}", record.id),
             hostname: hostname_of(record, &live.record),
             held: hold.in_gate,
             stdin_once: hold.stdin_once,

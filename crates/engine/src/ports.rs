@@ -13,6 +13,7 @@ use crate::host::{Ports, Target, free_range};
 use crate::list::{found, sandbox_id};
 use crate::runtime::Runtime as _;
 use crate::system::Inner;
+use crate::volumes::on_disk;
 
 impl Inner {
     /// Fixes the ports that the engine is to choose: of each mapping without a host port, and with `publish_all` of
@@ -159,9 +160,7 @@ impl Inner {
         work: impl FnOnce(&Ports) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
         let ports = Arc::clone(&self.ports);
-        tokio::task::spawn_blocking(move || work(&ports))
-            .await
-            .map_err(Error::internal)?
+        on_disk(move || work(&ports)).await
     }
 }
 

@@ -30,6 +30,7 @@ pub(crate) use book::{Book, Found};
 pub(crate) use buried::Buried;
 pub(crate) use feed::Feed;
 pub use records::{Asked, Records};
+pub(crate) use state_dir::LOG;
 pub use state_dir::{Adopt, StateDir};
 pub(crate) use state_dir::{private_dir, remove_dir};
 pub(crate) use volume_dirs::{SetAside, VolumeDirs, is_empty};

@@ -43,17 +43,24 @@ pub enum OutputSource {
     Stderr,
 }
 
+/// What a process reads.
+pub type Input = Pin<Box<dyn AsyncWrite + Send>>;
+/// What it writes.
+pub type Output = Pin<Box<dyn Stream<Item = (OutputSource, Bytes)> + Send>>;
+/// Says the new size of its terminal.
+pub type Resize = dyn Fn(TerminalSize) + Send + Sync;
+
 /// The open streams of a process. The connection behind them is closed when the last of them is dropped, and then a
 /// command does not go on (containerd kills it, on CRI-O its pipes are broken); a container's own process does. Whoever wants
 /// a command to run on ends `stdin`, drops `output` and keeps `ended`.
 pub struct Streams {
     /// The process' input, where it was wanted. `shutdown` tells its end, dropping does not.
-    pub stdin: Option<Pin<Box<dyn AsyncWrite + Send>>>,
+    pub stdin: Option<Input>,
     /// Says the terminal's new size, where there is one. Never waits.
-    pub resize: Option<Box<dyn Fn(TerminalSize) + Send + Sync>>,
+    pub resize: Option<Box<Resize>>,
     /// What the process writes, in the order of its arrival. A slow reader holds the process back; where it is dropped, what comes
     /// is thrown away.
-    pub output: Pin<Box<dyn Stream<Item = (OutputSource, Bytes)> + Send>>,
+    pub output: Output,
     /// How it ended, after all output: a command's exit code, 0 for a container's own process whatever its code was; or
     /// why it could not be executed, or that the connection broke.
     pub ended: Pin<Box<dyn Future<Output = Result<i32, Error>> + Send>>,

@@ -22,7 +22,7 @@ use crate::kubelet_node::OnKubeletNode;
 use crate::observe::Observer;
 use crate::reconcile::LoopMemory;
 use crate::runtime::{Probed, Runtime};
-use crate::store::{Adopt, StateDir, Store};
+use crate::store::{Adopt, LOG, StateDir, Store};
 
 /// Ends of runs that waiters may lag behind.
 const END_QUEUE: usize = 4096;
@@ -395,7 +395,7 @@ impl Inner {
             resolv_conf: file("resolv.conf"),
             hostname: file("hostname"),
             hosts: file("hosts"),
-            log: file("log/ctr.log"),
+            log: file(LOG),
             dir: dir.display().to_string(),
         }
     }
@@ -459,7 +459,7 @@ fn count_down(counts: &mut HashMap<Id, usize>, id: &Id) {
     }
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

@@ -336,6 +336,14 @@ pub struct Progress {
     pub removing_volumes: bool,
 }
 
+impl Progress {
+    /// The end of this attempt's run has been recorded.
+    pub fn has_ended(&self, attempt: u32) -> bool {
+        let seen = self.last_run.as_ref();
+        seen.is_some_and(|seen| seen.attempt == attempt && seen.finished_at.is_some())
+    }
+}
+
 /// What a user last asked a container to be.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Wanted {

@@ -1,6 +1,8 @@
 //! Streams that a real runtime does not serve on demand: dead and foreign addresses, a server without SPDY, WebSocket's version 5,
 //! connections that break. The servers here are bare ones, on loopback.
 
+#[path = "../grpc/mod.rs"]
+mod grpc;
 mod server;
 
 use std::time::Duration;

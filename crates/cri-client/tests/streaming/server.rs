@@ -3,17 +3,15 @@
 
 use std::convert::Infallible;
 
-use bytes::{BufMut as _, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
 use cri_api::v1::ExecResponse;
 use cri_client::Endpoint;
 use cri_client::streaming::spdy::frame::{Decoder, Frame};
 use cri_client::streaming::spdy::headers::{Deflater, Inflater};
 use futures_util::{SinkExt as _, StreamExt as _};
-use http::{HeaderMap, HeaderValue, Request, Response};
-use http_body_util::{BodyExt as _, Full};
+use http::Request;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use prost::Message as _;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream, UnixListener};
 use tokio::task::{JoinHandle, JoinSet};
@@ -21,6 +19,8 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::Role;
+
+use crate::grpc;
 
 async fn listen() -> (String, TcpListener) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
@@ -190,7 +190,7 @@ pub(crate) fn runtime(url: String) -> (tempfile::TempDir, Endpoint, JoinSet<()>)
         let (stream, _) = listener.accept().await.expect("open");
         let service = service_fn(move |_: Request<hyper::body::Incoming>| {
             let url = url.clone();
-            async move { Ok::<_, Infallible>(answer(&ExecResponse { url })) }
+            async move { Ok::<_, Infallible>(grpc::answer(&ExecResponse { url })) }
         });
         hyper::server::conn::http2::Builder::new(TokioExecutor::new())
             .serve_connection(TokioIo::new(stream), service)
@@ -199,19 +199,4 @@ pub(crate) fn runtime(url: String) -> (tempfile::TempDir, Endpoint, JoinSet<()>)
     });
     let endpoint = socket.to_str().expect("UTF-8").parse().expect("a path");
     (folder, endpoint, tasks)
-}
-
-fn answer(
-    message: &ExecResponse,
-) -> Response<impl http_body::Body<Data = Bytes, Error = Infallible> + use<>> {
-    let mut frame = BytesMut::new();
-    frame.put_u8(0);
-    frame.put_u32(u32::try_from(message.encoded_len()).expect("small"));
-    message.encode(&mut frame).expect("it grows");
-    let mut trailers = HeaderMap::new();
-    trailers.insert("grpc-status", HeaderValue::from_static("0"));
-    Response::builder()
-        .header("content-type", "application/grpc")
-        .body(Full::new(frame.freeze()).with_trailers(std::future::ready(Some(Ok(trailers)))))
-        .expect("a right head")
 }

@@ -8,13 +8,11 @@ use model::{Error, Id};
 use tokio::sync::oneshot;
 
 use super::AttachRequest;
-use crate::streams::Streams;
+use crate::streams::{Resize, Streams};
 
 /// Clients of one container: each holds a connection to the runtime, and a waiting one holds up the start of the
 /// command for as long as that takes.
 const CLIENTS: usize = 64;
-
-type Resize = dyn Fn(TerminalSize) + Send + Sync;
 
 /// What a client that waits is given at the start.
 pub(super) type Given = Result<Streams, Error>;

@@ -16,6 +16,7 @@ use crate::ports::to_publish;
 use crate::runtime::Runtime as _;
 use crate::store::Found;
 use crate::system::{Engine, Inner};
+use crate::volumes::on_disk;
 
 impl Engine {
     /// `POST /containers/create` and `POST /libpod/containers/create`.
@@ -106,9 +107,7 @@ impl Inner {
     async fn check_spec(&self, spec: &ContainerSpec, sandbox: &SandboxRecord) -> Result<(), Error> {
         self.runtime.check_container(spec, sandbox, &self.facts())?;
         let checked = spec.clone();
-        tokio::task::spawn_blocking(move || crate::host::make_or_miss_sources(&checked))
-            .await
-            .map_err(Error::internal)?
+        on_disk(move || crate::host::make_or_miss_sources(&checked)).await
     }
 
     fn pod_to_join(&self, name: &str) -> Result<Arc<SandboxRecord>, Error> {

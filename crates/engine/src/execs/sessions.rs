@@ -10,8 +10,7 @@ use model::event::{Action, Event};
 use model::exec::{ExecRecord, ExecState, TerminalSize};
 use model::{Error, Id};
 
-/// Sets the size of a session's terminal.
-type Resize = Box<dyn Fn(TerminalSize) + Send + Sync>;
+use crate::streams::Resize;
 
 /// Sessions at once. One is some hundred bytes; a client that makes them and starts none must not fill the
 /// memory.
@@ -45,9 +44,9 @@ impl Sessions {
     ///
     /// # Errors
     /// There are too many.
-    pub(super) fn add(&self, record: ExecRecord, now: Timestamp) -> Result<(), Error> {
+    pub(super) fn add(&self, record: ExecRecord) -> Result<(), Error> {
         let mut all = self.lock();
-        forget(&mut all, now);
+        forget(&mut all, Timestamp::now());
         if all.len() >= SESSIONS {
             return Err(Error::Plain(format!(
                 "there are {SESSIONS} exec sessions that have not ended: none is made until one of them does"
@@ -87,9 +86,9 @@ impl Sessions {
     }
 
     /// It runs: its terminal, and the event that told its start.
-    pub(super) fn runs(&self, id: &Id, resize: Option<Resize>, event: Event) {
+    pub(super) fn runs(&self, id: &Id, resize: Option<Box<Resize>>, event: Event) {
         if let Some(session) = self.lock().get_mut(id) {
-            session.resize = resize.map(Arc::new);
+            session.resize = resize.map(Arc::from);
             session.event = Some(event);
         }
     }

@@ -16,7 +16,7 @@ use super::gate::Gate;
 use super::volume_mounts::{BOUND, MountPoints};
 use super::{neighbours, volumes};
 use crate::containers::volumes_of;
-use crate::store::private_dir;
+use crate::store::{LOG, private_dir};
 
 /// What Podman mounts as tmpfs into a read-only container (`--read-only-tmpfs`).
 const READ_WRITE_TMPFS: &[&str] = &["/run", "/tmp", "/var/tmp"];
@@ -117,12 +117,11 @@ impl FilesJob {
     /// The folder that the runtime writes the log in. CRI has no word for no log (CRI-O chooses a file where
     /// none is named): there the file is `/dev/null`.
     fn log_folder(&self) -> Result<(), Error> {
-        let folder = self.dir.join("log");
-        private_dir(&folder)?;
+        let log = self.dir.join(LOG);
+        log.parent().map_or(Ok(()), private_dir)?;
         if self.record.spec.log.driver != LogDriver::None {
             return Ok(());
         }
-        let log = folder.join("ctr.log");
         match std::os::unix::fs::symlink("/dev/null", &log) {
             Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(about(&log, error)),
             _ => Ok(()),

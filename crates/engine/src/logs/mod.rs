@@ -24,6 +24,7 @@ use tokio::sync::broadcast::error::RecvError;
 
 use crate::list::found;
 use crate::runtime::Runtime as _;
+use crate::store::LOG;
 use crate::system::{Engine, Inner};
 use format::{Assembler, Line, Wanted};
 use read::{Follow, Reader};
@@ -185,7 +186,7 @@ impl Inner {
 
     /// The file that the runtime writes a container's log to.
     pub(crate) fn log_path(&self, id: &Id) -> PathBuf {
-        self.store.dir().container(id).join("log/ctr.log")
+        self.store.dir().container(id).join(LOG)
     }
 
     /// The end of the run that a container is in; `None` where it is in none.
@@ -222,9 +223,7 @@ impl Inner {
         };
         let progress = &record.progress;
         let current = progress.current.as_ref().map(|current| current.number);
-        let seen = progress.last_run.as_ref();
-        current != Some(attempt)
-            || seen.is_some_and(|run| run.attempt == attempt && run.finished_at.is_some())
+        current != Some(attempt) || progress.has_ended(attempt)
     }
 
     /// Nobody tells of the ends of others' containers: all who wait share the list.

@@ -7,7 +7,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use std::{fs, io};
 
@@ -19,7 +19,8 @@ use super::files;
 use super::read::{Readers, nanos_now};
 use super::watch::Watch;
 use crate::runtime::Runtime as _;
-use crate::system::Inner;
+use crate::system::{Inner, lock};
+use crate::volumes::on_disk;
 
 /// How often all logs with a bound are looked at, whatever inotify tells.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
@@ -47,10 +48,7 @@ impl Bounded {
         let log = &record.spec.log;
         let progress = &record.progress;
         let current = progress.current.as_ref()?;
-        let ended = progress
-            .last_run
-            .as_ref()
-            .is_some_and(|run| run.attempt == current.number && run.finished_at.is_some());
+        let ended = progress.has_ended(current.number);
         let files = usize::try_from(log.max_files.unwrap_or(1)).unwrap_or(usize::MAX);
         Some(Self {
             id: record.id.clone(),
@@ -127,15 +125,7 @@ impl Inner {
             let mut changed = self.readers.any_change();
             for log in self.due(logs).await {
                 let busy = Arc::clone(&under_way);
-                let of = |busy: &Mutex<HashSet<Id>>, id: &Id, begin: bool| {
-                    let mut busy = busy.lock().unwrap_or_else(PoisonError::into_inner);
-                    if begin {
-                        busy.insert(id.clone())
-                    } else {
-                        busy.remove(id)
-                    }
-                };
-                if !of(&busy, &log.id, true) {
+                if !lock(&busy).insert(log.id.clone()) {
                     continue;
                 }
                 let inner = Arc::clone(&self);
@@ -144,7 +134,7 @@ impl Inner {
                         tracing::warn!(%error, container = %log.id, "a log is not rotated");
                         tokio::time::sleep(LOOK_AGAIN).await;
                     }
-                    of(&busy, &log.id, false);
+                    lock(&busy).remove(&log.id);
                 });
             }
             tokio::select! {
@@ -205,24 +195,23 @@ impl Inner {
         let Some(status) = running else {
             return Ok(());
         };
-        let blocking = |work: Box<dyn FnOnce() -> io::Result<Option<PathBuf>> + Send>| async {
-            let done = tokio::task::spawn_blocking(work).await;
-            done.map_err(Error::internal)?.map_err(Error::internal)
-        };
         let this = log.clone();
-        let aside = blocking(Box::new(move || match this.is_due()? {
-            true => this.set_aside(),
+        let aside = on_disk(move || match this.is_due().map_err(Error::internal)? {
+            true => this.set_aside().map_err(Error::internal),
             false => Ok(None),
-        }))
+        })
         .await?;
         crate::crash::point("disk", "log");
         let reopened = self.runtime.reopen_log(&status.cri_id).await;
-        let (path, failed) = (log.path.clone(), reopened.is_err());
+        let failed = reopened.is_err();
         let (this, readers) = (log.clone(), Arc::clone(&self.readers));
-        blocking(Box::new(move || match aside.filter(|_| failed) {
-            Some(aside) => put_back(&aside, &path).map(|()| None),
-            None => this.prune(&readers).map(|()| None),
-        }))
+        on_disk(move || {
+            let done = match aside.filter(|_| failed) {
+                Some(aside) => put_back(&aside, &this.path),
+                None => this.prune(&readers),
+            };
+            done.map_err(Error::internal)
+        })
         .await?;
         match reopened {
             // it has ended meanwhile: nothing more is written

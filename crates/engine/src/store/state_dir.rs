@@ -13,6 +13,9 @@ use super::VolumeDirs;
 /// The store's file in its folder.
 pub(super) const DATABASE: &str = "podman-cri.sqlite";
 
+/// A container's log in its folder, the same file for all its attempts.
+pub(crate) const LOG: &str = "log/ctr.log";
+
 /// Which owner a new, empty store takes over.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Adopt {

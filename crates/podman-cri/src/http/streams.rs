@@ -1,12 +1,11 @@
 //! A client that has a process' streams on its connection: attach, and an exec session.
 
 use std::io::IoSlice;
-use std::pin::Pin;
 
 use bytes::Bytes;
 use engine::logs::Log;
 use engine::logs::format::Stream;
-use engine::{OutputSource, Streams};
+use engine::{Input, Output, OutputSource, Streams};
 use futures_util::StreamExt as _;
 use model::container::Face;
 use tokio::io::{AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
@@ -24,9 +23,6 @@ const READ_BYTES: usize = 64 * 1024;
 /// From here on what is framed is called so.
 const FRAMED_COMPAT: ApiVersion = ApiVersion(1, 42, 0);
 const FRAMED_LIBPOD: ApiVersion = ApiVersion(4, 7, 0);
-
-type Input = Pin<Box<dyn AsyncWrite + Send>>;
-type Output = Pin<Box<dyn futures_util::Stream<Item = (OutputSource, Bytes)> + Send>>;
 
 /// How a client and a process are brought together.
 #[allow(clippy::struct_excessive_bools, reason = "each is asked for by itself")]

@@ -20,6 +20,7 @@ pub(crate) use create_libpod::{namespace, network};
 pub use inspect_compat::compat_inspect;
 pub use inspect_libpod::{libpod_inspect, libpod_inspect_v4};
 pub use list::{compat_item, libpod_item};
+pub(crate) use mount_options::PROPAGATIONS;
 pub(crate) use show::restarts as shown_restarts;
 pub(crate) use show_network::NETWORK;
 

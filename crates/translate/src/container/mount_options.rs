@@ -6,7 +6,7 @@ use model::container::{Mount, MountKind};
 use crate::refuse::invalid;
 
 /// How mounts below a bind mount travel between host and container.
-pub(super) const PROPAGATIONS: &[&str] = &[
+pub(crate) const PROPAGATIONS: &[&str] = &[
     "private",
     "rprivate",
     "slave",

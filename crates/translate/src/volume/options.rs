@@ -9,6 +9,8 @@ use std::collections::BTreeMap;
 use model::Error;
 use model::volume::VolumeMount;
 
+use crate::container::PROPAGATIONS;
+
 /// Flags of a mount by their words in `mount(8)`.
 const FLAGS: &[&str] = &[
     "ro",
@@ -33,20 +35,7 @@ const FLAGS: &[&str] = &[
 /// Words for whoever reads `/etc/fstab`.
 const OF_FSTAB: &[&str] = &["defaults", "auto", "noauto", "nofail", "_netdev"];
 /// Words that ask `mount(8)` for more than one mount.
-const OTHER_WORK: &[&str] = &[
-    "rbind",
-    "move",
-    "remount",
-    "loop",
-    "private",
-    "rprivate",
-    "slave",
-    "rslave",
-    "shared",
-    "rshared",
-    "unbindable",
-    "runbindable",
-];
+const OTHER_WORK: &[&str] = &["rbind", "move", "remount", "loop"];
 /// File systems that `mount(8)` leaves to a program of their own.
 const WITH_HELPER: &[&str] = &[
     "nfs",
@@ -176,7 +165,7 @@ impl Words {
                 ));
             }
             "bind" => self.bind = true,
-            _ if OTHER_WORK.contains(&key) => {
+            _ if OTHER_WORK.contains(&key) || PROPAGATIONS.contains(&key) => {
                 return Err(refused(
                     word,
                     "a volume is one mount of its own; mount it on the host, and bind that folder",
