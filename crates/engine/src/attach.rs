@@ -6,6 +6,7 @@
 mod clients;
 mod hold;
 mod input;
+mod probe;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -444,6 +444,7 @@ impl Inner {
             }
             return Ok(());
         };
+        self.release_log(id).await?;
         match &next.cri_id {
             Some(cri_id) => self.runtime.remove_container(cri_id).await?,
             // The answer to CreateContainer may have been lost: look for its child.

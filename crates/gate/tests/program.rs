@@ -7,6 +7,7 @@ use std::process::{Command, Output, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use model::gate::word;
 use nix::libc::O_NONBLOCK;
 use nix::sys::signal::Signal;
 use nix::sys::stat::Mode;
@@ -32,8 +33,21 @@ fn script(path: &Path, content: &str) -> String {
     path.display().to_string()
 }
 
+/// Opens a pipe once the gate reads it.
+fn opened(pipe: &Path) -> fs::File {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    loop {
+        let mut options = fs::OpenOptions::new();
+        match options.write(true).custom_flags(O_NONBLOCK).open(pipe) {
+            Ok(pipe) => return pipe,
+            Err(_) => assert!(Instant::now() < deadline, "nobody reads the pipe"),
+        }
+        sleep(Duration::from_millis(1));
+    }
+}
+
 #[test]
-fn a_command_waits_until_the_pipe_is_opened_and_gets_its_arguments_and_input() {
+fn a_command_waits_until_it_is_told_to_go_and_gets_its_arguments_and_input() {
     let dir = tempfile::tempdir().unwrap();
     let pipe = dir.path().join("pipe");
     mkfifo(&pipe, Mode::from_bits_truncate(0o644)).unwrap();
@@ -53,18 +67,38 @@ fn a_command_waits_until_the_pipe_is_opened_and_gets_its_arguments_and_input() {
     std::io::Write::write_all(&mut child.stdin.take().unwrap(), b"early\n").unwrap();
     sleep(Duration::from_millis(200));
     assert!(child.try_wait().unwrap().is_none(), "it did not wait");
-    let deadline = Instant::now() + Duration::from_secs(10);
-    let open = || {
-        let mut options = fs::OpenOptions::new();
-        options.write(true).custom_flags(O_NONBLOCK).open(&pipe)
-    };
-    while open().is_err() {
-        assert!(Instant::now() < deadline, "nobody reads the pipe");
-        sleep(Duration::from_millis(1));
-    }
+    // who dies without the word lets nothing go
+    drop(opened(&pipe));
+    sleep(Duration::from_millis(100));
+    assert!(child.try_wait().unwrap().is_none(), "it did not wait");
+    assert!(output(&["let-go", pipe.to_str().unwrap()]).status.success());
     let ended = child.wait_with_output().unwrap();
     assert_eq!(text(&ended.stdout), "early\na b--- c\n");
     assert!(ended.status.success());
+}
+
+#[test]
+fn letters_go_to_the_stream_that_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let pipe = dir.path().join("pipe");
+    mkfifo(&pipe, Mode::from_bits_truncate(0o644)).unwrap();
+    let mut command = gate(&["wait", pipe.to_str().unwrap(), "--", "echo", "hi"]);
+    let command = command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let child = command.spawn().unwrap();
+    let words = [
+        word::STDOUT,
+        word::STDERR,
+        b'?',
+        word::STDOUT,
+        word::LAST_STDERR,
+        word::LAST_STDOUT,
+        word::GO,
+    ];
+    std::io::Write::write_all(&mut opened(&pipe), &words).unwrap();
+    let ended = child.wait_with_output().unwrap();
+    let letters = [word::STDOUT, word::STDOUT, word::LAST_STDOUT];
+    assert_eq!(ended.stdout, [&letters[..], b"hi\n"].concat());
+    assert_eq!(ended.stderr, [word::STDERR, word::LAST_STDERR]);
 }
 
 #[test]

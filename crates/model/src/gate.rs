@@ -13,6 +13,20 @@ pub const PROGRAM: &str = "/dev/.podman-cri-gate";
 /// The FIFO that a held command waits for.
 pub const PIPE: &str = "/dev/.podman-cri-hold";
 
+/// What the gate is told through its pipe, a byte each. What it does not know it passes over.
+pub mod word {
+    /// Write this very byte to stdout: whoever is attached reads it.
+    pub const STDOUT: u8 = b'o';
+    /// The same to stderr.
+    pub const STDERR: u8 = b'e';
+    /// To stdout, and it is the last one there.
+    pub const LAST_STDOUT: u8 = b'O';
+    /// To stderr, and it is the last one there.
+    pub const LAST_STDERR: u8 = b'E';
+    /// Become the command.
+    pub const GO: u8 = b'g';
+}
+
 /// A mount that was asked for lies over the gate's place: the container has none.
 pub fn covered(spec: &ContainerSpec) -> bool {
     let mut mounts = spec.mounts.iter();
@@ -31,7 +45,7 @@ pub fn is_in(mounts: &[MountObserved]) -> bool {
     mounts.iter().any(|mount| mount.destination == PROGRAM)
 }
 
-/// A command that waits in the gate until the pipe is opened for writing.
+/// A command that waits in the gate until it is told to go.
 pub fn held(argv: &[String]) -> Vec<String> {
     let gate = [PROGRAM, "wait", PIPE, "--"].map(ToOwned::to_owned);
     gate.into_iter().chain(argv.iter().cloned()).collect()

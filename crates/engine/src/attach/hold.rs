@@ -2,8 +2,11 @@
 //!
 //! ```text
 //! the runtime attaches to what is created:   CreateContainer ▶ Attach ▶ StartContainer
-//! it does not (containerd):                  CreateContainer ▶ StartContainer of the gate ▶ Attach ▶ the pipe is opened
+//! it does not (containerd):                  CreateContainer ▶ StartContainer of the gate ▶ Attach ▶ the gate is told to go
 //! ```
+//! An attach that is answered is not yet one that the output goes to. conmon's open files tell when it is; elsewhere the gate
+//! writes letters until they come through, see [`super::probe`], and the log is held back meanwhile.
+//!
 //! The gate looks for its command before it waits, and ends with the OCI runtime's exit code where that is not there: then the
 //! start fails as it would without the gate. The pipe in the container's folder says that a command is held: a daemon that
 //! finds one at its start lets it go.
@@ -18,22 +21,25 @@ use model::{Error, Id, gate};
 use tokio::time::Instant;
 
 use super::clients::Given;
+use super::probe::{self, Probed};
 use super::{AttachRequest, input};
-use crate::host::{Command, LetGo, let_go};
+use crate::host::{Command, GatePipe, Held, Monitor, open_pipe};
 use crate::runtime::Runtime as _;
 use crate::streams::{StdinWanted, StreamsWanted};
 use crate::system::Inner;
+use crate::volumes::on_disk;
 
 /// How long a gate may take from its start to its wait. It is a small program: this is a machine in trouble.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// After this it is asked from inside: a VM has a kernel, and so a pipe, of its own.
+/// After this one whose process is not on this host is told from inside: a VM has a kernel, and so a pipe, of its own.
 const OUTSIDE: Duration = Duration::from_secs(1);
 /// Pause between two tries; nothing tells when a pipe is opened for reading.
 const PAUSE: Duration = Duration::from_millis(5);
-/// Streams stand when the runtime has taken them; that the process' output goes there follows in a moment that nothing tells:
-/// containerd asks its shim before, and CRI-O the OCI runtime, one client after the other (a second client had lost the first
-/// line without the pause).
+/// Where nothing tells whether the process' output goes to a client, it does after this, one client after the other (a second
+/// client had lost the first line without the pause).
 const SETTLES: Duration = Duration::from_millis(50);
+/// Pause between two looks at conmon.
+const LOOK_AGAIN: Duration = Duration::from_millis(1);
 
 /// Who starts a container.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,6 +62,15 @@ pub(crate) struct Hold {
 
 /// Streams, or why there are none, for each client by its key.
 pub(crate) type Opened = Vec<(u64, Given)>;
+
+/// Where the gate of a held command is reached.
+enum Gate {
+    Here(GatePipe),
+    /// In a VM, whose pipe is another one than its file on this host.
+    Inside,
+    /// Nothing is held.
+    Gone,
+}
 
 impl Inner {
     /// Whom an attempt is made for, and how they get its streams.
@@ -97,10 +112,16 @@ impl Inner {
         cri_id: &str,
         hold: &Hold,
     ) -> Opened {
-        match hold.in_gate {
-            true => Vec::new(),
-            false => self.open(record, cri_id, hold).await,
+        if hold.in_gate || hold.waiting.is_empty() {
+            return Vec::new();
         }
+        let monitor = self.monitor_of(cri_id).await;
+        let before = monitor.as_ref().and_then(|it| it.sockets().ok());
+        let opened = self.open(record, cri_id, hold).await;
+        let clients = opened.iter().filter(|(_, given)| given.is_ok()).count();
+        let wanted = before.map(|before| before + clients);
+        accepted(monitor.zip(wanted), clients).await;
+        opened
     }
 
     /// Opens the streams of a held command, and lets it go.
@@ -113,9 +134,51 @@ impl Inner {
         cri_id: &str,
         hold: &Hold,
     ) -> Result<Opened, Error> {
-        let opened = self.open(record, cri_id, hold).await;
-        self.let_go(&record.id, cri_id).await?;
+        let mut opened = self.open(record, cri_id, hold).await;
+        let gate = self.gate_of(&record.id, cri_id).await?;
+        match &gate {
+            Gate::Here(pipe) => self.probe(record, pipe, hold, &mut opened).await?,
+            Gate::Inside | Gate::Gone => settle(opened.len()).await,
+        }
+        self.go(&record.id, cri_id, gate).await?;
         Ok(opened)
+    }
+
+    /// conmon, where CRI-O uses it and it is on this host.
+    async fn monitor_of(&self, cri_id: &str) -> Option<Monitor> {
+        let status = self.runtime.container_status(cri_id, true).await.ok()?;
+        status.verbose.pid.and_then(Monitor::of)
+    }
+
+    /// Waits until the output of a held command goes to each client.
+    async fn probe(
+        &self,
+        record: &ContainerRecord,
+        pipe: &GatePipe,
+        hold: &Hold,
+        opened: &mut Opened,
+    ) -> Result<(), Error> {
+        let requests = hold.waiting.iter().zip(opened.iter_mut());
+        let (mut clients, mut keys) = (Vec::new(), Vec::new());
+        for (at, ((_, request), (_, given))) in requests.enumerate() {
+            if let Ok(streams) = given {
+                keys.push(at);
+                clients.push(Probed {
+                    wanted: request.wanted(record, StdinWanted::No),
+                    streams,
+                    failed: None,
+                });
+            }
+        }
+        probe::until_they_stand(pipe, &mut clients).await?;
+        let failed: Vec<_> = clients.into_iter().map(|client| client.failed).collect();
+        for (at, failed) in keys.into_iter().zip(failed) {
+            if let (Some(error), Some((_, given))) = (failed, opened.get_mut(at)) {
+                tracing::warn!(container = %record.id, %error, "a client that waited for the start is not attached");
+                *given = Err(error);
+            }
+        }
+        Ok(())
     }
 
     /// Gives clients their streams.
@@ -144,34 +207,25 @@ impl Inner {
             }
             (*key, opened)
         });
-        let opened = join_all(all).await;
-        let clients = u32::try_from(opened.len()).unwrap_or(u32::MAX);
-        tokio::time::sleep(SETTLES.saturating_mul(clients)).await;
-        opened
+        join_all(all).await
     }
 
-    /// Lets a held command go: waits until the gate waits.
-    async fn let_go(&self, id: &Id, cri_id: &str) -> Result<(), Error> {
+    /// Waits until the gate waits.
+    async fn gate_of(&self, id: &Id, cri_id: &str) -> Result<Gate, Error> {
         let begun = Instant::now();
-        let mut asked_inside = false;
         loop {
             let dir = self.store.dir().container(id);
-            let tried = tokio::task::spawn_blocking(move || let_go(&dir)).await;
-            match tried.map_err(Error::internal)?? {
-                LetGo::Now | LetGo::NotHeld => return Ok(()),
-                LetGo::NotYet => {}
+            match on_disk(move || open_pipe(&dir)).await? {
+                Held::Waits(pipe) => return Ok(Gate::Here(pipe)),
+                Held::No => return Ok(Gate::Gone),
+                Held::NotYet => {}
             }
             let status = self.runtime.container_status(cri_id, true).await?;
             if status.state == CriState::Exited {
                 return Err(why_it_ended(&status));
             }
-            if begun.elapsed() > OUTSIDE && !std::mem::replace(&mut asked_inside, true) {
-                match self.let_go_inside(cri_id).await {
-                    Ok(()) => return self.forget_pipe(id).await,
-                    Err(error) => {
-                        tracing::warn!(container = %id, %error, "a held command cannot be let go from inside");
-                    }
-                }
+            if begun.elapsed() > OUTSIDE && status.verbose.pid.is_none() {
+                return Ok(Gate::Inside);
             }
             if begun.elapsed() > PATIENCE {
                 return Err(Error::Runtime {
@@ -182,6 +236,19 @@ impl Inner {
                 });
             }
             tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    /// Lets a held command go, whose log is whole from here on.
+    async fn go(&self, id: &Id, cri_id: &str, gate: Gate) -> Result<(), Error> {
+        self.give_back_log(id, cri_id).await?;
+        match gate {
+            Gate::Here(pipe) => on_disk(move || pipe.let_go()).await,
+            Gate::Inside => {
+                self.let_go_inside(cri_id).await?;
+                self.forget_pipe(id).await
+            }
+            Gate::Gone => Ok(()),
         }
     }
 
@@ -205,8 +272,7 @@ impl Inner {
 
     async fn forget_pipe(&self, id: &Id) -> Result<(), Error> {
         let dir = self.store.dir().container(id);
-        let forgotten = tokio::task::spawn_blocking(move || crate::host::forget_pipe(&dir)).await;
-        forgotten.map_err(Error::internal)?
+        on_disk(move || crate::host::forget_pipe(&dir)).await
     }
 
     /// Lets go what a daemon has left held that died between a start and the end of the wait. Each in a task of its own, under
@@ -231,14 +297,38 @@ impl Inner {
     async fn let_go_left(self: &Arc<Self>, id: &Id) -> Result<(), Error> {
         let _claim = self.claim(id).await;
         let record = self.store.container(id)?;
-        match self.running(&record).await? {
-            Some(cri_id) => {
-                tracing::info!(container = %id, "the daemon ended while its start was waited for; its command goes on now");
-                self.let_go(id, &cri_id).await
-            }
-            None => self.forget_pipe(id).await,
+        if let Some(cri_id) = self.running(&record).await? {
+            tracing::info!(container = %id, "the daemon ended while its start was waited for; its command goes on now");
+            let gate = self.gate_of(id, &cri_id).await?;
+            self.go(id, &cri_id, gate).await
+        } else {
+            self.release_log(id).await?;
+            self.forget_pipe(id).await
         }
     }
+}
+
+/// Waits until conmon has accepted so many clients.
+async fn accepted(wanted: Option<(Monitor, usize)>, clients: usize) {
+    let settled = settle(clients);
+    let Some((monitor, wanted)) = wanted else {
+        return settled.await;
+    };
+    let seen = async {
+        // one that has ended has no clients to wait for
+        while monitor.sockets().is_ok_and(|open| open < wanted) {
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+    };
+    tokio::select! {
+        () = seen => {}
+        () = settled => {}
+    }
+}
+
+async fn settle(clients: usize) {
+    let clients = u32::try_from(clients).unwrap_or(u32::MAX);
+    tokio::time::sleep(SETTLES.saturating_mul(clients)).await;
 }
 
 /// What the gate's exit code says: it has told nothing else.

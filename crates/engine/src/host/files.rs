@@ -16,6 +16,7 @@ use super::gate::Gate;
 use super::volume_mounts::{BOUND, MountPoints};
 use super::{neighbours, volumes};
 use crate::containers::volumes_of;
+use crate::logs;
 use crate::store::{LOG, private_dir};
 
 /// What Podman mounts as tmpfs into a read-only container (`--read-only-tmpfs`).
@@ -114,18 +115,16 @@ impl FilesJob {
         Ok(files)
     }
 
-    /// The folder that the runtime writes the log in. CRI has no word for no log (CRI-O chooses a file where
-    /// none is named): there the file is `/dev/null`.
+    /// The folder that the runtime writes the log in, and what it finds there.
     fn log_folder(&self) -> Result<(), Error> {
         let log = self.dir.join(LOG);
         log.parent().map_or(Ok(()), private_dir)?;
-        if self.record.spec.log.driver != LogDriver::None {
-            return Ok(());
-        }
-        match std::os::unix::fs::symlink("/dev/null", &log) {
-            Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(about(&log, error)),
-            _ => Ok(()),
-        }
+        let made = match (self.record.spec.log.driver, self.held) {
+            (LogDriver::None, _) => logs::keep_none(&log),
+            (_, true) => logs::hold_back(&log),
+            (_, false) => logs::release(&log),
+        };
+        made.map_err(|error| about(&log, error))
     }
 
     fn hosts(&self) -> Result<String, Error> {

@@ -9,7 +9,7 @@
 //! with the last container that has it, and nothing has to count them.
 
 use std::fs::{self, OpenOptions};
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Write as _};
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
@@ -144,15 +144,45 @@ fn forget(path: &Path) -> std::io::Result<()> {
     }
 }
 
-/// What became of a held command.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum LetGo {
-    /// It goes on. Nothing is left to do.
-    Now,
+/// The pipe that a held command waits for, where one can see it.
+#[derive(Debug)]
+pub(crate) enum Held {
+    /// The gate reads it.
+    Waits(GatePipe),
     /// The gate does not wait yet.
     NotYet,
-    /// There is no pipe: it is not held.
-    NotHeld,
+    /// There is no pipe: the command is not held.
+    No,
+}
+
+/// The way to a gate that waits. Where it is dropped without the word, the gate waits for another.
+#[derive(Debug)]
+pub(crate) struct GatePipe {
+    file: fs::File,
+    path: PathBuf,
+}
+
+impl GatePipe {
+    /// Tells the gate what to write. Never waits: the pipe holds thousands of words, and the gate reads each at once.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] where it reads no more.
+    pub(crate) fn tell(&self, words: &[u8]) -> Result<(), Error> {
+        let told = (&self.file).write_all(words);
+        told.map_err(|error| about(&self.path, error))
+    }
+
+    /// Lets the command go, and removes the pipe.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] when it cannot be removed.
+    pub(crate) fn let_go(self) -> Result<(), Error> {
+        match (&self.file).write_all(&[gate::word::GO]) {
+            // The gate of an older daemon goes when its pipe is opened.
+            Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(about(&self.path, error)),
+            _ => forget(&self.path).map_err(|error| about(&self.path, error)),
+        }
+    }
 }
 
 /// Whether the command of a container is held, as far as its folder says.
@@ -169,11 +199,11 @@ pub(crate) fn forget_pipe(dir: &Path) -> Result<(), Error> {
     forget(&pipe).map_err(|error| about(&pipe, error))
 }
 
-/// Lets the held command of a container go, whose folder this is. Does not wait.
+/// Opens the pipe of the container whose folder this is. Does not wait.
 ///
 /// # Errors
 /// [`Error::Internal`] when the pipe cannot be opened.
-pub(crate) fn let_go(dir: &Path) -> Result<LetGo, Error> {
+pub(crate) fn open_pipe(dir: &Path) -> Result<Held, Error> {
     let pipe = dir.join(PIPE);
     // Without a reader an open for writing would wait: the kernel refuses it instead.
     let flags = OFlags::NONBLOCK.bits().cast_signed();
@@ -182,14 +212,25 @@ pub(crate) fn let_go(dir: &Path) -> Result<LetGo, Error> {
         .custom_flags(flags)
         .open(&pipe)
     {
-        Ok(opened) => {
-            drop(opened);
-            forget(&pipe).map_err(|error| about(&pipe, error))?;
-            Ok(LetGo::Now)
-        }
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(LetGo::NotHeld),
-        Err(error) if error.raw_os_error() == Some(Errno::NXIO.raw_os_error()) => Ok(LetGo::NotYet),
+        Ok(file) => Ok(Held::Waits(GatePipe { file, path: pipe })),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(Held::No),
+        Err(error) if error.raw_os_error() == Some(Errno::NXIO.raw_os_error()) => Ok(Held::NotYet),
         Err(error) => Err(about(&pipe, error)),
+    }
+}
+
+#[cfg(test)]
+impl GatePipe {
+    /// A pipe in this folder, with what stands for its gate.
+    pub(crate) fn for_test(dir: &Path) -> (Self, tokio::net::unix::pipe::Receiver) {
+        let path = dir.join(PIPE);
+        mknodat(CWD, &path, FileType::Fifo, Mode::from_raw_mode(0o600), 0).unwrap();
+        let options = tokio::net::unix::pipe::OpenOptions::new();
+        let receiver = options.open_receiver(&path).unwrap();
+        match open_pipe(dir).unwrap() {
+            Held::Waits(pipe) => (pipe, receiver),
+            other => panic!("{other:?}"),
+        }
     }
 }
 
@@ -236,24 +277,30 @@ mod tests {
     fn a_held_command_has_a_pipe_until_it_is_let_go() {
         let state = tempfile::tempdir().unwrap();
         let dir = state.path();
-        let gate = Gate::write(dir, GateProgram(b"one")).unwrap();
+        let made = Gate::write(dir, GateProgram(b"one")).unwrap();
         let own = dir.join("c");
         fs::create_dir(&own).unwrap();
-        assert_eq!(let_go(&own).unwrap(), LetGo::NotHeld);
-        let mounts = gate.mounts(&ContainerSpec::default(), &own, true).unwrap();
+        assert!(matches!(open_pipe(&own).unwrap(), Held::No));
+        let mounts = made.mounts(&ContainerSpec::default(), &own, true).unwrap();
         assert_eq!(names(&mounts), [gate::PROGRAM, gate::PIPE]);
-        assert_eq!(let_go(&own).unwrap(), LetGo::NotYet);
+        assert!(matches!(open_pipe(&own).unwrap(), Held::NotYet));
         let pipe = own.join(PIPE);
-        let reader = std::thread::spawn(move || fs::File::open(pipe).map(drop));
+        let reader = std::thread::spawn(move || fs::read(pipe).unwrap());
         let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
-        while let_go(&own).unwrap() == LetGo::NotYet {
-            assert!(std::time::Instant::now() < deadline);
-        }
-        reader.join().unwrap().unwrap();
-        assert_eq!(let_go(&own).unwrap(), LetGo::NotHeld);
+        let waits = loop {
+            match open_pipe(&own).unwrap() {
+                Held::Waits(pipe) => break pipe,
+                _ => assert!(std::time::Instant::now() < deadline),
+            }
+        };
+        waits.tell(&[gate::word::STDOUT]).unwrap();
+        waits.let_go().unwrap();
+        let words = reader.join().unwrap();
+        assert_eq!(words, [gate::word::STDOUT, gate::word::GO]);
+        assert!(matches!(open_pipe(&own).unwrap(), Held::No));
         // the next attempt is not held
-        gate.mounts(&ContainerSpec::default(), &own, true).unwrap();
-        gate.mounts(&ContainerSpec::default(), &own, false).unwrap();
-        assert_eq!(let_go(&own).unwrap(), LetGo::NotHeld);
+        made.mounts(&ContainerSpec::default(), &own, true).unwrap();
+        made.mounts(&ContainerSpec::default(), &own, false).unwrap();
+        assert!(matches!(open_pipe(&own).unwrap(), Held::No));
     }
 }

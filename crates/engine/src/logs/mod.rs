@@ -6,6 +6,7 @@
 
 mod files;
 pub mod format;
+mod held;
 mod read;
 mod rotate;
 mod watch;
@@ -26,9 +27,11 @@ use crate::list::found;
 use crate::runtime::Runtime as _;
 use crate::store::LOG;
 use crate::system::{Engine, Inner};
+use crate::volumes::on_disk;
 use format::{Assembler, Line, Wanted};
 use read::{Follow, Reader};
 
+pub(crate) use held::{hold_back, keep_none, release};
 pub(crate) use read::Readers;
 
 /// How often it is looked whether a container has ended, where nothing has told so.
@@ -154,12 +157,17 @@ impl Inner {
                 cause: cause.to_owned(),
             });
         }
+        let path = self.log_path(&record.id);
+        if held::is_held_back(&path) {
+            // A start is under way, which gives it back.
+            drop(self.claim(&record.id).await);
+        }
         let runs = match follow {
             true => self.run_of_own(record).await?,
             false => None,
         };
         Ok(Source {
-            path: self.log_path(&record.id),
+            path,
             terminal: record.spec.terminal,
             runs,
         })
@@ -182,6 +190,27 @@ impl Inner {
             terminal: status.verbose.terminal,
             runs: (follow && view.state.is_up()).then(ended),
         }))
+    }
+
+    /// Gives the log of a container that runs back, where it was held, and has the runtime open it.
+    ///
+    /// # Errors
+    /// The disk's and the runtime's: what the container writes would be lost.
+    pub(crate) async fn give_back_log(&self, id: &Id, cri_id: &str) -> Result<(), Error> {
+        if !held::is_held_back(&self.log_path(id)) {
+            return Ok(());
+        }
+        self.release_log(id).await?;
+        self.runtime.reopen_log(cri_id).await
+    }
+
+    /// Gives the log of a container that does not run back, where it was held.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub(crate) async fn release_log(&self, id: &Id) -> Result<(), Error> {
+        let path = self.log_path(id);
+        on_disk(move || release(&path).map_err(Error::internal)).await
     }
 
     /// The file that the runtime writes a container's log to.
