@@ -164,6 +164,16 @@ impl Runtime {
         Ok(containerd.delete_lease(lease).await?)
     }
 
+    /// Whether this is a containerd that closes a container's output when its process ends, so that the end of it may reach
+    /// nobody: before 1.6.22, and 1.7 before 1.7.3 (mended in its shim's `Delete`).
+    ///
+    /// # Errors
+    /// It does not answer.
+    pub async fn loses_the_end_of_output(&self) -> Result<bool> {
+        let version = self.cri()?.version().await?.runtime_version;
+        Ok(self.kind() == Kind::Containerd && loses_the_end(&version))
+    }
+
     /// Ends it and all it runs; names what could not be taken down.
     pub fn stop(self) -> Vec<String> {
         self.inner.stop()
@@ -182,6 +192,15 @@ impl Runtime {
         }
         Err(anyhow!("the runtime does not see the images {names:?}"))
     }
+}
+
+/// Of a containerd's version, as CRI tells it: `1.6.20~ds1`, `v2.1.9`.
+fn loses_the_end(version: &str) -> bool {
+    let parts = version.trim_start_matches('v').split(['.', '~', '-', '+']);
+    let numbers: Vec<u32> = parts.map_while(|part| part.parse().ok()).collect();
+    let (first, last) = (&[1, 7, 0][..], &[1, 7, 3][..]);
+    let numbers = numbers.as_slice();
+    numbers < &[1, 6, 22][..] || (first <= numbers && numbers < last)
 }
 
 fn client(socket: &Path) -> Result<Client> {
@@ -203,4 +222,24 @@ fn probe() -> Probe {
                 .map_err(|error| error.to_string())
         })
     })
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn versions_that_lose_the_end_are_known() {
+        for version in ["1.6.20~ds1", "v1.6.21", "1.5.9", "1.7.2", "v1.7.0-rc.1"] {
+            assert!(super::loses_the_end(version), "{version}");
+        }
+        for version in [
+            "1.6.22",
+            "1.6.24~ds1-2",
+            "1.7.3",
+            "v1.7.24",
+            "v2.1.9",
+            "2.0.0-rc.1",
+        ] {
+            assert!(!super::loses_the_end(version), "{version}");
+        }
+    }
 }
