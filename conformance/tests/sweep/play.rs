@@ -19,6 +19,8 @@ use crate::{
 const MEMBERS: [&str; 2] = ["left", "right"];
 /// The name of the pod, the volume, or the only container.
 const NAME: &str = "subject";
+/// Its name in the middle of [`Do::Rename`].
+const RENAMED: &str = "renamed";
 /// The volume of a container that sleeps that is mounted while it runs.
 const MOUNTED: &str = "mounted";
 /// The volume of a container that sleeps.
@@ -142,6 +144,17 @@ impl Play {
                 answer
             }
             Do::Stop => api.post(&path(&format!("stop?{timeout}"))).await?,
+            Do::Pause => api.post(&path("pause")).await?,
+            Do::Unpause => api.post(&path("unpause")).await?,
+            // there and back: it is looked for under its name
+            Do::Rename => {
+                let there = api.post(&path(&format!("rename?name={RENAMED}"))).await?;
+                let back = format!("/{kind}/{RENAMED}/rename?name={name}");
+                match there.status {
+                    204 => api.post(&back).await?,
+                    _ => there,
+                }
+            }
             Do::Restart => api.post(&path("restart?t=0&timeout=0")).await?,
             Do::Remove => api.delete(&format!("/{kind}/{name}")).await?,
             Do::ForceRemove => {
@@ -249,13 +262,16 @@ impl Play {
             }
             Subject::Pod => self.pod_is_one_of(eyes, states).await,
             _ => {
+                // where the daemon died between there and back
+                api.post(&format!("/containers/{RENAMED}/rename?name={NAME}"))
+                    .await?;
                 let found = self.container_is_one_of(eyes, NAME, states).await?;
                 self.has_come_back(found)?;
                 self.publishes(eyes, found)?;
                 let objects = eyes.objects().await?;
                 match (found, objects.sandboxes.as_slice()) {
                     (State::Gone | State::Created, []) => Ok(()),
-                    (State::Running, [one]) if one.ready => Ok(()),
+                    (State::Running | State::Paused, [one]) if one.ready => Ok(()),
                     (State::Exited, [one]) if !one.ready => Ok(()),
                     _ => bail!("{found:?}, and the runtime has {objects:?}"),
                 }
@@ -265,7 +281,8 @@ impl Play {
 
     /// Ports are published while their container runs, and then alone.
     fn publishes(&self, eyes: &Eyes, found: State) -> Result<()> {
-        let wanted = self.subject == Subject::Sleeper && found == State::Running;
+        let up = matches!(found, State::Running | State::Paused);
+        let wanted = self.subject == Subject::Sleeper && up;
         match eyes.publishes()? {
             published if published == wanted => Ok(()),
             published => bail!("{found:?}, and its ports are published: {published}"),
@@ -318,6 +335,7 @@ impl Play {
             None => State::Gone,
             Some("created" | "configured") => State::Created,
             Some("running") => State::Running,
+            Some("paused") => State::Paused,
             Some("exited") => State::Exited,
             Some(other) => bail!("{name} is {other}"),
         };
@@ -332,7 +350,9 @@ impl Play {
         let of = objects.containers_of(id);
         let fits = match (state, of.as_slice()) {
             (State::Gone | State::Created, []) => true,
-            (State::Running, [one]) => one.state == cri_api::v1::ContainerState::ContainerRunning,
+            (State::Running | State::Paused, [one]) => {
+                one.state == cri_api::v1::ContainerState::ContainerRunning
+            }
             (State::Exited, [one]) => one.state == cri_api::v1::ContainerState::ContainerExited,
             _ => false,
         };
@@ -427,6 +447,10 @@ async fn start_again(api: &Api, kind: &str, name: &str, witnesses: &[Witness]) -
     let before: Vec<_> = witnesses.iter().map(Witness::runs).collect();
     let mut ran = Vec::new();
     for witness in witnesses {
+        if api.state(witness.name()).await?.as_deref() == Some("paused") {
+            api.post(&format!("/containers/{}/unpause", witness.name()))
+                .await?;
+        }
         ran.push(api.state(witness.name()).await?.as_deref() == Some("running"));
     }
     let answer = api.post(&format!("/{kind}/{name}/start")).await?;

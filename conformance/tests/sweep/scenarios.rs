@@ -2,10 +2,10 @@
 //! after the daemon died in the middle of it.
 
 use Do::{
-    AttachAndStart, Break, Create, CreateMembers, DieAt, Exec, ForceRemove, Forget, Go, Pull,
-    Remove, Restart, Start, StartDaemon, Stop,
+    AttachAndStart, Break, Create, CreateMembers, DieAt, Exec, ForceRemove, Forget, Go, Pause,
+    Pull, Remove, Rename, Restart, Start, StartDaemon, Stop, Unpause,
 };
-use State::{Created, Exited, Gone, Running};
+use State::{Created, Exited, Gone, Paused, Running};
 
 /// What an operation is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,6 +36,9 @@ pub(crate) enum Do {
     /// A start that a client waits for, attached.
     AttachAndStart,
     Stop,
+    Pause,
+    Unpause,
+    Rename,
     Restart,
     Remove,
     ForceRemove,
@@ -59,6 +62,7 @@ pub(crate) enum State {
     Gone,
     Created,
     Running,
+    Paused,
     Exited,
 }
 
@@ -103,6 +107,10 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     scenario("second start", Sleeper, &[Create, Start, Stop], Start, Running, &[Exited]),
     scenario("attached start", Sleeper, &[Create], AttachAndStart, Running, &[Created]),
     scenario("stop", Sleeper, &[Create, Start], Stop, Exited, &[Running]),
+    scenario("pause", Sleeper, &[Create, Start], Pause, Paused, &[Running]),
+    scenario("unpause", Sleeper, &[Create, Start, Pause], Unpause, Running, &[Paused]),
+    scenario("stop of a paused one", Sleeper, &[Create, Start, Pause], Stop, Exited, &[Paused, Running]),
+    scenario("rename", Sleeper, &[Create], Rename, Created, &[]),
     scenario("restart", Sleeper, &[Create, Start], Restart, Running, &[Exited]),
     scenario("rm", Sleeper, &[Create, Start, Stop], Remove, Gone, &[Exited]),
     scenario("rm -f", Sleeper, &[Create, Start], ForceRemove, Gone, &[Running, Exited]),

@@ -15,12 +15,12 @@ use futures_util::StreamExt as _;
 use model::container::ContainerRecord;
 use model::event::Action;
 use model::exec::TerminalSize;
-use model::observed::CriState;
+use model::observed::{ContainerStatus, CriState};
 use model::{Error, Id};
 use tokio::sync::oneshot;
 
 use crate::events::of_container;
-use crate::list::current_id;
+use crate::observe::ContainerFacts;
 use crate::runtime::Runtime as _;
 use crate::streams::{StdinWanted, Streams, StreamsWanted};
 use crate::system::{Engine, Inner};
@@ -139,7 +139,7 @@ impl Inner {
             way,
         };
         let event = of_container(&record, None, Action::Attach);
-        let Some(cri_id) = self.running(&record).await? else {
+        let Some(status) = self.running(&record).await? else {
             self.check_can_wait(&record)?;
             let (key, given) = self.attached.wait(id, request)?;
             let attachment = attachment(key, Way::Comes(given));
@@ -147,9 +147,15 @@ impl Inner {
             return Ok(attachment);
         };
         drop(claim);
+        if ContainerFacts::of(&status).paused() {
+            return Err(Error::WrongState(
+                "can only attach to created or running containers - currently in state paused"
+                    .to_owned(),
+            ));
+        }
         let key = self.attached.join(id, request)?;
         let wanted = request.wanted(&record, StdinWanted::Open);
-        let opened = self.runtime.attach(&cri_id, wanted).await;
+        let opened = self.runtime.attach(&status.cri_id, wanted).await;
         let mut streams = opened.inspect_err(|_| self.attached.forget(id, key))?;
         // Whose end would be the end of everybody's input.
         streams.stdin = streams.stdin.take().map(input::kept_open);
@@ -159,11 +165,10 @@ impl Inner {
         Ok(attachment)
     }
 
-    /// The CRI id of a container that runs.
-    async fn running(&self, record: &ContainerRecord) -> Result<Option<String>, Error> {
+    /// The status of a container that runs.
+    async fn running(&self, record: &ContainerRecord) -> Result<Option<ContainerStatus>, Error> {
         let status = self.status_of(record).await?;
-        let runs = status.is_some_and(|status| status.state == CriState::Running);
-        Ok(current_id(record).filter(|_| runs).map(ToOwned::to_owned))
+        Ok(status.filter(|status| status.state == CriState::Running))
     }
 
     async fn resize(
@@ -174,7 +179,7 @@ impl Inner {
         if self.attached.resize_at_start(&record.id, size) {
             return Ok(());
         }
-        let Some(cri_id) = self.running(record).await? else {
+        let Some(status) = self.running(record).await? else {
             return Err(Error::WrongStateConflict(
                 "can only resize created or running containers".to_owned(),
             ));
@@ -183,7 +188,7 @@ impl Inner {
             return Ok(());
         }
         let wanted = AttachRequest::default().wanted(record, StdinWanted::No);
-        let mut streams = self.runtime.attach(&cri_id, wanted).await?;
+        let mut streams = self.runtime.attach(&status.cri_id, wanted).await?;
         if let Some(resize) = streams.resize.take() {
             resize(size);
             self.tasks.spawn(async move {

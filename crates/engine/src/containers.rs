@@ -1,7 +1,9 @@
-//! Containers: create, start, stop, kill, restart, wait, remove.
+//! Containers: create, start, stop, kill, pause, rename, restart, wait, remove.
 
 mod create;
+mod pause;
 mod remove;
+mod rename;
 mod stop;
 mod volume_mounts;
 mod volumes;
@@ -20,7 +22,7 @@ use model::{Error, Id};
 use crate::attach::Starter;
 use crate::events::of_container;
 use crate::list::{ambiguous, current_id, found};
-use crate::observe::run_of;
+use crate::observe::{ContainerFacts, run_of};
 use crate::runtime::Runtime as _;
 use crate::store::{Book, Write};
 use crate::system::{End, Engine, Inner};
@@ -95,7 +97,12 @@ impl Inner {
         let _claim = self.claim(id).await;
         let record = self.startable(id)?;
         let status = self.status_of(&record).await?;
-        if status.is_some_and(|status| status.state == CriState::Running) {
+        if let Some(status) = status.filter(|status| status.state == CriState::Running) {
+            if ContainerFacts::of(&status).paused() {
+                return Err(Error::WrongState(format!(
+                    "container {id} must be in Created or Stopped state to be started"
+                )));
+            }
             // Unless a stop is under way, the user wants it to go on, and its policy to hold.
             if record.progress.wanted != Wanted::Running && !self.stopping().contains(id) {
                 self.want_running(id).await?;

@@ -10,7 +10,7 @@ use model::event::Action;
 use model::observed::CriState;
 use model::pod::SandboxRecord;
 use model::request::{Changed, PodReport};
-use model::view::{ContainerView, PodView};
+use model::view::{ContainerView, PodView, State};
 use model::{Error, Id};
 
 use crate::host::signal::Signal;
@@ -62,6 +62,11 @@ impl Inner {
             return Ok(Changed::Already);
         }
         let timeout = timeout_secs.unwrap_or(DEFAULT_STOP_TIMEOUT_SECS);
+        if view.state == State::Paused {
+            self.runtime
+                .unpause_container(self.facts().kind, view.id())
+                .await?;
+        }
         self.runtime.stop_container(view.id(), timeout).await?;
         self.tell(view, Action::Stop).await?;
         Ok(Changed::Now)
@@ -80,6 +85,9 @@ impl Inner {
         if !self.signal_process(&status, signal).await? {
             return Err(crate::containers::not_running(view.id(), "exited"));
         }
+        if signal == Signal::KILL {
+            self.thaw(&status).await?;
+        }
         self.tell(view, Action::Kill).await
     }
 
@@ -91,7 +99,10 @@ impl Inner {
     ) -> Result<(), Error> {
         if self.runs(view).await? {
             if !force {
-                return Err(crate::containers::running_stays(view.id()));
+                return Err(crate::containers::running_stays(
+                    view.id(),
+                    view.state.word(),
+                ));
             }
             self.stop_foreign(view, timeout_secs).await?;
         }

@@ -375,6 +375,11 @@ fn members_of(pod: &str, containers: &[ContainerView]) -> Vec<ContainerView> {
 
 /// Podman's state of a pod, from the states of its containers.
 pub(crate) fn pod_state(members: &[ContainerView]) -> PodState {
+    // No runtime freezes a sandbox's own process.
+    let mut own = members.iter().filter(|view| !view.is_infra()).peekable();
+    if own.peek().is_some() && own.all(|view| view.state == State::Paused) {
+        return PodState::Paused;
+    }
     state_from(members.iter().map(|view| view.state))
 }
 

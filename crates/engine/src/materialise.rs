@@ -322,7 +322,11 @@ impl Inner {
     }
 
     /// The other containers of a container's pod, where they share a network of their own.
-    fn peers_of(&self, record: &ContainerRecord, sandbox: &SandboxRecord) -> crate::host::Peers {
+    pub(crate) fn peers_of(
+        &self,
+        record: &ContainerRecord,
+        sandbox: &SandboxRecord,
+    ) -> crate::host::Peers {
         let mut peers = crate::host::Peers::default();
         if !is_pod(sandbox) || sandbox.spec.network == Network::Host {
             return peers;

@@ -337,7 +337,7 @@ fn report(id: &Id, errors: Vec<String>) -> PodReport {
     }
 }
 
-fn finish(id: &Id, errors: Vec<String>) -> Result<PodReport, Error> {
+pub(crate) fn finish(id: &Id, errors: Vec<String>) -> Result<PodReport, Error> {
     match errors.is_empty() {
         true => Ok(report(id, errors)),
         false => Err(Error::PodErrors {

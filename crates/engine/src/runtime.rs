@@ -8,7 +8,7 @@ use futures_util::Stream;
 use model::Error;
 use model::container::ContainerSpec;
 use model::image::{Credentials, ImageDetail, ImageSummary};
-use model::observed::{ContainerStatus, Hint, Listing, RuntimeFacts, SandboxStatus};
+use model::observed::{ContainerStatus, Hint, Listing, RuntimeFacts, RuntimeKind, SandboxStatus};
 use model::order::{ContainerOrder, SandboxOrder};
 use model::pod::{PodSpec, SandboxRecord};
 
@@ -58,6 +58,11 @@ pub trait Runtime: Send + Sync {
     async fn start_container(&self, cri_id: &str) -> Result<(), Error>;
     /// `StopContainer`; `timeout_secs` between the stop signal and SIGKILL.
     async fn stop_container(&self, cri_id: &str, timeout_secs: u32) -> Result<(), Error>;
+    /// Freezes a container that runs, which CRI cannot: CRI-O's own HTTP, containerd's task service.
+    /// [`Error::Unsupported`] with other runtimes.
+    async fn pause_container(&self, kind: RuntimeKind, cri_id: &str) -> Result<(), Error>;
+    /// Lets a frozen container go on.
+    async fn unpause_container(&self, kind: RuntimeKind, cri_id: &str) -> Result<(), Error>;
     /// `RemoveContainer`.
     async fn remove_container(&self, cri_id: &str) -> Result<(), Error>;
     /// `ContainerStatus`; verbose with what only that has.
@@ -112,6 +117,8 @@ pub(crate) const CHANGING_CALLS: &[&str] = &[
     "CreateContainer",
     "StartContainer",
     "StopContainer",
+    "PauseContainer",
+    "UnpauseContainer",
     "RemoveContainer",
     "ReopenContainerLog",
     "Exec",
@@ -173,6 +180,15 @@ impl Runtime for Probed {
         Self::passed(
             "StopContainer",
             self.0.stop_container(cri_id, timeout_secs).await,
+        )
+    }
+    async fn pause_container(&self, kind: RuntimeKind, cri_id: &str) -> Result<(), Error> {
+        Self::passed("PauseContainer", self.0.pause_container(kind, cri_id).await)
+    }
+    async fn unpause_container(&self, kind: RuntimeKind, cri_id: &str) -> Result<(), Error> {
+        Self::passed(
+            "UnpauseContainer",
+            self.0.unpause_container(kind, cri_id).await,
         )
     }
     async fn remove_container(&self, cri_id: &str) -> Result<(), Error> {

@@ -51,6 +51,7 @@ const TOMBSTONES_KEPT: i64 = 200_000;
 pub(crate) enum Write {
     ContainerCreate,
     ContainerWanted,
+    ContainerRenamed,
     AttemptIntended,
     AttemptCreated,
     AttemptStarted,
@@ -79,6 +80,7 @@ impl Write {
     pub(crate) const ALL: &[Self] = &[
         Self::ContainerCreate,
         Self::ContainerWanted,
+        Self::ContainerRenamed,
         Self::AttemptIntended,
         Self::AttemptCreated,
         Self::AttemptStarted,
@@ -116,6 +118,7 @@ impl Write {
             | Self::Event => false,
             Self::ContainerCreate
             | Self::ContainerWanted
+            | Self::ContainerRenamed
             | Self::AttemptIntended
             | Self::AttemptStarted
             | Self::ContainerEnded
@@ -138,6 +141,7 @@ impl Write {
         match self {
             Self::ContainerCreate => "container.create",
             Self::ContainerWanted => "container.wanted",
+            Self::ContainerRenamed => "container.renamed",
             Self::AttemptIntended => "attempt.intended",
             Self::AttemptCreated => "attempt.created",
             Self::AttemptStarted => "attempt.started",
@@ -315,7 +319,7 @@ impl Store {
         events: Vec<Event>,
     ) -> Result<(), Error> {
         self.write(Write::ContainerCreate, move |store, tx| {
-            store.read(|book| book.name_free(&container.name, container.spec.face))?;
+            store.read(|book| book.new_name_free(&container.name, container.spec.face))?;
             let mut staged = Staged {
                 events,
                 ..Staged::default()
@@ -384,6 +388,33 @@ impl Store {
                 },
                 new,
             ))
+        })
+        .await
+    }
+
+    /// Gives a container another name.
+    ///
+    /// # Errors
+    /// It is in use.
+    pub(crate) async fn rename_container(
+        self: &Arc<Self>,
+        id: &Id,
+        name: String,
+        event: Event,
+    ) -> Result<(), Error> {
+        let id = id.clone();
+        self.write(Write::ContainerRenamed, move |store, tx| {
+            let context = format!("renaming container {id}");
+            store.read(|book| book.name_free(&name, &context))?;
+            let mut record = ContainerRecord::clone(&*store.container(&id)?);
+            record.name = name;
+            schema::put_container(tx, &record)?;
+            let staged = Staged {
+                containers: vec![Arc::new(record)],
+                events: vec![event],
+                ..Staged::default()
+            };
+            Ok((staged, ()))
         })
         .await
     }

@@ -73,6 +73,12 @@ pub enum Action {
     Died,
     /// Its resources at the runtime are gone after an exit.
     Cleanup,
+    /// Frozen.
+    Pause,
+    /// Goes on after a pause.
+    Unpause,
+    /// It has another name.
+    Rename,
     /// Restarted by a user.
     Restart,
     /// A command was started in it.
@@ -106,6 +112,9 @@ impl Action {
             Self::Kill => "kill",
             Self::Died => "died",
             Self::Cleanup => "cleanup",
+            Self::Pause => "pause",
+            Self::Unpause => "unpause",
+            Self::Rename => "rename",
             Self::Restart => "restart",
             Self::Exec => "exec",
             Self::ExecDied => "exec_died",

@@ -72,6 +72,14 @@ impl CriRuntime {
     }
 }
 
+/// CRI has no call for it.
+fn no_pause(what: &'static str) -> Error {
+    Error::unsupported(
+        what,
+        "CRI has no call for it, and this runtime is neither CRI-O nor containerd",
+    )
+}
+
 /// How often a call is made whose shim ended under it.
 const SHIM_TRIES: usize = 3;
 /// The pause between them: containerd needs it to take note of the end.
@@ -189,6 +197,24 @@ impl Runtime for CriRuntime {
         let timeout = Duration::from_secs(timeout_secs.into());
         let done = retried(|| self.client.stop_container(cri_id, timeout)).await;
         gone_is_done(done).map_err(|error| self.failed(error))
+    }
+
+    async fn pause_container(&self, kind: RuntimeKind, cri_id: &str) -> Result<(), Error> {
+        let done = match kind {
+            RuntimeKind::CriO => self.client.crio().pause(cri_id).await,
+            RuntimeKind::Containerd => self.client.containerd().pause(cri_id).await,
+            RuntimeKind::Other => return Err(no_pause("pause")),
+        };
+        done.map_err(|error| self.failed(error))
+    }
+
+    async fn unpause_container(&self, kind: RuntimeKind, cri_id: &str) -> Result<(), Error> {
+        let done = match kind {
+            RuntimeKind::CriO => self.client.crio().unpause(cri_id).await,
+            RuntimeKind::Containerd => self.client.containerd().resume(cri_id).await,
+            RuntimeKind::Other => return Err(no_pause("unpause")),
+        };
+        done.map_err(|error| self.failed(error))
     }
 
     async fn remove_container(&self, cri_id: &str) -> Result<(), Error> {

@@ -297,7 +297,7 @@ impl Inner {
     async fn let_go_left(self: &Arc<Self>, id: &Id) -> Result<(), Error> {
         let _claim = self.claim(id).await;
         let record = self.store.container(id)?;
-        if let Some(cri_id) = self.running(&record).await? {
+        if let Some(ContainerStatus { cri_id, .. }) = self.running(&record).await? {
             tracing::info!(container = %id, "the daemon ended while its start was waited for; its command goes on now");
             let gate = self.gate_of(id, &cri_id).await?;
             self.go(id, &cri_id, gate).await

@@ -35,7 +35,9 @@ impl Engine {
         } = new;
         if let Some(name) = &name {
             model::id::check_name(name)?;
-            inner.store.read(|book| book.name_free(name, spec.face))?;
+            inner
+                .store
+                .read(|book| book.new_name_free(name, spec.face))?;
         }
         if spec.image.asked.is_empty() {
             return Err(Error::InvalidArgument(

@@ -6,12 +6,14 @@ use model::container::ContainerRecord;
 use model::event::Action;
 use model::observed::CriState;
 use model::request::{RemoveOptions, Removed};
+use model::view::State;
 use model::{Error, Id};
 
 use super::no_such_to_remove;
 use crate::events::of_container;
 use crate::foreign::Target;
 use crate::list::is_ours;
+use crate::observe::ContainerFacts;
 use crate::runtime::Runtime as _;
 use crate::store::{Write, is_pod};
 use crate::system::{Engine, Inner};
@@ -51,9 +53,9 @@ impl Engine {
 }
 
 /// Podman's refusal to remove what runs.
-pub(crate) fn running_stays(id: &str) -> Error {
+pub(crate) fn running_stays(id: &str, state: &str) -> Error {
     Error::WrongState(format!(
-        "cannot remove container {id} as it is running - running or paused containers cannot be removed without force"
+        "cannot remove container {id} as it is {state} - running or paused containers cannot be removed without force"
     ))
 }
 
@@ -78,7 +80,11 @@ impl Inner {
             && status.state == CriState::Running
         {
             if !force {
-                return Err(running_stays(id.as_str()));
+                let state = match ContainerFacts::of(&status).paused() {
+                    true => State::Paused,
+                    false => State::Running,
+                };
+                return Err(running_stays(id.as_str(), state.word()));
             }
             self.store
                 .update_container(id, Write::ContainerWanted, |record| {

@@ -104,6 +104,7 @@ impl Inner {
         status: &ContainerStatus,
         timeout_secs: Option<u32>,
     ) -> Result<(), Error> {
+        self.thaw(status).await?;
         let timeout = timeout_secs
             .or(record.spec.stop_timeout)
             .unwrap_or(DEFAULT_STOP_TIMEOUT_SECS);
@@ -164,6 +165,9 @@ impl Inner {
         }
         if !self.signal_process(&status, kill_signal).await? {
             return Err(not_running(id.as_str(), "exited"));
+        }
+        if kill_signal == Signal::KILL {
+            self.thaw(&status).await?;
         }
         if !ends {
             let sandbox = self.store.sandbox(&record.sandbox).ok();

@@ -28,7 +28,7 @@ pub(crate) use files::{FilesJob, Peers, unmount_below};
 pub use gate::GateProgram;
 pub(crate) use gate::{Gate, GatePipe, Held, forget_pipe, has_pipe, open_pipe};
 pub(crate) use monitor::Monitor;
-pub(crate) use neighbours::forget as forget_neighbour;
+pub(crate) use neighbours::{forget as forget_neighbour, tell as tell_neighbours};
 pub(crate) use ports::{Ports, Target, free_range};
 pub(crate) use proc::{namespaces_of, open_files};
 pub(crate) use sources::{check_sources, make_or_miss_sources};

@@ -142,7 +142,7 @@ impl Inner {
     /// A name that another record has meanwhile is made unique.
     fn give_free_name(&self, container: &mut ContainerRecord) {
         let taken = self.store.read(|book| {
-            book.name_free(&container.name, container.spec.face)
+            book.new_name_free(&container.name, container.spec.face)
                 .is_err()
         });
         if taken {

@@ -102,12 +102,19 @@ impl Book {
         found
     }
 
-    /// Fails with Podman's text when a container's name is taken.
-    pub(crate) fn name_free(&self, name: &str, face: Face) -> Result<(), Error> {
-        let prefix = match face {
-            Face::Libpod => "",
-            Face::Compat => "container create: ",
-        };
+    /// Fails with Podman's text when a new container's name is taken.
+    pub(crate) fn new_name_free(&self, name: &str, face: Face) -> Result<(), Error> {
+        self.name_free(
+            name,
+            match face {
+                Face::Libpod => "creating container storage",
+                Face::Compat => "container create: creating container storage",
+            },
+        )
+    }
+
+    /// Fails when a container's name is taken; `context` says who wants it.
+    pub(crate) fn name_free(&self, name: &str, context: &str) -> Result<(), Error> {
         let (kind, owner) = match (self.container_names.get(name), self.pod_names.get(name)) {
             (Some(id), _) => ("container", id),
             (None, Some(id)) => ("pod", id),
@@ -116,7 +123,7 @@ impl Book {
         Err(Error::NameInUse {
             kind: Kind::Container,
             message: format!(
-                "{prefix}creating container storage: the {kind} name \"{name}\" is already in use by {owner}. You have to \
+                "{context}: the {kind} name \"{name}\" is already in use by {owner}. You have to \
                  remove that {kind} to be able to reuse that name: that name is already in use"
             ),
         })

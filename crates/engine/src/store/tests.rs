@@ -97,7 +97,11 @@ async fn a_name_in_use_is_refused_and_nothing_is_written() {
         "{error}"
     );
     assert_eq!(store.read(|book| book.containers.len()), 1);
-    assert!(store.read(|book| book.name_free("b", Face::Compat)).is_ok());
+    assert!(
+        store
+            .read(|book| book.new_name_free("b", Face::Compat))
+            .is_ok()
+    );
 }
 
 #[tokio::test]
@@ -111,7 +115,11 @@ async fn a_removed_container_leaves_a_tombstone_and_frees_its_name() {
             .remove_container(&record.id, Vec::new())
             .await
             .unwrap();
-        assert!(store.read(|book| book.name_free("a", Face::Libpod)).is_ok());
+        assert!(
+            store
+                .read(|book| book.new_name_free("a", Face::Libpod))
+                .is_ok()
+        );
     }
     let store = open(dir.path());
     assert!(store.read(|book| book.buried.contains(&record.id)));

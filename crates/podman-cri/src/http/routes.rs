@@ -55,6 +55,9 @@ fn libpod_containers() -> Vec<Route> {
         post("/libpod/containers/{name}/stop", both::stop),
         post("/libpod/containers/{name}/kill", both::kill),
         post("/libpod/containers/{name}/restart", both::restart),
+        post("/libpod/containers/{name}/pause", both::pause),
+        post("/libpod/containers/{name}/unpause", both::unpause),
+        post("/libpod/containers/{name}/rename", both::rename),
         post("/libpod/containers/{name}/wait", containers::wait).ends_with_client(),
         delete("/libpod/containers/{name}", containers::remove),
     ]
@@ -71,6 +74,8 @@ fn libpod_pods() -> Vec<Route> {
         post("/libpod/pods/{name}/stop", pods::stop),
         post("/libpod/pods/{name}/restart", pods::restart),
         post("/libpod/pods/{name}/kill", pods::kill),
+        post("/libpod/pods/{name}/pause", pods::pause),
+        post("/libpod/pods/{name}/unpause", pods::unpause),
         delete("/libpod/pods/{name}", pods::remove),
     ]
 }
@@ -126,6 +131,9 @@ fn compat_routes() -> Vec<Route> {
         post("/containers/{name}/stop", both::stop),
         post("/containers/{name}/kill", both::kill),
         post("/containers/{name}/restart", both::restart),
+        post("/containers/{name}/pause", both::pause),
+        post("/containers/{name}/unpause", both::unpause),
+        post("/containers/{name}/rename", both::rename),
         post("/containers/{name}/wait", containers::wait).ends_with_client(),
         delete("/containers/{name}", containers::remove),
         post("/build", builds::build).ends_with_client(),

@@ -89,6 +89,16 @@ pub(crate) async fn kill(cx: Cx) -> Answer {
     acted(&cx.engine().kill_pod(cx.name(), signal).await?)
 }
 
+/// Source: `PodPauseLibpod`.
+pub(crate) async fn pause(cx: Cx) -> Answer {
+    acted(&cx.engine().pause_pod(cx.name()).await?)
+}
+
+/// Source: `PodUnpauseLibpod`.
+pub(crate) async fn unpause(cx: Cx) -> Answer {
+    acted(&cx.engine().unpause_pod(cx.name()).await?)
+}
+
 /// Source: `PodDeleteLibpod`.
 pub(crate) async fn remove(cx: Cx) -> Answer {
     let query = cx.query();

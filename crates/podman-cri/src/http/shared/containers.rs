@@ -59,6 +59,26 @@ pub(crate) async fn kill(cx: Cx) -> Answer {
     Ok(done())
 }
 
+/// Source: `PauseContainer`, both faces.
+pub(crate) async fn pause(cx: Cx) -> Answer {
+    cx.engine().pause_container(cx.name()).await?;
+    Ok(done())
+}
+
+/// Source: `UnpauseContainer`, both faces.
+pub(crate) async fn unpause(cx: Cx) -> Answer {
+    cx.engine().unpause_container(cx.name()).await?;
+    Ok(done())
+}
+
+/// Source: `RenameContainer`, both faces.
+pub(crate) async fn rename(cx: Cx) -> Answer {
+    let query = cx.query();
+    let name = query.text("name").unwrap_or_default();
+    cx.engine().rename_container(cx.name(), name).await?;
+    Ok(done())
+}
+
 /// The signal that a kill asks for; `context` stands before the text for one that is none.
 pub(crate) fn signal(query: &Query, context: &str) -> Result<Signal, Failure> {
     let Some(text) = query.text("signal") else {
