@@ -79,7 +79,8 @@ pub(crate) async fn resize(cx: Cx) -> Answer {
 pub(crate) async fn remove(mut cx: Cx) -> Answer {
     let ExecRemove { force: _ } = parameters(&mut cx).await?;
     cx.engine().remove_exec(cx.param("id"))?;
-    Ok(text(StatusCode::OK, ""))
+    // Status 200 and nothing else: no line as where a session was started detached.
+    Ok(empty(StatusCode::OK))
 }
 
 /// The terminal's size that a request asks for.
