@@ -30,6 +30,7 @@ pub mod api_check;
 pub mod bench;
 pub mod clients;
 pub mod daemon;
+pub mod frames;
 pub mod host;
 pub mod http;
 pub mod lab;

@@ -10,7 +10,7 @@ use std::{fs, path::PathBuf, time::Duration};
 
 use anyhow::{Context, Result, ensure};
 use conformance::{
-    DaemonOptions, Lab, Setup, Variant,
+    DaemonOptions, Lab, Setup, Variant, frames,
     scenario::{self, Api, BOTH, IMAGE, KubePod, eventually, on_each},
 };
 use serde_json::json;
@@ -33,16 +33,9 @@ fn log_folder(lab: &Lab, id: &str) -> Result<PathBuf> {
 }
 
 /// The numbers at the beginnings of the lines of a log in frames.
-fn numbers(frames: &[u8]) -> Result<Vec<usize>> {
-    let mut rest = frames;
-    let mut text = Vec::new();
-    while let [_, 0, 0, 0, a, b, c, d, more @ ..] = rest {
-        let length = u32::from_be_bytes([*a, *b, *c, *d]) as usize;
-        text.extend_from_slice(more.get(..length).context("a whole frame")?);
-        rest = &more[length..];
-    }
-    ensure!(rest.is_empty(), "{} bytes that are no frame", rest.len());
-    let lines = std::str::from_utf8(&text)?.lines();
+fn numbers(bytes: &[u8]) -> Result<Vec<usize>> {
+    let text = frames::text(bytes)?;
+    let lines = text.lines();
     lines.map(|line| Ok(line[..6].parse()?)).collect()
 }
 

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fs};
 
 use anyhow::{Context, Result, ensure};
 use conformance::{
-    Http, Lab,
+    Http, Lab, frames,
     scenario::{Api, IMAGE, LIBPOD, eventually, next_folder},
 };
 use serde_json::{Value, json};
@@ -120,23 +120,11 @@ async fn logged(api: &Api, name: &str) -> Result<String> {
     let path = format!("{LIBPOD}/containers/{name}/logs?stdout=true");
     eventually("its output", async || {
         let answer = api.http.get(&path).await?.expect(200)?;
-        let text = unframed(&answer.body);
+        let text = frames::text(&answer.body)?;
         ensure!(text.contains("== end"), "not all is there: {text}");
         Ok(text)
     })
     .await
-}
-
-/// The text in frames of eight bytes and a payload.
-fn unframed(mut bytes: &[u8]) -> String {
-    let mut text = Vec::new();
-    while let Some((head, rest)) = bytes.split_first_chunk::<8>() {
-        let length = u32::from_be_bytes([head[4], head[5], head[6], head[7]]) as usize;
-        let length = length.min(rest.len());
-        text.extend_from_slice(&rest[..length]);
-        bytes = &rest[length..];
-    }
-    String::from_utf8_lossy(&text).into_owned()
 }
 
 fn sections(text: &str) -> Seen {

@@ -1,10 +1,9 @@
 //! A connection that was taken over, byte for byte.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use conformance::{Http, Response, Streaming};
+use conformance::{Http, Response, Streaming, frames};
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -29,8 +28,8 @@ pub(crate) const PLAIN: &[(&str, &str)] = &[("Content-Type", "application/json")
 pub(crate) const RAW: &str = "application/vnd.docker.raw-stream";
 pub(crate) const FRAMED: &str = "application/vnd.docker.multiplexed-stream";
 
-/// The output of a talk by stream: 1 is stdout, 2 is stderr.
-pub(crate) type Frames = BTreeMap<u8, Vec<u8>>;
+/// The output of a talk by stream.
+pub(crate) type Frames = frames::Streams;
 
 /// A connection that was taken over.
 pub(crate) struct Talk {
@@ -97,7 +96,7 @@ impl Talk {
             .await
             .with_context(|| format!("it does not end after {} bytes", heard.len()))??;
         sent.await??;
-        frames(&heard)
+        frames::by_stream(&heard)
     }
 
     /// Sends so many bytes to a command that sends them back, and compares them as they come.
@@ -111,14 +110,12 @@ impl Talk {
             write.shutdown().await
         });
         let (mut waiting, mut number) = (Vec::with_capacity(2 * BLOCK), 0);
-        let mut head = [0; 8];
+        let mut head = [0; frames::HEAD];
         while timeout(PATIENCE, read.read_exact(&mut head)).await?.is_ok() {
-            let [1, 0, 0, 0, a, b, c, d] = head else {
-                anyhow::bail!("no head of stdout: {head:?}");
-            };
-            let end = waiting.len() + u32::from_be_bytes([a, b, c, d]) as usize;
+            let (stream, length) = frames::head(head)?;
+            ensure!(stream == 1, "not stdout, but {stream}");
             let begin = waiting.len();
-            waiting.resize(end, 0);
+            waiting.resize(begin + length, 0);
             read.read_exact(&mut waiting[begin..]).await?;
             while waiting.len() >= BLOCK {
                 ensure!(
@@ -176,7 +173,7 @@ impl Talk {
     /// The same, taken out of its frames.
     pub(crate) async fn frames(&mut self) -> Result<Frames> {
         let bytes = self.rest().await?;
-        frames(&bytes)
+        frames::by_stream(&bytes)
     }
 }
 
@@ -190,22 +187,6 @@ pub(crate) async fn make_exec(
     let path = format!("{face}/containers/{container}/exec");
     let answer = http.post(&path, body).await?.expect(201)?.json();
     Ok(answer["Id"].as_str().context("an Id")?.to_owned())
-}
-
-/// Takes frames apart.
-fn frames(mut bytes: &[u8]) -> Result<Frames> {
-    let mut frames = Frames::new();
-    while !bytes.is_empty() {
-        let (head, rest) = bytes.split_first_chunk::<8>().context("a whole head")?;
-        let [stream, 0, 0, 0, a, b, c, d] = *head else {
-            anyhow::bail!("no head: {head:?}");
-        };
-        let length = u32::from_be_bytes([a, b, c, d]) as usize;
-        let payload = rest.get(..length).context("a whole frame")?;
-        frames.entry(stream).or_default().extend(payload);
-        bytes = rest.get(length..).unwrap_or_default();
-    }
-    Ok(frames)
 }
 
 /// These frames.
