@@ -124,21 +124,13 @@ impl Http {
         body: Option<&[u8]>,
     ) -> Result<Response> {
         let whole = async {
-            let mut stream = self.open(method, path, headers, body).await?;
-            let no_body = method == "HEAD" || matches!(stream.head.status, 100..=199 | 204 | 304);
-            if !no_body {
-                while let Some(mut part) = stream.next_part().await? {
-                    stream.head.body.append(&mut part);
-                    if stream.head.body.len() > BODY_LIMIT {
-                        bail!("the body is larger than {BODY_LIMIT} bytes");
-                    }
-                }
-            }
-            Ok(stream.head)
+            let stream = self.open(method, path, headers, body).await?;
+            stream.whole().await
         };
         timeout(ANSWER_TIMEOUT, whole)
             .await
             .map_err(|_| anyhow!("no whole answer in {ANSWER_TIMEOUT:?}"))?
+            .map(|(answer, _)| answer)
             .with_context(|| format!("{method} {path}"))
     }
 
@@ -150,31 +142,15 @@ impl Http {
         headers: &[(&str, &str)],
         body: Option<&[u8]>,
     ) -> Result<Streaming> {
-        let mut stream = UnixStream::connect(&self.socket)
+        Streaming::ask(self.connect().await?, method, path, headers, body).await
+    }
+
+    /// A connection on which nothing was asked yet.
+    pub async fn connect(&self) -> Result<BufReader<UnixStream>> {
+        let stream = UnixStream::connect(&self.socket)
             .await
             .with_context(|| format!("cannot connect to {}", self.socket.display()))?;
-        let mut head = format!("{method} {path} HTTP/1.1\r\nHost: d\r\n");
-        for (name, value) in headers {
-            head.push_str(&format_header(name, value));
-        }
-        if let Some(body) = body {
-            head.push_str(&format_header("Content-Length", &body.len().to_string()));
-        }
-        head.push_str("\r\n");
-        stream.write_all(head.as_bytes()).await?;
-        stream.write_all(body.unwrap_or_default()).await?;
-        let mut raw = BufReader::new(stream);
-        let head = read_head(&mut raw).await?;
-        let chunked = head
-            .header("transfer-encoding")
-            .is_some_and(|v| v.contains("chunked"));
-        let length = head.header("content-length").map(str::parse).transpose()?;
-        let framing = match length {
-            _ if chunked => Framing::Chunked,
-            Some(length) => Framing::Length(length),
-            None => Framing::Close,
-        };
-        Ok(Streaming { head, raw, framing })
+        Ok(BufReader::new(stream))
     }
 
     /// GET.
@@ -194,6 +170,51 @@ impl Http {
 }
 
 impl Streaming {
+    /// Asks on a connection that is there, and gives it back once the head of the answer has come.
+    pub async fn ask(
+        mut raw: BufReader<UnixStream>,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Option<&[u8]>,
+    ) -> Result<Self> {
+        let mut head = format!("{method} {path} HTTP/1.1\r\nHost: d\r\n");
+        for (name, value) in headers {
+            head.push_str(&format_header(name, value));
+        }
+        if let Some(body) = body {
+            head.push_str(&format_header("Content-Length", &body.len().to_string()));
+        }
+        head.push_str("\r\n");
+        raw.write_all(head.as_bytes()).await?;
+        raw.write_all(body.unwrap_or_default()).await?;
+        let head = read_head(&mut raw).await?;
+        let chunked = head
+            .header("transfer-encoding")
+            .is_some_and(|v| v.contains("chunked"));
+        let length = head.header("content-length").map(str::parse).transpose()?;
+        let framing = match length {
+            _ if method == "HEAD" || matches!(head.status, 100..=199 | 204 | 304) => {
+                Framing::Length(0)
+            }
+            _ if chunked => Framing::Chunked,
+            Some(length) => Framing::Length(length),
+            None => Framing::Close,
+        };
+        Ok(Self { head, raw, framing })
+    }
+
+    /// The answer with its whole body, and the connection, which can be asked again where the body had an end of its own.
+    pub async fn whole(mut self) -> Result<(Response, BufReader<UnixStream>)> {
+        while let Some(mut part) = self.next_part().await? {
+            self.head.body.append(&mut part);
+            if self.head.body.len() > BODY_LIMIT {
+                bail!("the body is larger than {BODY_LIMIT} bytes");
+            }
+        }
+        Ok((self.head, self.raw))
+    }
+
     /// The next bytes of the body; none at its end.
     pub async fn next_part(&mut self) -> Result<Option<Vec<u8>>> {
         match self.framing {

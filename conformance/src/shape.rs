@@ -20,6 +20,7 @@ use serde_json::Value;
 
 use crate::{
     Lab, Setup, Variant,
+    host::report,
     runner::{self, Kind, Suite, Target},
 };
 
@@ -119,6 +120,17 @@ pub fn reference() -> Result<PathBuf> {
     Ok(dir)
 }
 
+/// The same, or a line on why what needs it is skipped.
+pub fn reference_or_told() -> Option<PathBuf> {
+    match reference() {
+        Ok(dir) => Some(dir),
+        Err(error) => {
+            report(&format!("SKIPPED: {error:#}"));
+            None
+        }
+    }
+}
+
 /// Compares all answers of a target.
 pub async fn compare_all(reference: &Path, target: &Target) -> Result<Report> {
     let suite = Suite::load_shapes()?;
@@ -144,6 +156,21 @@ pub async fn compare_all(reference: &Path, target: &Target) -> Result<Report> {
     }
     report.problems.extend(rows.unused());
     Ok(report)
+}
+
+/// How an answer differs from a recorded one, less what `differences.toml` explains for the case of this id: where, and
+/// what is different there.
+pub fn unexplained(
+    kind: Kind,
+    case: &str,
+    recorded: &Value,
+    live: &Value,
+) -> Result<Vec<(String, String)>> {
+    let found = Rows::load(kind)?.unexplained(case, all_between(recorded, live));
+    let told = found
+        .into_iter()
+        .map(|one| (one.pointer, format!("{}: {}", one.differs, one.detail)));
+    Ok(told.collect())
 }
 
 /// Compares the answers of the daemon on a private runtime.
@@ -193,21 +220,7 @@ fn differences(reference: &Path, sample: &Sample, live: &Value) -> Result<Vec<Fo
     }
     let part = |value: &Value, at: &str| runner::find_one(value, at).cloned();
     let recorded = part(&recorded, &sample.part).context("there is no such part")?;
-    let mut found = Vec::new();
-    for difference in compare::compare(&recorded, live, MAPS) {
-        let differs = match difference.kind {
-            compare::Kind::Missing => "missing",
-            compare::Kind::Extra => "extra",
-            compare::Kind::Type => "type",
-            compare::Kind::Format => "format",
-        };
-        found.push(Found {
-            pointer: pointer_of(&difference.path),
-            differs,
-            detail: difference.detail,
-        });
-    }
-    empties("", &recorded, live, &mut found);
+    let mut found = all_between(&recorded, live);
     for pointer in &sample.same {
         let (theirs, ours) = (part(&recorded, pointer), part(live, pointer));
         if theirs != ours {
@@ -222,6 +235,26 @@ fn differences(reference: &Path, sample: &Sample, live: &Value) -> Result<Vec<Fo
     found.retain(|one| one.differs != "extra" || !sample.better.contains(&one.pointer));
     found.dedup();
     Ok(found)
+}
+
+/// Each difference, whatever the reason.
+fn all_between(recorded: &Value, live: &Value) -> Vec<Found> {
+    let mut found = Vec::new();
+    for difference in compare::compare(recorded, live, MAPS) {
+        let differs = match difference.kind {
+            compare::Kind::Missing => "missing",
+            compare::Kind::Extra => "extra",
+            compare::Kind::Type => "type",
+            compare::Kind::Format => "format",
+        };
+        found.push(Found {
+            pointer: pointer_of(&difference.path),
+            differs,
+            detail: difference.detail,
+        });
+    }
+    empties("", recorded, live, &mut found);
+    found
 }
 
 /// What was recorded with something in it and is empty, zero or false of length here: a client that

@@ -75,10 +75,19 @@ impl Rows {
         Ok(Self(rows.map(|row| (row, false)).collect()))
     }
 
+    /// Takes out what a row for the case of this id explains.
+    pub(super) fn unexplained(&self, case: &str, mut found: Vec<Found>) -> Vec<Found> {
+        found.retain(|one| !self.0.iter().any(|(row, _)| row.explains(case, one)));
+        found
+    }
+
     /// Sorts what was found into the explained and the rest.
     pub(super) fn explain(&mut self, case: &Case, found: Vec<Found>, report: &mut Report) {
         for one in found {
-            let row = self.0.iter_mut().find(|(row, _)| row.explains(case, &one));
+            let row = self
+                .0
+                .iter_mut()
+                .find(|(row, _)| row.explains(&case.id, &one));
             if let Some((row, used)) = row {
                 *used = true;
                 let cri = row.kind == Why::CriCannotKnow;
@@ -102,12 +111,12 @@ impl Rows {
 }
 
 impl Row {
-    fn explains(&self, case: &Case, found: &Found) -> bool {
+    fn explains(&self, case: &str, found: &Found) -> bool {
         let below = found
             .pointer
             .strip_prefix(&self.pointer)
             .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-        below && self.differs == found.differs && self.answers.contains(&case.id)
+        below && self.differs == found.differs && self.answers.iter().any(|id| id == case)
     }
 }
 
