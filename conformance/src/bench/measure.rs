@@ -48,9 +48,25 @@ pub enum Operation {
     Run,
     /// Create with `remove` and start, of a command that ends at once, until the container is gone.
     RunToGone,
+    /// Exec of `true`, from making the session to its exit code.
+    Exec,
+    /// Exec of a command that writes 64 MiB.
+    ExecOutput,
+    /// `GET /libpod/containers/{name}/logs` of 10,000 lines.
+    Logs,
+    /// Create with `remove`, attach, start, the output to its end, wait, remove.
+    RunAttached,
 }
 
 impl Operation {
+    /// All, in the order of the table.
+    pub fn all() -> impl Iterator<Item = Self> {
+        Self::READS
+            .into_iter()
+            .chain(Self::CHANGES)
+            .chain(Self::STREAMS)
+    }
+
     /// What only reads.
     pub const READS: [Self; 4] = [
         Self::Ping,
@@ -69,6 +85,9 @@ impl Operation {
         Self::RunToGone,
     ];
 
+    /// What has streams.
+    pub const STREAMS: [Self; 4] = [Self::Exec, Self::ExecOutput, Self::Logs, Self::RunAttached];
+
     /// Its name in the table.
     pub fn name(self) -> &'static str {
         match self {
@@ -83,6 +102,10 @@ impl Operation {
             Self::Remove => "rm",
             Self::Run => "run (create + start)",
             Self::RunToGone => "run --rm until gone",
+            Self::Exec => "exec true",
+            Self::ExecOutput => "exec, 64 MiB of output",
+            Self::Logs => "logs, 10,000 lines",
+            Self::RunAttached => "run --rm with output",
         }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! On each side run as many containers as each count says (1, 100, 300). What only reads is asked of
 //! Podman, of CRI and of the daemon in turn, again and again (A B C A B C); what changes is done as
-//! whole cycles of one container, in the same turns. So whatever else the machine does hits all
+//! whole cycles of one container, in the same turns, and so is what has streams, where one container runs. So whatever else the machine does hits all
 //! three. Nothing is measured before it was done once to warm up; connections are kept open.
 //!
 //! The raw calls are the least that CRI needs for what Podman's operation means: see [`raw`]. They go
@@ -21,6 +21,7 @@ mod podman;
 mod raw;
 mod report;
 mod rounds;
+mod streams;
 mod targets;
 mod usage;
 
@@ -33,7 +34,8 @@ use crate::{Daemon, DaemonOptions, Lab, Setup, Variant};
 use api::ApiSide;
 use podman::Podman;
 use raw::RawSide;
-use rounds::Sides;
+use rounds::{Sides, Talkers};
+use streams::StreamSide;
 
 pub use measure::{At, Operation, Samples, Who};
 pub use options::Options;
@@ -124,11 +126,35 @@ async fn measure(
         report.say(&format!("{count} running on each side …"));
         sides.populate(count).await?;
         let mut at = At::new(count);
-        let measured = Box::pin(one(&mut sides, &mut at, options, &programs)).await;
+        let mut measured = Box::pin(one(&mut sides, &mut at, options, &programs)).await;
+        if measured.is_ok() && report.counts.is_empty() {
+            measured = async {
+                let mut talkers = talkers(&sides, podman, daemon, &options.image).await?;
+                talkers.measure(&sides.raw, &mut at, options.streams).await
+            }
+            .await;
+        }
         report.counts.push(at);
         measured?;
     }
     Ok(())
+}
+
+/// The streams of one container do not depend on how many others there are: they are measured at the first count.
+async fn talkers(
+    sides: &Sides,
+    podman: Option<&Podman>,
+    daemon: &Daemon,
+    image: &str,
+) -> Result<Talkers> {
+    let podman = podman.filter(|_| sides.podman.is_some());
+    Ok(Talkers {
+        podman: match podman {
+            Some(podman) => Some(StreamSide::new(podman.socket(), image).await?),
+            None => None,
+        },
+        ours: StreamSide::new(daemon.socket(), OUR_IMAGE).await?,
+    })
 }
 
 /// Everything at one count of containers.

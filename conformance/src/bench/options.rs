@@ -22,6 +22,8 @@ bench: Podman's service, raw CRI calls and podman-cri, side by side
   --counts 1,100,300    containers on each side, ascending (PODMAN_CRI_BENCH_COUNTS)
   --rounds 30           times that each list is asked for (PODMAN_CRI_BENCH_ROUNDS)
   --cycles 10           lives of a container (PODMAN_CRI_BENCH_CYCLES)
+  --streams 10          times that exec, logs and a run with output are measured
+                        (PODMAN_CRI_BENCH_STREAMS)
   --image NAME          the image in Podman, loaded there for the run if missing
                         (PODMAN_CRI_BENCH_IMAGE; localhost/busybox:latest)
   --json FILE           the figures as JSON (PODMAN_CRI_BENCH_JSON; target/bench-RUNTIME.json)
@@ -43,6 +45,8 @@ pub struct Options {
     pub rounds: usize,
     /// How many lives of a container are measured.
     pub cycles: usize,
+    /// How often each operation with streams is measured.
+    pub streams: usize,
     /// The image that Podman's containers are made of.
     pub image: String,
     /// Where the figures go as JSON.
@@ -84,6 +88,7 @@ impl Options {
             counts: counts(&value("counts", "1,100,300"))?,
             rounds: number("rounds", "30")?,
             cycles: number("cycles", "10")?,
+            streams: number("streams", "10")?,
             image: value("image", BUSYBOX_NAME),
             json,
             limit: Duration::from_secs(60 * u64::try_from(number("minutes", "60")?)?),
@@ -96,8 +101,8 @@ impl Options {
 struct Given(Vec<(String, String)>);
 
 impl Given {
-    const FLAGS: [&str; 7] = [
-        "runtime", "counts", "rounds", "cycles", "image", "json", "minutes",
+    const FLAGS: [&str; 8] = [
+        "runtime", "counts", "rounds", "cycles", "streams", "image", "json", "minutes",
     ];
 
     fn read(mut arguments: impl Iterator<Item = String>) -> Result<Option<Self>> {

@@ -11,6 +11,8 @@
 //! | second start | RunPodSandbox, CreateContainer, StartContainer, RemovePodSandbox of the old one |
 //! | rm | StopPodSandbox, RemovePodSandbox |
 //! | run --rm | as run, then ContainerStatus until it has exited, then as rm |
+//! | exec | ExecSync |
+//! | exec with output, logs, run with output | none: streams are beside CRI, and a log is a file |
 
 use std::{
     collections::BTreeMap,
@@ -102,6 +104,20 @@ impl RawSide {
             _ => drop(self.cri.version().await?),
         }
         Ok(())
+    }
+
+    /// One exec; none for what CRI has no call for.
+    pub(super) async fn exec(&self, operation: Operation) -> Result<Option<Duration>> {
+        if operation != Operation::Exec {
+            return Ok(None);
+        }
+        let command = vec!["true".to_owned()];
+        let executed = self.cri.exec_sync(&self.inspected, command, PATIENCE);
+        let (time, answer) = timed(async { Ok(executed.await?) }).await?;
+        match answer.exit_code {
+            0 => Ok(Some(time)),
+            code => bail!("the command ended with {code}"),
+        }
     }
 
     /// One life of a container, one that is run, and one that is removed once it has ended.

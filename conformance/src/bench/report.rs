@@ -169,7 +169,7 @@ fn write_times(out: &mut impl Write, at: &At) -> fmt::Result {
         "| | Podman | CRI | podman-cri | Podman ÷ podman-cri | podman-cri ÷ CRI |"
     )?;
     writeln!(out, "|---|--:|--:|--:|--:|--:|")?;
-    for operation in Operation::READS.into_iter().chain(Operation::CHANGES) {
+    for operation in Operation::all() {
         let cell = |who| {
             at.times
                 .get(&(operation, who))
@@ -234,7 +234,7 @@ fn times(samples: &Samples) -> String {
 }
 
 fn at_json(at: &At) -> Value {
-    let operations = Operation::READS.into_iter().chain(Operation::CHANGES);
+    let operations = Operation::all();
     let operations: Vec<Value> = operations
         .map(|operation| {
             let of = |who| at.times.get(&(operation, who)).map(samples_json);

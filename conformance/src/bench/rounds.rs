@@ -8,6 +8,7 @@ use super::{
     api::ApiSide,
     measure::{At, Operation, Who},
     raw::RawSide,
+    streams::StreamSide,
 };
 
 /// How often each reading operation is done before it counts.
@@ -87,6 +88,36 @@ impl Sides {
             (Who::Cri, _) => self.raw.cycle(round).await,
             (Who::Ours, _) => self.ours.cycle(round).await,
         }
+    }
+}
+
+/// The sides of what has streams; the runtime itself has no more than exec of it.
+#[derive(Debug)]
+pub(super) struct Talkers {
+    pub(super) podman: Option<StreamSide>,
+    pub(super) ours: StreamSide,
+}
+
+impl Talkers {
+    /// What has streams; the first time does not count.
+    pub(super) async fn measure(&mut self, raw: &RawSide, at: &mut At, times: usize) -> Result<()> {
+        for operation in Operation::STREAMS {
+            for round in 0..=times {
+                for who in TURNS {
+                    let time = match (who, &mut self.podman) {
+                        (Who::Podman, None) => Ok(None),
+                        (Who::Podman, Some(podman)) => podman.measure(operation).await.map(Some),
+                        (Who::Cri, _) => raw.exec(operation).await,
+                        (Who::Ours, _) => self.ours.measure(operation).await.map(Some),
+                    };
+                    let time = time.with_context(|| failed(who, operation.name()))?;
+                    if let Some(time) = time.filter(|_| round > 0) {
+                        at.add(operation, who, time);
+                    }
+                }
+            }
+        }
+        Ok(())
     }
 }
 

@@ -52,7 +52,7 @@ pub(super) fn of(at: &At) -> Vec<Target> {
         })
     };
     if at.count == 1 {
-        let all = Operation::READS.into_iter().chain(Operation::CHANGES);
+        let all = Operation::all();
         targets.extend(all.filter_map(|operation| faster(operation, 1.0)));
     }
     if at.count >= MANY {
