@@ -282,7 +282,6 @@ impl Inner {
                 .clone()
                 .unwrap_or_else(|| record.name.clone()),
             log_directory: self.store.dir().containers(),
-            cgroup_parent: String::new(),
             privileged: record.spec.privileged
                 || members.iter().any(|member| member.spec.privileged),
             dns: record.spec.dns.clone(),
@@ -576,8 +575,11 @@ fn covered(record: &ContainerRecord, old: &ContainerStatus, files: Vec<String>) 
         .mounts
         .iter()
         .map(|mount| mount.destination.clone());
+    let devices = record.spec.devices.iter();
+    let devices = devices.map(|device| device.destination.clone());
     let observed = old.mounts.iter().map(|mount| mount.destination.clone());
     let fixed = fixed.into_iter().map(ToOwned::to_owned);
-    let all = files.into_iter().chain(asked).chain(observed).chain(fixed);
+    let all = files.into_iter().chain(asked).chain(devices);
+    let all = all.chain(observed).chain(fixed);
     all.collect()
 }

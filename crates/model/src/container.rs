@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::Id;
+use crate::error::Error;
 use crate::image::ImageConfig;
 use crate::port::{Port, PublishedPort};
 use crate::signal::Signal;
@@ -47,8 +48,24 @@ pub struct ContainerSpec {
     /// The containers whose mounts it was given at its create, in that order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub volumes_from: Vec<VolumesFrom>,
+    /// Device nodes of the host; folders of the request are expanded at create.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub devices: Vec<Device>,
+    /// Bytes of `/dev/shm`, 0 for no bound; `None` means the runtime's 64 MiB.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shm_bytes: Option<u64>,
     /// How a standalone container is connected; in a pod the pod's network counts.
     pub network: Network,
+    /// Its PID namespace.
+    pub pid: PidMode,
+    /// Its IPC namespace.
+    pub ipc: IpcMode,
+    /// Kernel parameters of its namespaces, by their names with dots.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub sysctls: BTreeMap<String, String>,
+    /// The cgroup that its own is made in; `None` means the runtime's choice.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cgroup_parent: Option<String>,
     /// DNS settings; empty lists mean the host's.
     pub dns: Dns,
     /// `--add-host` entries, `name:address`.
@@ -73,6 +90,17 @@ pub struct ContainerSpec {
     pub no_new_privileges: bool,
     /// Seccomp off (`seccomp=unconfined`).
     pub seccomp_unconfined: bool,
+    /// `AppArmor` off (`apparmor=unconfined`).
+    pub apparmor_unconfined: bool,
+    /// `SELinux` options as asked: `disable`, or `user:…`, `role:…`, `type:…`, `level:…`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub selinux: Vec<String>,
+    /// Paths hidden beside those that Podman hides.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub mask: Vec<String>,
+    /// Patterns of paths that are neither hidden nor read-only, or `ALL`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unmask: Vec<String>,
     /// Limits.
     pub resources: Resources,
     /// Signal for stop; `None` means the image's, else SIGTERM.
@@ -102,6 +130,12 @@ impl ContainerSpec {
     }
 }
 
+/// Where POSIX shared memory lies.
+pub const SHARED_MEMORY: &str = "/dev/shm";
+
+/// Bytes of it where no size was asked for, which the runtimes make (measured: CRI-O and containerd).
+pub const SHM_BYTES: u64 = 64 << 20;
+
 /// Podman's stop timeout where none was asked for, in seconds.
 pub const DEFAULT_STOP_TIMEOUT_SECS: u32 = 10;
 
@@ -113,6 +147,17 @@ pub enum Face {
     Libpod,
     /// The Docker-compatible API.
     Compat,
+}
+
+impl Face {
+    /// An error of a create as this face tells it: Podman's compat face says that it was creating. What is not
+    /// supported is our own to tell.
+    pub fn at_create(self, error: Error) -> Error {
+        match (self, &error) {
+            (Self::Libpod, _) | (Self::Compat, Error::Unsupported { .. }) => error,
+            (Self::Compat, _) => error.behind("container create"),
+        }
+    }
 }
 
 /// An image as asked for and as found at create.
@@ -180,6 +225,61 @@ impl Mount {
         self.options
             .iter()
             .any(|option| words.contains(&option.as_str()))
+    }
+}
+
+/// A device node of the host.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Device {
+    /// Path on the host; in a request a folder's too.
+    pub source: String,
+    /// Path in the container; in a request empty where it is that on the host.
+    pub destination: String,
+    /// Some of `r`, `w` and `m`.
+    pub permissions: String,
+}
+
+/// Whose PID namespace a container has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum PidMode {
+    /// One of its own; in a pod what the pod says.
+    #[default]
+    Private,
+    /// The host's (CRI `NamespaceMode` NODE).
+    Host,
+}
+
+impl PidMode {
+    /// Podman's word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Private => "private",
+            Self::Host => "host",
+        }
+    }
+}
+
+/// Whose IPC namespace a container has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum IpcMode {
+    /// Its sandbox's, which others might join.
+    #[default]
+    Shareable,
+    /// Its sandbox's; asked for as private.
+    Private,
+    /// The host's (CRI `NamespaceMode` NODE).
+    Host,
+}
+
+impl IpcMode {
+    /// Podman's word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Shareable => "shareable",
+            Self::Private => "private",
+            Self::Host => "host",
+        }
     }
 }
 

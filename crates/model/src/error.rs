@@ -260,6 +260,15 @@ impl Error {
         Self::Internal(error.to_string())
     }
 
+    /// The same behind what was being done, as Podman wraps its errors: 500 with the cause as it is.
+    #[must_use]
+    pub fn behind(self, doing: &str) -> Self {
+        Self::Failed {
+            message: format!("{doing}: {self}"),
+            cause: self.cause(),
+        }
+    }
+
     /// The innermost part of the message, Podman's `cause`.
     pub fn cause(&self) -> String {
         match self {

@@ -20,8 +20,6 @@ pub struct SandboxOrder<'a> {
     pub hostname: String,
     /// Folder of its containers' logs (CRI `log_directory`).
     pub log_directory: PathBuf,
-    /// Cgroup parent, "" for the runtime's own choice.
-    pub cgroup_parent: String,
     /// Some container of it is privileged.
     pub privileged: bool,
     /// DNS settings in effect.

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::Id;
-use crate::container::{ContainerSpec, Dns, Network};
+use crate::container::{ContainerSpec, Dns, IpcMode, Network, PidMode};
 use crate::port::PublishedPort;
 
 /// A sandbox as stored.
@@ -38,6 +38,10 @@ impl SandboxRecord {
             spec: PodSpec {
                 hostname: Some(spec.hostname.clone().unwrap_or_else(short)),
                 network: spec.network,
+                host_pid: spec.pid == PidMode::Host,
+                host_ipc: spec.ipc == IpcMode::Host,
+                sysctls: spec.sysctls.clone(),
+                cgroup_parent: spec.cgroup_parent.clone(),
                 ports: spec.ports.clone(),
                 dns: spec.dns.clone(),
                 hosts: spec.hosts.clone(),
@@ -75,6 +79,16 @@ pub struct PodSpec {
     pub hostname: Option<String>,
     /// How it is connected.
     pub network: Network,
+    /// The host's PID namespace, asked for by the container of a hidden sandbox.
+    pub host_pid: bool,
+    /// The host's IPC namespace, asked for in the same way.
+    pub host_ipc: bool,
+    /// Kernel parameters of its namespaces, asked for in the same way.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub sysctls: BTreeMap<String, String>,
+    /// The cgroup that its own is made in, asked for in the same way; `None` means the runtime's choice.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cgroup_parent: Option<String>,
     /// Ports published for its containers.
     pub ports: Vec<PublishedPort>,
     /// DNS settings.

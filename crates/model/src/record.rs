@@ -116,7 +116,7 @@ pub fn decode(text: &str) -> Result<Record, Unreadable> {
 mod tests {
     use super::*;
     use crate::Id;
-    use crate::container::{ContainerSpec, Progress};
+    use crate::container::{ContainerSpec, Device, IpcMode, PidMode, Progress};
 
     fn record() -> ContainerRecord {
         ContainerRecord {
@@ -185,5 +185,41 @@ mod tests {
         assert_eq!(record.spec.labels.get("a").map(String::as_str), Some("b"));
         assert_eq!(record.spec.mounts.len(), 1);
         assert_eq!(record.progress.last_attempt, 2);
+    }
+
+    /// The same with devices, namespaces and security options, which came later.
+    fn with_flags() -> ContainerRecord {
+        let words = |list: &[&str]| list.iter().map(|&word| word.to_owned()).collect();
+        ContainerRecord {
+            spec: ContainerSpec {
+                devices: vec![Device {
+                    source: "/dev/null".to_owned(),
+                    destination: "/dev/mine".to_owned(),
+                    permissions: "rw".to_owned(),
+                }],
+                shm_bytes: Some(1 << 20),
+                pid: PidMode::Host,
+                ipc: IpcMode::Private,
+                sysctls: [("kernel.sem".to_owned(), "1".to_owned())].into(),
+                cgroup_parent: Some("/mine".to_owned()),
+                apparmor_unconfined: true,
+                selinux: words(&["type:spc_t"]),
+                mask: words(&["/home"]),
+                unmask: words(&["/proc/*"]),
+                ..record().spec
+            },
+            ..record()
+        }
+    }
+
+    #[test]
+    fn a_record_with_flags_is_readable() {
+        let text = include_str!("../fixtures/container-v1-flags.txt").trim();
+        let Record::Container(read) = decode(text).unwrap() else {
+            panic!("a container's record")
+        };
+        let mut wanted = with_flags().spec;
+        wanted.env.values_mut().for_each(String::clear);
+        assert_eq!(read.spec, wanted);
     }
 }

@@ -88,6 +88,10 @@ pub fn pod_create(spec: PodSpecGenerator) -> Result<NewPod, Error> {
         annotations: BTreeMap::new(), // the same
         hostname: some(hostname),
         network,
+        host_pid: false,          // refused
+        host_ipc: false,          // refused
+        sysctls: BTreeMap::new(), // refused
+        cgroup_parent: None,      // refused
         ports: pod_ports(network, port_mappings, no_infra)?,
         dns: dns("dns_server", dns_server, dns_search, dns_option)?,
         hosts: hosts("hostadd", host_add)?,

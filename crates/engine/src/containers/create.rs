@@ -67,6 +67,7 @@ impl Engine {
             .or_else(|| hidden.clone().map(Arc::new))
             .ok_or_else(|| Error::Internal("a container without a sandbox".to_owned()))?;
         inner.check_spec(&spec, &sandbox).await?;
+        inner.find_devices(&mut spec).await?;
         // A volume that is used here is not removed meanwhile.
         let _change = match volumes_of(&spec).next() {
             Some(_) => Some(inner.store.change_volumes().await),
@@ -110,6 +111,17 @@ impl Inner {
         self.runtime.check_container(spec, sandbox, &self.facts())?;
         let checked = spec.clone();
         on_disk(move || crate::host::make_or_miss_sources(&checked)).await
+    }
+
+    /// Devices as they are on the host at this moment: a folder's are all that lie in it.
+    async fn find_devices(&self, spec: &mut ContainerSpec) -> Result<(), Error> {
+        if spec.devices.is_empty() {
+            return Ok(());
+        }
+        let asked = std::mem::take(&mut spec.devices);
+        let found = on_disk(move || crate::host::device_nodes(&asked)).await;
+        spec.devices = found.map_err(|error| spec.face.at_create(error))?;
+        Ok(())
     }
 
     fn pod_to_join(&self, name: &str) -> Result<Arc<SandboxRecord>, Error> {

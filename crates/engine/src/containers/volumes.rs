@@ -71,14 +71,10 @@ fn no_volumes_from(container: &str, face: Face, error: &Error) -> Error {
         }
         other => (other.cause(), other.to_string()),
     };
-    let at = match face {
-        Face::Compat => "container create: ",
-        Face::Libpod => "",
-    };
-    Error::Failed {
-        message: format!("{at}looking up container {container:?} for volumes-from: {text}"),
+    face.at_create(Error::Failed {
+        message: format!("looking up container {container:?} for volumes-from: {text}"),
         cause,
-    }
+    })
 }
 
 impl Inner {

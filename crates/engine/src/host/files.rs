@@ -5,7 +5,9 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use model::Error;
-use model::container::{ContainerRecord, LogDriver, Mount, MountKind, Network};
+use model::container::{
+    ContainerRecord, IpcMode, LogDriver, Mount, MountKind, Network, SHARED_MEMORY, SHM_BYTES,
+};
 use model::order::FileMount;
 use model::pod::{Role, SandboxRecord};
 use model::view::{NetworkView, infra_name};
@@ -21,9 +23,6 @@ use crate::store::{LOG, private_dir};
 
 /// What Podman mounts as tmpfs into a read-only container (`--read-only-tmpfs`).
 const READ_WRITE_TMPFS: &[&str] = &["/run", "/tmp", "/var/tmp"];
-
-/// Where POSIX shared memory lies.
-const SHARED_MEMORY: &str = "/dev/shm";
 
 /// Everything needed to write a container's files.
 pub(crate) struct FilesJob {
@@ -111,6 +110,7 @@ impl FilesJob {
         for (number, wanted) in tmpfs.iter().enumerate() {
             files.push(self.mount_tmpfs(number, wanted)?);
         }
+        files.extend(self.closed_shared_memory_of_host());
         files.extend(self.gate.mounts(&self.record.spec, &self.dir, self.held)?);
         Ok(files)
     }
@@ -237,16 +237,41 @@ impl FilesJob {
                 }
             }
         }
-        let own = |mount: &Mount| mount.destination == SHARED_MEMORY;
-        if spec.read_only && !spec.read_write_tmpfs && !spec.mounts.iter().any(own) {
+        let (sized, closed) = (spec.shm_bytes.is_some(), self.shared_memory_is_closed());
+        if (sized || closed) && spec.ipc != IpcMode::Host && !self.mounts_shared_memory() {
+            let bytes = spec.shm_bytes.unwrap_or(SHM_BYTES);
             wanted.push(Mount {
                 kind: MountKind::Tmpfs,
                 destination: SHARED_MEMORY.to_owned(),
-                read_only: true,
+                read_only: closed,
+                options: vec!["noexec".to_owned(), format!("size={bytes}")],
                 ..Mount::default()
             });
         }
         wanted
+    }
+
+    /// The host's shared memory, where the container may not write to it; else the runtime mounts it.
+    fn closed_shared_memory_of_host(&self) -> Option<FileMount> {
+        let of_host = self.record.spec.ipc == IpcMode::Host;
+        let ours = of_host && self.shared_memory_is_closed() && !self.mounts_shared_memory();
+        ours.then(|| FileMount {
+            source: SHARED_MEMORY.into(),
+            destination: SHARED_MEMORY.to_owned(),
+            read_only: true,
+        })
+    }
+
+    /// Podman's read-only container has nothing that it may write to, unless it is given some tmpfs.
+    fn shared_memory_is_closed(&self) -> bool {
+        let spec = &self.record.spec;
+        spec.read_only && !spec.read_write_tmpfs
+    }
+
+    /// The user has mounted something of their own there.
+    fn mounts_shared_memory(&self) -> bool {
+        let mut mounts = self.record.spec.mounts.iter();
+        mounts.any(|mount| mount.destination == SHARED_MEMORY)
     }
 
     /// CRI has no tmpfs mount: it is mounted here, and bound into the container.

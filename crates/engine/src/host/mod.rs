@@ -5,6 +5,7 @@
 
 pub mod cgroup;
 mod command;
+mod devices;
 pub mod etc_files;
 pub mod facts;
 mod files;
@@ -24,6 +25,7 @@ mod volumes;
 use std::net::{Ipv4Addr, UdpSocket};
 
 pub(crate) use command::Command;
+pub(crate) use devices::nodes as device_nodes;
 pub(crate) use files::{FilesJob, Peers, unmount_below};
 pub use gate::GateProgram;
 pub(crate) use gate::{Gate, GatePipe, Held, forget_pipe, has_pipe, open_pipe};

@@ -1,4 +1,4 @@
-//! The sources of bind mounts and volumes: the runtimes would make a folder of a missing one in silence.
+//! The sources of bind mounts and volumes, and devices at a start: the runtimes would make a folder of a missing one in silence.
 
 use std::fs;
 use std::io::{self, ErrorKind};
@@ -23,8 +23,9 @@ pub(crate) fn make_or_miss_sources(spec: &ContainerSpec) -> Result<(), Error> {
     Ok(())
 }
 
-/// At start: what is gone since create is refused, in the words of Podman's OCI runtime.
+/// At start: what is gone since create is refused, sources of mounts in the words of Podman's OCI runtime.
 pub(crate) fn check_sources(spec: &ContainerSpec) -> Result<(), Error> {
+    super::devices::check(&spec.devices)?;
     let Some((source, error)) = unreachable(spec, &[MountKind::Bind, MountKind::Volume]).next()
     else {
         return Ok(());
@@ -48,7 +49,7 @@ fn unreachable<'a>(
 }
 
 /// The system's words for an error, without its number.
-fn words(error: &io::Error) -> String {
+pub(super) fn words(error: &io::Error) -> String {
     let text = error.to_string();
     let plain = text.split(" (os error").next();
     plain.unwrap_or_default().to_owned()

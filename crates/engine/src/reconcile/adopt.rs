@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use model::container::{Attempt, ContainerRecord, Wanted};
+use model::container::{Attempt, ContainerRecord, IpcMode, PidMode, Wanted};
 use model::observed::{CriState, Mark};
 use model::pod::{PodSpec, Role, SandboxAttempt, SandboxProgress, SandboxRecord};
 use model::record::{Record, decode};
@@ -164,6 +164,10 @@ fn hidden_sandbox_of(container: &ContainerRecord) -> SandboxRecord {
         spec: PodSpec {
             hostname: container.spec.hostname.clone(),
             network: container.spec.network,
+            host_pid: container.spec.pid == PidMode::Host,
+            host_ipc: container.spec.ipc == IpcMode::Host,
+            sysctls: container.spec.sysctls.clone(),
+            cgroup_parent: container.spec.cgroup_parent.clone(),
             dns: container.spec.dns.clone(),
             privileged: container.spec.privileged,
             handler: container.spec.handler.clone(),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use model::Error;
-use model::container::{ContainerSpec, Face, ImageRef, Mount, Network};
+use model::container::{ContainerSpec, Face, ImageRef, IpcMode, Mount, Network, PidMode};
 use model::request::{ImageVolumes, NewContainer};
 use model::signal::Signal;
 use podman_api::KeySet;
@@ -13,9 +13,9 @@ use podman_api::container::compat::{
 use podman_api::network::EndpointSettings;
 
 use super::common::{check_annotations, dns, environment, handler, hosts, name, restart, some};
-use super::create_libpod::checks_health;
-use super::{Host, limits, log, mounts};
-use crate::fields::{COMPAT, SECURITY_OPT};
+use super::create_libpod::{checks_health, shm_bytes};
+use super::{FILL_OUT, Host, devices, limits, log, mounts, security, sysctls};
+use crate::fields::COMPAT;
 use crate::ports::{self, Ports};
 use crate::refuse::{Body, invalid};
 
@@ -79,6 +79,8 @@ pub fn compat_create(
         ports::exposed_keys(exposed_ports.0.iter())?,
     )?;
     let from_host = from_host_config(host_config, &volumes, &labels, *host)?;
+    sysctls::check_namespaces(&from_host.sysctls, network, from_host.ipc)
+        .map_err(|error| Face::Compat.at_create(error))?;
     if from_host.remove && matches!(from_host.restart.word(), "always" | "unless-stopped") {
         return Err(Error::Plain(
             "the --rm option conflicts with --restart, when the restartPolicy is not \"\" and \"no\"".to_owned(),
@@ -153,9 +155,9 @@ fn from_host_config(
         dns_search,
         extra_hosts,
         group_add,
-        ipc_mode: _,      // refused, or what the runtime does anyway
+        ipc_mode,
         oom_score_adj: _, // in `resources`
-        pid_mode: _,      // refused, or what the runtime does anyway
+        pid_mode,
         privileged,
         publish_all_ports: _, // read by the caller
         readonly_rootfs,
@@ -163,18 +165,18 @@ fn from_host_config(
         tmpfs: _,       // in `mounts`
         uts_mode: _,    // refused, or what the runtime does anyway
         userns_mode: _, // refused, or what the runtime does anyway
-        shm_size: _,    // refused
-        sysctls: _,     // refused
+        shm_size,
+        sysctls,
         runtime,
-        cpu_shares: _,         // in `resources`
-        memory: _,             // in `resources`
-        nano_cpus: _,          // in `resources`
-        cgroup_parent: _,      // refused
-        cpu_period: _,         // in `resources`
-        cpu_quota: _,          // in `resources`
-        cpuset_cpus: _,        // in `resources`
-        cpuset_mems: _,        // in `resources`
-        devices: _,            // refused
+        cpu_shares: _, // in `resources`
+        memory: _,     // in `resources`
+        nano_cpus: _,  // in `resources`
+        cgroup_parent,
+        cpu_period: _,  // in `resources`
+        cpu_quota: _,   // in `resources`
+        cpuset_cpus: _, // in `resources`
+        cpuset_mems: _, // in `resources`
+        devices,
         memory_reservation: _, // in `resources`
         memory_swap: _,        // in `resources`
         pids_limit: _,         // in `resources`
@@ -188,7 +190,18 @@ fn from_host_config(
         .map_err(|_| invalid("HostConfig.RestartPolicy", "MaximumRetryCount is negative"))?;
     // Docker's clients send a bound with other policies too; Podman reads it with on-failure alone
     let tries = if policy == "on-failure" { tries } else { 0 };
-    let security = security(&security_opt)?;
+    let security::Security {
+        no_new_privileges,
+        seccomp_unconfined,
+        apparmor_unconfined,
+        selinux,
+        mask,
+        unmask,
+    } = security::from_compat(HOST_CONFIG, &security_opt)?;
+    let (pid, ipc) = (pid(&pid_mode)?, ipc(&ipc_mode)?);
+    sysctls::check_allowed(&sysctls).map_err(|error| error.behind(FILL_OUT))?;
+    let shm_size = Some(shm_size).filter(|bytes| *bytes > 0); // Podman reads no other
+    let at_create = |error| Face::Compat.at_create(error);
     // "oci" is what Podman's own inspect shows, and clients that make a container anew send back
     let runtime = if runtime == "oci" {
         ""
@@ -197,7 +210,7 @@ fn from_host_config(
     };
     let log = log::from_compat(&log_config)?;
     HOST_CONFIG.refuse_if(log.is_none(), "LogConfig")?;
-    Ok(ContainerSpec {
+    let spec = ContainerSpec {
         log: log.unwrap_or_default(),
         handler: handler(runtime, &annotations, labels),
         annotations,
@@ -211,13 +224,27 @@ fn from_host_config(
         privileged,
         read_only: readonly_rootfs,
         read_write_tmpfs: readonly_rootfs, // Podman's default for this face
-        no_new_privileges: security.no_new_privileges,
-        seccomp_unconfined: security.seccomp_unconfined,
+        no_new_privileges,
+        seccomp_unconfined,
+        apparmor_unconfined,
+        selinux,
+        mask,
+        unmask,
+        devices: devices::from_compat(HOST_CONFIG, &devices).map_err(at_create)?,
+        shm_bytes: shm_size
+            .map(|bytes| shm_bytes(bytes, ipc).map_err(at_create))
+            .transpose()?,
+        pid,
+        ipc,
+        sysctls,
+        cgroup_parent: some(cgroup_parent),
         resources,
         remove: auto_remove,
         restart: restart(&policy, tries)?,
         ..ContainerSpec::default()
-    })
+    };
+    security::check_privileged(HOST_CONFIG, "SecurityOpt", &spec)?;
+    Ok(spec)
 }
 
 /// Refuses by name what is asked for and not carried out.
@@ -232,14 +259,8 @@ fn refuse(config: &HostConfigRequest, host: Host) -> Result<(), Error> {
         ));
     }
     HOST_CONFIG.refuse_rest(&config.rest)?;
-    HOST_CONFIG.refuse("ShmSize", &config.shm_size)?;
-    HOST_CONFIG.refuse("Sysctls", &config.sysctls)?;
-    HOST_CONFIG.refuse("CgroupParent", &config.cgroup_parent)?;
-    HOST_CONFIG.refuse("Devices", &config.devices)?;
     HOST_CONFIG.refuse("Ulimits", &config.ulimits)?;
     HOST_CONFIG.refuse("Init", &config.init)?;
-    mode("PidMode", &config.pid_mode, &["private"])?;
-    mode("IpcMode", &config.ipc_mode, &["private", "shareable"])?;
     mode("UTSMode", &config.uts_mode, &["private"])?;
     mode("UsernsMode", &config.userns_mode, &["host"])?;
     mode(
@@ -251,6 +272,21 @@ fn refuse(config: &HostConfigRequest, host: Host) -> Result<(), Error> {
             &["host"]
         },
     )
+}
+
+fn pid(asked: &str) -> Result<PidMode, Error> {
+    match asked {
+        "host" => Ok(PidMode::Host),
+        _ => mode("PidMode", asked, &["private"]).map(|()| PidMode::Private),
+    }
+}
+
+fn ipc(asked: &str) -> Result<IpcMode, Error> {
+    match asked {
+        "host" => Ok(IpcMode::Host),
+        "private" => Ok(IpcMode::Private),
+        _ => mode("IpcMode", asked, &["shareable"]).map(|()| IpcMode::Shareable),
+    }
 }
 
 fn mode(field: &str, asked: &str, as_is: &[&str]) -> Result<(), Error> {
@@ -322,52 +358,6 @@ fn asks_nothing(endpoint: &EndpointSettings) -> bool {
         && mac_address.is_empty()
         && driver_opts.as_ref().is_none_or(BTreeMap::is_empty)
         && *gw_priority == 0
-}
-
-#[derive(Default)]
-struct Security {
-    no_new_privileges: bool,
-    seccomp_unconfined: bool,
-}
-
-/// `SecurityOpt`: `KEY=VALUE`, or the old `KEY:VALUE`.
-fn security(options: &[String]) -> Result<Security, Error> {
-    const FIELD: &str = "HostConfig.SecurityOpt";
-    let mut security = Security::default();
-    for option in options {
-        let (key, value) = option
-            .split_once('=')
-            .or_else(|| option.split_once(':'))
-            .map_or((option.as_str(), None), |(key, value)| (key, Some(value)));
-        match (key, value) {
-            ("no-new-privileges", None | Some("true" | "1" | "t" | "T" | "TRUE" | "True")) => {
-                security.no_new_privileges = true;
-            }
-            ("no-new-privileges", Some("false" | "0" | "f" | "F" | "FALSE" | "False")) => {
-                security.no_new_privileges = false;
-            }
-            ("seccomp", Some("unconfined")) => security.seccomp_unconfined = true,
-            (
-                "seccomp" | "apparmor" | "label" | "mask" | "unmask" | "proc-opts" | "systempaths",
-                Some(_),
-            ) => {
-                return Err(HOST_CONFIG.refusal_of("SecurityOpt", option, SECURITY_OPT));
-            }
-            (_, Some(_)) => {
-                return Err(invalid(
-                    FIELD,
-                    format!("invalid --security-opt 2: {option:?}"),
-                ));
-            }
-            (_, None) => {
-                return Err(invalid(
-                    FIELD,
-                    format!("invalid --security-opt 1: {option:?}"),
-                ));
-            }
-        }
-    }
-    Ok(security)
 }
 
 fn signal(text: &str) -> Result<Signal, Error> {

@@ -127,6 +127,26 @@ fn an_empty_entry_point_is_kept_apart_from_none() {
 }
 
 #[test]
+fn what_the_sandbox_and_the_host_carry_out_is_kept() {
+    let host = json!({
+        "PidMode": "host", "IpcMode": "host", "Sysctls": {"net.ipv4.ip_forward": "1"},
+        "CgroupParent": "/mine", "ShmSize": -1,
+        "Devices": [{"PathOnHost": "/dev/null", "PathInContainer": "/dev/x", "CgroupPermissions": "r"}],
+        "SecurityOpt": ["mask=/a:/b", "unmask=ALL", "label=disable", "apparmor=unconfined"]
+    });
+    let made = docker(json!({}), host).unwrap().spec;
+    assert_eq!((made.pid, made.ipc), (PidMode::Host, IpcMode::Host));
+    assert_eq!(made.sysctls["net.ipv4.ip_forward"], "1");
+    assert_eq!(made.cgroup_parent.as_deref(), Some("/mine"));
+    assert_eq!(made.shm_bytes, None);
+    assert_eq!(made.devices[0].permissions, "r");
+    assert_eq!((made.mask.len(), made.unmask.len()), (2, 1));
+    assert!(made.apparmor_unconfined && made.selinux == ["disable"]);
+    let sized = docker(json!({}), json!({"ShmSize": 100_000})).unwrap().spec;
+    assert_eq!(sized.shm_bytes, Some(100_000));
+}
+
+#[test]
 #[expect(clippy::too_many_lines, reason = "a table")]
 fn what_is_not_carried_out_is_refused_by_name() {
     let none = || json!({});
@@ -141,11 +161,10 @@ fn what_is_not_carried_out_is_refused_by_name() {
             json!({"Ulimits": [{"Name": "nofile", "Hard": 1, "Soft": 1}]}),
             "HostConfig.Ulimits",
         ),
-        (none(), json!({"ShmSize": 5}), "HostConfig.ShmSize"),
         (
             none(),
-            json!({"Devices": [{"PathOnHost": "/dev/null"}]}),
-            "HostConfig.Devices",
+            json!({"Devices": [{"PathOnHost": "vendor.com/class=one", "CgroupPermissions": "rwm"}]}),
+            "HostConfig.Devices \"vendor.com/class=one::rwm\"",
         ),
         (
             none(),
@@ -153,9 +172,12 @@ fn what_is_not_carried_out_is_refused_by_name() {
             "HostConfig.DeviceRequests",
         ),
         (none(), json!({"Init": true}), "HostConfig.Init"),
-        (none(), json!({"Sysctls": {"a": "b"}}), "HostConfig.Sysctls"),
-        (none(), json!({"PidMode": "host"}), "HostConfig.PidMode"),
-        (none(), json!({"IpcMode": "host"}), "HostConfig.IpcMode"),
+        (
+            none(),
+            json!({"PidMode": "container:x"}),
+            "HostConfig.PidMode",
+        ),
+        (none(), json!({"IpcMode": "none"}), "HostConfig.IpcMode"),
         (none(), json!({"UTSMode": "host"}), "HostConfig.UTSMode"),
         (
             none(),
@@ -166,11 +188,6 @@ fn what_is_not_carried_out_is_refused_by_name() {
             none(),
             json!({"CgroupnsMode": "host"}),
             "HostConfig.CgroupnsMode",
-        ),
-        (
-            none(),
-            json!({"CgroupParent": "/x"}),
-            "HostConfig.CgroupParent",
         ),
         (
             none(),
@@ -215,8 +232,13 @@ fn what_is_not_carried_out_is_refused_by_name() {
         ),
         (
             none(),
-            json!({"SecurityOpt": ["label=disable"]}),
-            "HostConfig.SecurityOpt \"label=disable\"",
+            json!({"SecurityOpt": ["apparmor=mine"]}),
+            "HostConfig.SecurityOpt \"apparmor=mine\"",
+        ),
+        (
+            none(),
+            json!({"SecurityOpt": ["mask=/data"], "Privileged": true}),
+            "HostConfig.SecurityOpt \"/data\"",
         ),
         (
             json!({"Healthcheck": {"Test": ["CMD", "true"]}}),
@@ -273,7 +295,27 @@ fn what_cannot_be_meant_names_the_field() {
         (
             none(),
             json!({"SecurityOpt": ["nosuch"]}),
-            "HostConfig.SecurityOpt: invalid --security-opt 1: \"nosuch\": invalid argument",
+            "fill out specgen: invalid --security-opt 1: \"nosuch\"",
+        ),
+        (
+            none(),
+            json!({"Sysctls": {"vm.swappiness": "1"}}),
+            "fill out specgen: sysctl 'vm.swappiness' is not allowed",
+        ),
+        (
+            none(),
+            json!({"Sysctls": {"net.ipv4.ip_forward": "1"}, "NetworkMode": "host"}),
+            "container create: sysctl net.ipv4.ip_forward=1 can't be set since Network Namespace set to host: invalid argument",
+        ),
+        (
+            none(),
+            json!({"ShmSize": 100_000, "IpcMode": "host"}),
+            "container create: invalid config provided: cannot set shmsize when running in the {host } IPC Namespace",
+        ),
+        (
+            none(),
+            json!({"Devices": [{"PathOnHost": "/dev/null", "CgroupPermissions": "q"}]}),
+            "container create: invalid device mode \"q\" in device \"/dev/null::q\"",
         ),
         (
             none(),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use model::Error;
-use model::container::{ContainerSpec, Face, ImageRef, Network};
+use model::container::{ContainerSpec, Face, ImageRef, IpcMode, Network, PidMode};
 use model::request::{ImageVolumes, NewContainer};
 use podman_api::container::Signal;
 use podman_api::container::libpod::{Namespace, SpecGenerator};
@@ -11,7 +11,7 @@ use podman_api::health::HealthConfig;
 use podman_api::network::PerNetworkOptions;
 
 use super::common::{check_annotations, dns, handler, hosts, name, on_pod, restart, some};
-use super::{Host, limits, log, mounts};
+use super::{Host, devices, limits, log, mounts, security, sysctls};
 use crate::fields::{IGNORED_VOLUMES, KEEP_GROUPS, LIBPOD};
 use crate::ports::{self, Ports};
 use crate::refuse::{Body, invalid};
@@ -49,10 +49,10 @@ pub fn libpod_create(spec: SpecGenerator, host: &Host) -> Result<NewContainer, E
         restart_policy,
         restart_tries,
         oci_runtime,
-        pidns: _, // refused, or what the runtime does anyway
+        pidns,
         utsns: _, // the same
         hostname,
-        sysctl: _, // refused
+        sysctl,
         remove,
         container_create_command,
         timezone: _, // refused
@@ -63,9 +63,9 @@ pub fn libpod_create(spec: SpecGenerator, host: &Host) -> Result<NewContainer, E
         mounts,
         volumes,
         volumes_from,
-        devices: _,            // refused
-        ipcns: _,              // refused, or what the runtime does anyway
-        shm_size: _,           // refused
+        devices,
+        ipcns,
+        shm_size,
         create_working_dir: _, // CRI runtimes make it always
         work_dir,
         privileged,
@@ -74,15 +74,17 @@ pub fn libpod_create(spec: SpecGenerator, host: &Host) -> Result<NewContainer, E
         cap_add,
         cap_drop,
         seccomp_profile_path,
+        selinux_opts,
+        apparmor_profile,
         no_new_privileges,
         userns: _, // refused
         read_only_filesystem,
         read_write_tmpfs,
-        umask: _,         // refused, or 0022
-        mask: _,          // refused
-        unmask: _,        // refused
-        cgroupns: _,      // refused, or what the runtime does anyway
-        cgroup_parent: _, // refused
+        umask: _, // refused, or 0022
+        mask,
+        unmask,
+        cgroupns: _, // refused, or what the runtime does anyway
+        cgroup_parent,
         netns,
         port_mappings,
         publish_image_ports,
@@ -134,6 +136,9 @@ pub fn libpod_create(spec: SpecGenerator, host: &Host) -> Result<NewContainer, E
     )?;
     let log = log::from_libpod(&log_configuration.unwrap_or_default())?;
     BODY.refuse_if(log.is_none(), "log_configuration")?;
+    let (pid, ipc) = (pid(&pidns)?, ipc(&ipcns, in_pod)?);
+    sysctls::check_allowed(&sysctl)?;
+    sysctls::check_namespaces(&sysctl, network, ipc)?;
     let spec = ContainerSpec {
         log: log.unwrap_or_default(),
         handler: handler(&oci_runtime, &annotations, &labels),
@@ -154,7 +159,13 @@ pub fn libpod_create(spec: SpecGenerator, host: &Host) -> Result<NewContainer, E
         hostname: some(hostname),
         mounts,
         volumes_from: mounts::volumes_from(&volumes_from)?,
+        devices: devices::from_libpod(BODY, &devices)?,
+        shm_bytes: shm_size.map(|bytes| shm_bytes(bytes, ipc)).transpose()?,
         network,
+        pid,
+        ipc,
+        sysctls: sysctl,
+        cgroup_parent: some(cgroup_parent),
         dns: dns("dns_server", dns_server, dns_search, dns_option)?,
         hosts: hosts("hostadd", host_add)?,
         ports: ports.published,
@@ -167,6 +178,10 @@ pub fn libpod_create(spec: SpecGenerator, host: &Host) -> Result<NewContainer, E
         read_write_tmpfs: read_write_tmpfs.unwrap_or(false),
         no_new_privileges: no_new_privileges.unwrap_or(false),
         seccomp_unconfined: unconfined(&seccomp_profile_path)?,
+        apparmor_unconfined: security::without_apparmor(BODY, &apparmor_profile)?,
+        selinux: security::labels(BODY, selinux_opts)?,
+        mask: security::masks(&mask)?,
+        unmask: security::unmasks(&unmask),
         resources: limits::from_libpod(resource_limits, oom_score_adj, *host)?,
         stop_signal: stop_signal.as_ref().map(signal).transpose()?,
         stop_timeout: stop_timeout.map(|secs| u32::try_from(secs).unwrap_or(u32::MAX)),
@@ -175,6 +190,7 @@ pub fn libpod_create(spec: SpecGenerator, host: &Host) -> Result<NewContainer, E
         create_command: container_create_command,
         face: Face::Libpod,
     };
+    security::check_privileged(BODY, "mask", &spec)?;
     Ok(NewContainer {
         name: name(asked_name)?,
         pod,
@@ -204,15 +220,9 @@ fn refuse(spec: &SpecGenerator, host: Host) -> Result<(), Error> {
     BODY.refuse("envmerge", &spec.envmerge)?;
     BODY.refuse("unsetenv", &spec.unsetenv)?;
     BODY.refuse("unsetenvall", &spec.unsetenvall)?;
-    BODY.refuse("sysctl", &spec.sysctl)?;
     BODY.refuse("timezone", &spec.timezone)?;
     BODY.refuse("init", &spec.init)?;
-    BODY.refuse("devices", &spec.devices)?;
-    BODY.refuse("shm_size", &spec.shm_size)?;
     BODY.refuse("umask", &spec.umask)?;
-    BODY.refuse("mask", &spec.mask)?;
-    BODY.refuse("unmask", &spec.unmask)?;
-    BODY.refuse("cgroup_parent", &spec.cgroup_parent)?;
     BODY.refuse("r_limits", &spec.rlimits)?;
     BODY.refuse("unified", &spec.unified)?;
     BODY.refuse_if(
@@ -220,17 +230,13 @@ fn refuse(spec: &SpecGenerator, host: Host) -> Result<(), Error> {
         "healthconfig",
     )?;
     let in_pod = !spec.pod.is_empty();
-    namespace(BODY, "pidns", &spec.pidns, &["private"])?;
-    namespace(
-        BODY,
-        "ipcns",
-        &spec.ipcns,
-        if in_pod {
-            &["pod"]
-        } else {
-            &["private", "shareable"]
-        },
-    )?;
+    if in_pod {
+        let Namespace { mode, value: _ } = &spec.pidns;
+        BODY.refuse_if(mode == "host", "pidns")?;
+        BODY.refuse("sysctl", &spec.sysctl)?;
+        BODY.refuse("shm_size", &spec.shm_size)?;
+        BODY.refuse("cgroup_parent", &spec.cgroup_parent)?;
+    }
     namespace(
         BODY,
         "utsns",
@@ -248,6 +254,31 @@ fn refuse(spec: &SpecGenerator, host: Host) -> Result<(), Error> {
             &["host"]
         },
     )
+}
+
+fn pid(asked: &Namespace) -> Result<PidMode, Error> {
+    match (asked.mode.as_str(), asked.value.as_str()) {
+        ("host", "") => Ok(PidMode::Host),
+        _ => namespace(BODY, "pidns", asked, &["private"]).map(|()| PidMode::Private),
+    }
+}
+
+fn ipc(asked: &Namespace, in_pod: bool) -> Result<IpcMode, Error> {
+    match (asked.mode.as_str(), asked.value.as_str()) {
+        _ if in_pod => namespace(BODY, "ipcns", asked, &["pod"]).map(|()| IpcMode::Shareable),
+        ("host", "") => Ok(IpcMode::Host),
+        ("private", "") => Ok(IpcMode::Private),
+        _ => namespace(BODY, "ipcns", asked, &["shareable"]).map(|()| IpcMode::Shareable),
+    }
+}
+
+/// Bytes of `/dev/shm`; that of the host is not ours to size.
+pub(super) fn shm_bytes(bytes: i64, ipc: IpcMode) -> Result<u64, Error> {
+    if ipc == IpcMode::Host {
+        let text = "cannot set shmsize when running in the {host } IPC Namespace".to_owned();
+        return Err(Error::Plain(text).behind("invalid config provided"));
+    }
+    u64::try_from(bytes).map_err(|_| invalid("shm_size", "is negative"))
 }
 
 /// A namespace mode that is what happens anyway, else a refusal.

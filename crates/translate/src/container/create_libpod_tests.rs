@@ -144,6 +144,30 @@ fn namespaces_that_are_as_asked_anyway_are_no_refusal() {
 }
 
 #[test]
+fn what_the_sandbox_and_the_host_carry_out_is_kept() {
+    let made = spec(json!({
+        "pidns": {"nsmode": "host"}, "ipcns": {"nsmode": "private"}, "shm_size": 0,
+        "sysctl": {"net.ipv4.ip_forward": "1"}, "cgroup_parent": "mine",
+        "devices": [{"path": "/dev/null:/dev/x:r", "type": "", "major": 0, "minor": 0}],
+        "mask": ["/a", "/b:/c"], "unmask": ["/proc/*", "ALL"],
+        "selinux_opts": ["type:a", "level:s0"], "apparmor_profile": "unconfined"
+    }));
+    let words = |list: &[&str]| -> Vec<String> { list.iter().map(|&word| word.into()).collect() };
+    assert_eq!(made.pid, PidMode::Host);
+    assert_eq!(made.ipc, IpcMode::Private);
+    assert_eq!(made.shm_bytes, Some(0));
+    assert_eq!(made.sysctls["net.ipv4.ip_forward"], "1");
+    assert_eq!(made.cgroup_parent.as_deref(), Some("mine"));
+    assert_eq!(made.devices[0].destination, "/dev/x");
+    assert_eq!(made.mask, words(&["/a", "/b", "/c"]));
+    assert_eq!(made.unmask, words(&["/proc/*", "ALL"]));
+    assert_eq!(made.selinux, words(&["type:a", "level:s0"]));
+    assert!(made.apparmor_unconfined);
+    let made = spec(json!({"ipcns": {"nsmode": "host"}}));
+    assert_eq!(made.ipc, IpcMode::Host);
+}
+
+#[test]
 #[expect(clippy::too_many_lines, reason = "a table")]
 fn what_is_not_carried_out_is_refused_by_name() {
     for (change, name) in [
@@ -164,26 +188,31 @@ fn what_is_not_carried_out_is_refused_by_name() {
             json!({"r_limits": [{"type": "nofile", "hard": 1, "soft": 1}]}),
             "r_limits",
         ),
-        (json!({"shm_size": 8_388_608}), "shm_size"),
-        (json!({"devices": [{"path": "/dev/null"}]}), "devices"),
+        (
+            json!({"devices": [{"path": "vendor.com/class=one"}]}),
+            "devices \"vendor.com/class=one\"",
+        ),
         (json!({"secrets": [{"Source": "s"}]}), "secrets"),
         (json!({"secret_env": {"A": "s"}}), "secret_env"),
         (json!({"init": true}), "init"),
-        (json!({"sysctl": {"a": "b"}}), "sysctl"),
         (json!({"timezone": "UTC"}), "timezone"),
         (json!({"umask": "0077"}), "umask"),
-        (json!({"unmask": ["ALL"]}), "unmask"),
-        (json!({"mask": ["/proc/x"]}), "mask"),
+        (
+            json!({"mask": ["/data"], "privileged": true}),
+            "mask \"/data\"",
+        ),
         (json!({"unsetenv": ["A"]}), "unsetenv"),
         (json!({"unsetenvall": true}), "unsetenvall"),
         (json!({"envmerge": ["A=b"]}), "envmerge"),
         (json!({"env_host": true}), "env_host"),
         (json!({"userns": {"nsmode": "auto"}}), "userns"),
-        (json!({"pidns": {"nsmode": "host"}}), "pidns"),
-        (json!({"ipcns": {"nsmode": "host"}}), "ipcns"),
+        (
+            json!({"pidns": {"nsmode": "container", "value": "x"}}),
+            "pidns",
+        ),
+        (json!({"ipcns": {"nsmode": "none"}}), "ipcns"),
         (json!({"utsns": {"nsmode": "host"}}), "utsns"),
         (json!({"cgroupns": {"nsmode": "host"}}), "cgroupns"),
-        (json!({"cgroup_parent": "/x"}), "cgroup_parent"),
         (json!({"netns": {"nsmode": "none"}}), "netns"),
         (
             json!({"netns": {"nsmode": "container", "value": "x"}}),
@@ -201,7 +230,10 @@ fn what_is_not_carried_out_is_refused_by_name() {
             json!({"seccomp_profile_path": "/p.json"}),
             "seccomp_profile_path",
         ),
-        (json!({"selinux_opts": ["disable"]}), "selinux_opts"),
+        (
+            json!({"selinux_opts": ["filetype:usr_t"]}),
+            "selinux_opts \"filetype:usr_t\"",
+        ),
         (json!({"apparmor_profile": "x"}), "apparmor_profile"),
         (
             json!({"log_configuration": {"driver": "journald"}}),
@@ -270,6 +302,30 @@ fn what_cannot_be_meant_names_the_field() {
             json!({"netns": {"nsmode": "host"}, "Networks": {"podman": {}}}),
             "networks and static ip/mac address can only be used with Bridge mode networking",
         ),
+        (
+            json!({"sysctl": {"vm.swappiness": "1"}}),
+            "sysctl 'vm.swappiness' is not allowed",
+        ),
+        (
+            json!({"sysctl": {"net.ipv4.ip_forward": "1"}, "netns": {"nsmode": "host"}}),
+            "sysctl net.ipv4.ip_forward=1 can't be set since Network Namespace set to host: invalid argument",
+        ),
+        (
+            json!({"shm_size": 1_000_000, "ipcns": {"nsmode": "host"}}),
+            "invalid config provided: cannot set shmsize when running in the {host } IPC Namespace",
+        ),
+        (
+            json!({"shm_size": -1}),
+            "shm_size: is negative: invalid argument",
+        ),
+        (
+            json!({"devices": [{"path": "/dev/null:q"}]}),
+            "invalid device mode \"q\" in device \"/dev/null:q\"",
+        ),
+        (
+            json!({"mask": ["data"]}),
+            "mask: path \"data\" is not an absolute path: invalid argument",
+        ),
     ] {
         assert_eq!(remote(change).unwrap_err().to_string(), text);
     }
@@ -301,6 +357,25 @@ fn a_container_in_a_pod_has_what_the_pod_has() {
         change["pod"] = json!("p1");
         assert_eq!(remote(change).unwrap_err().to_string(), text);
     }
-    let host = remote(json!({"pod": "p1", "netns": {"nsmode": "host"}})).unwrap_err();
-    assert!(matches!(host, Error::Unsupported { what, .. } if what == "netns \"host\""));
+    for (change, field) in [
+        (json!({"netns": {"nsmode": "host"}}), "netns \"host\""),
+        (json!({"pidns": {"nsmode": "host"}}), "pidns"),
+        (json!({"ipcns": {"nsmode": "host"}}), "ipcns"),
+        (json!({"sysctl": {"kernel.sem": "1"}}), "sysctl"),
+        (json!({"shm_size": 0}), "shm_size"),
+        (json!({"cgroup_parent": "/mine"}), "cgroup_parent"),
+    ] {
+        let mut change = change;
+        change["pod"] = json!("p1");
+        let refused = remote(change).unwrap_err();
+        assert!(matches!(refused, Error::Unsupported { what, .. } if what == field));
+    }
+    for change in [
+        json!({"pidns": {"nsmode": "private"}, "ipcns": {"nsmode": "pod"}}),
+        json!({"devices": [{"path": "/dev/null"}], "mask": ["/data"]}),
+    ] {
+        let mut change = change;
+        change["pod"] = json!("p1");
+        remote(change).unwrap();
+    }
 }

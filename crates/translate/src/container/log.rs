@@ -35,13 +35,7 @@ pub(super) fn from_libpod(config: &libpod::LogConfig) -> Result<Option<LogSpec>,
 /// As of [`from_libpod`]; Podman puts `fill out specgen` before them.
 pub(super) fn from_compat(config: &compat::LogConfigRequest) -> Result<Option<LogSpec>, Error> {
     let compat::LogConfigRequest { r#type, config } = config;
-    spec(r#type, config).map_err(|error| {
-        let cause = error.to_string();
-        Error::Failed {
-            message: format!("fill out specgen: {cause}"),
-            cause,
-        }
-    })
+    spec(r#type, config).map_err(|error| error.behind(super::FILL_OUT))
 }
 
 fn spec(driver: &str, options: &BTreeMap<String, String>) -> Result<Option<LogSpec>, Error> {

@@ -3,6 +3,7 @@
 pub(crate) mod common;
 mod create_compat;
 mod create_libpod;
+mod devices;
 mod inspect_compat;
 mod inspect_libpod;
 mod limits;
@@ -10,9 +11,11 @@ mod list;
 mod log;
 mod mount_options;
 mod mounts;
+mod security;
 mod show;
 mod show_host;
 mod show_network;
+mod sysctls;
 
 pub use create_compat::compat_create;
 pub use create_libpod::libpod_create;
@@ -21,8 +24,12 @@ pub use inspect_compat::compat_inspect;
 pub use inspect_libpod::{libpod_inspect, libpod_inspect_v4};
 pub use list::{compat_item, libpod_item};
 pub(crate) use mount_options::PROPAGATIONS;
+pub(crate) use security::ALL as ALL_PATHS;
 pub(crate) use show::restarts as shown_restarts;
 pub(crate) use show_network::NETWORK;
+
+/// What Podman was doing when it misses something in a compat body.
+const FILL_OUT: &str = "fill out specgen";
 
 /// What a create must know of the host.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

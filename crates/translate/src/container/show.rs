@@ -72,14 +72,21 @@ pub(super) fn annotations(view: &ContainerView) -> BTreeMap<String, String> {
                 all.insert(format!("io.podman.annotations.{name}"), "TRUE".to_owned());
             }
         }
-        if spec.seccomp_unconfined {
-            all.insert(
-                "io.podman.annotations.seccomp".to_owned(),
-                "unconfined".to_owned(),
-            );
+        let unconfined = |on: bool| on.then(|| "unconfined".to_owned());
+        for (name, value) in [
+            ("seccomp", unconfined(spec.seccomp_unconfined)),
+            ("apparmor", unconfined(spec.apparmor_unconfined)),
+            ("label", label_options(spec)),
+        ] {
+            all.extend(value.map(|value| (format!("io.podman.annotations.{name}"), value)));
         }
     }
     all
+}
+
+/// Options of its `SELinux` label, as Podman writes them behind `label=`.
+pub(super) fn label_options(spec: &ContainerSpec) -> Option<String> {
+    (!spec.selinux.is_empty()).then(|| spec.selinux.join(",label="))
 }
 
 /// Podman's Cmd: what was asked, else the image's where no entry point was asked for either.

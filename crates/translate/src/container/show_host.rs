@@ -3,20 +3,22 @@
 use std::collections::BTreeMap;
 
 use model::container::{
-    ContainerSpec, LogDriver, Mount, MountKind, Network, Resources, RestartPolicy, VolumesFrom,
+    ContainerSpec, Device, IpcMode, LogDriver, Mount, MountKind, Network, Resources, RestartPolicy,
+    SHM_BYTES, VolumesFrom,
 };
 use model::port::PublishedPort;
 use model::view::{ContainerBody, ContainerDetail};
-use podman_api::container::libpod::{InspectHostConfig, InspectLogConfig, InspectRestartPolicy};
+use podman_api::container::libpod::{
+    InspectDevice, InspectHostConfig, InspectLogConfig, InspectRestartPolicy,
+};
 
 use super::limits::CPU_PERIOD_US;
 use super::log;
 use super::mount_options::shown_options;
 use super::show::{self, Caps};
 use super::show_network::{BRIDGE, HOST};
+use crate::cri::hides_nothing;
 
-/// Bytes of /dev/shm, which the runtimes make (measured: CRI-O and containerd).
-const SHM_BYTES: i64 = 64 << 20;
 /// Podman's driver whose format is that of CRI's log files.
 pub(super) const LOG_DRIVER: &str = "k8s-file";
 
@@ -56,14 +58,16 @@ pub(super) fn host_config(detail: &ContainerDetail, caps: &Caps) -> InspectHostC
         group_add: spec.groups.clone(),
         ipc_mode: modes.ipc,
         cgroups: "default".to_owned(),
-        pid_mode: "private".to_owned(),
+        pid_mode: spec.pid.word().to_owned(),
         privileged: spec.privileged,
         publish_all_ports: spec.publish_all,
         readonly_rootfs: spec.read_only,
         security_opt: security_opt(spec),
         tmpfs: tmpfs(spec),
         uts_mode: modes.uts,
-        shm_size: SHM_BYTES,
+        shm_size: shm_size(spec),
+        cgroup_parent: spec.cgroup_parent.clone().unwrap_or_default(),
+        devices: devices(spec),
         runtime: "oci".to_owned(), // Podman's constant; the handler is OCIRuntime
         ..InspectHostConfig::default()
     };
@@ -153,16 +157,30 @@ fn tmpfs(spec: &ContainerSpec) -> BTreeMap<String, String> {
 
 /// The words by which Podman shows what a container is not like others in.
 fn security_opt(spec: &ContainerSpec) -> Vec<String> {
-    let words = [
-        (spec.no_new_privileges, "no-new-privileges"),
-        (spec.seccomp_unconfined, "seccomp=unconfined"),
-        (spec.privileged, "unmask=all"),
+    let word = |on: bool, word: &str| on.then(|| word.to_owned());
+    let all = [
+        word(spec.no_new_privileges, "no-new-privileges"),
+        show::label_options(spec).map(|options| format!("label={options}")),
+        word(spec.seccomp_unconfined, "seccomp=unconfined"),
+        word(spec.apparmor_unconfined, "apparmor=unconfined"),
+        word(hides_nothing(spec), "unmask=all"),
     ];
-    words
-        .into_iter()
-        .filter(|(on, _)| *on)
-        .map(|(_, word)| word.to_owned())
-        .collect()
+    all.into_iter().flatten().collect()
+}
+
+/// Podman shows them of a container that is not privileged, by their paths alone.
+fn devices(spec: &ContainerSpec) -> Vec<InspectDevice> {
+    let shown = |device: &Device| InspectDevice {
+        path_on_host: device.source.clone(),
+        path_in_container: device.destination.clone(),
+        cgroup_permissions: String::new(),
+    };
+    let all = spec.devices.iter().filter(|_| !spec.privileged);
+    all.map(shown).collect()
+}
+
+fn shm_size(spec: &ContainerSpec) -> i64 {
+    i64::try_from(spec.shm_bytes.unwrap_or(SHM_BYTES)).unwrap_or(i64::MAX)
 }
 
 fn restart_policy(policy: RestartPolicy) -> InspectRestartPolicy {
@@ -207,7 +225,10 @@ fn modes(detail: &ContainerDetail) -> Modes {
     };
     let own = Modes {
         network: if host { HOST } else { BRIDGE }.to_owned(),
-        ipc: "shareable".to_owned(),
+        ipc: show::spec(&detail.view)
+            .map_or(IpcMode::default(), |spec| spec.ipc)
+            .word()
+            .to_owned(),
         uts: "private".to_owned(),
     };
     let (Some(infra), Some(pod)) = (show::infra_of(detail), show::pod(detail)) else {

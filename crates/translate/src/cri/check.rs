@@ -6,7 +6,9 @@ use model::observed::{RuntimeFacts, RuntimeKind};
 use model::pod::{PodSpec, SandboxRecord};
 
 use super::mounts::check_mount;
+use super::paths::check_masks;
 use super::resources::cri_resources;
+use super::sandbox::SLICE;
 use super::security::{container_security, runs_as_root};
 use super::signal::cri_signal;
 use crate::fields::{HOST_NAME, PRIVILEGED_USER};
@@ -22,6 +24,8 @@ pub fn check_container(
 ) -> Result<(), Error> {
     container_security(spec, sandbox)?;
     check_privileged_user(spec, runtime.kind)?;
+    check_masks(spec, runtime.kind)?;
+    check_cgroup_parent(spec, &runtime.cgroup_manager)?;
     cri_resources(&spec.resources, runtime.unified_cgroups)?;
     spec.stop_signal.map(cri_signal).transpose()?;
     spec.mounts.iter().try_for_each(check_mount)?;
@@ -42,6 +46,21 @@ fn check_privileged_user(spec: &ContainerSpec, runtime: RuntimeKind) -> Result<(
         )),
         RuntimeKind::CriO | RuntimeKind::Containerd | RuntimeKind::Other => Ok(()),
     }
+}
+
+/// A cgroup's form is that of the runtime's cgroup manager, in Podman's words.
+fn check_cgroup_parent(spec: &ContainerSpec, manager: &str) -> Result<(), Error> {
+    let Some(parent) = &spec.cgroup_parent else {
+        return Ok(());
+    };
+    let told = match (manager, parent.ends_with(SLICE)) {
+        ("cgroupfs", true) => "systemd slice received as cgroup parent when using cgroupfs",
+        ("systemd", false) => {
+            "did not receive systemd slice as cgroup parent when using systemd to manage cgroups"
+        }
+        _ => return Ok(()),
+    };
+    Err(spec.face.at_create(Error::InvalidArgument(told.to_owned())))
 }
 
 /// Says what CRI cannot carry out of a pod.
@@ -93,7 +112,7 @@ fn check_annotations<'a>(mut keys: impl Iterator<Item = &'a String>) -> Result<(
 mod tests {
     use super::*;
     use crate::cri::tests_support::sandbox;
-    use model::container::{Mount, Resources};
+    use model::container::{Face, Mount, Resources};
     use model::pod::Role;
     use model::signal::Signal;
 
@@ -191,6 +210,44 @@ mod tests {
                 .unwrap_err()
                 .to_string();
             assert!(text.contains(word), "{word}: {text}");
+        }
+    }
+
+    #[test]
+    fn a_cgroup_has_the_form_of_the_runtimes_cgroup_manager() {
+        for (manager, parent, text) in [
+            ("cgroupfs", "/mine", None),
+            ("systemd", "mine.slice", None),
+            ("", "mine.slice", None),
+            (
+                "cgroupfs",
+                "mine.slice",
+                Some(
+                    "systemd slice received as cgroup parent when using cgroupfs: invalid argument",
+                ),
+            ),
+            (
+                "systemd",
+                "/mine",
+                Some(
+                    "did not receive systemd slice as cgroup parent when using systemd to manage cgroups: invalid argument",
+                ),
+            ),
+        ] {
+            let facts = RuntimeFacts {
+                cgroup_manager: manager.to_owned(),
+                ..RuntimeFacts::default()
+            };
+            for (face, at) in [(Face::Libpod, ""), (Face::Compat, "container create: ")] {
+                let spec = ContainerSpec {
+                    cgroup_parent: Some(parent.to_owned()),
+                    face,
+                    ..ContainerSpec::default()
+                };
+                let told = check_container(&spec, &sandbox(Role::Hidden), &facts);
+                let told = told.err().map(|error| error.to_string());
+                assert_eq!(told, text.map(|text| format!("{at}{text}")));
+            }
         }
     }
 

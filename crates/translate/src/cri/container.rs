@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use cri_api::v1;
 use model::Error;
-use model::container::{ContainerRecord, ContainerSpec};
+use model::container::{ContainerRecord, ContainerSpec, Device};
 use model::gate;
 use model::order::ContainerOrder;
 use model::record;
@@ -59,6 +59,10 @@ pub fn container_config(order: &ContainerOrder<'_>) -> Result<v1::ContainerConfi
 }
 
 /// What the request asked for; the rest is left empty.
+#[expect(
+    clippy::too_many_lines,
+    reason = "one line for each field of the record"
+)]
 fn asked(order: &ContainerOrder<'_>, spec: &ContainerSpec) -> Result<v1::ContainerConfig, Error> {
     let ContainerSpec {
         image,
@@ -74,17 +78,27 @@ fn asked(order: &ContainerOrder<'_>, spec: &ContainerSpec) -> Result<v1::Contain
         stdin,
         hostname: _, // `order.hostname` is the one in effect, and the sandbox's
         mounts,
-        volumes_from: _,       // among the mounts since the create
-        network: _,            // the sandbox's
-        dns: _,                // the sandbox's, and /etc/resolv.conf among `files`
-        hosts: _,              // /etc/hosts among `files`
-        cap_add: _,            // `container_security`
-        cap_drop: _,           // `container_security`
-        privileged: _,         // `container_security`, and the sandbox's
-        read_only: _,          // `container_security`
-        read_write_tmpfs: _,   // the host side's folders among `files`
-        no_new_privileges: _,  // `container_security`
-        seccomp_unconfined: _, // `container_security`
+        devices,
+        shm_bytes: _,           // a tmpfs of the host side's among `files`
+        volumes_from: _,        // among the mounts since the create
+        network: _,             // the sandbox's
+        pid: _,                 // the sandbox's, and `container_security`
+        ipc: _,                 // the same
+        sysctls: _,             // the sandbox's
+        cgroup_parent: _,       // the sandbox's
+        dns: _,                 // the sandbox's, and /etc/resolv.conf among `files`
+        hosts: _,               // /etc/hosts among `files`
+        cap_add: _,             // `container_security`
+        cap_drop: _,            // `container_security`
+        privileged: _,          // `container_security`, and the sandbox's
+        read_only: _,           // `container_security`
+        read_write_tmpfs: _,    // the host side's folders among `files`
+        no_new_privileges: _,   // `container_security`
+        seccomp_unconfined: _,  // `container_security`
+        apparmor_unconfined: _, // `container_security`
+        selinux: _,             // `container_security`
+        mask: _,                // `container_security`
+        unmask: _,              // `container_security`
         resources,
         stop_signal,
         stop_timeout: _,   // the engine gives it with each stop
@@ -107,6 +121,7 @@ fn asked(order: &ContainerOrder<'_>, spec: &ContainerSpec) -> Result<v1::Contain
         working_dir: working_dir(work_dir.as_deref(), &image.config.work_dir),
         envs: cri_environment(spec, &order.hostname),
         mounts: cri_mounts(mounts, &order.files)?,
+        devices: devices.iter().map(device).collect(),
         stdin: *stdin,
         stdin_once: order.stdin_once,
         tty: *terminal,
@@ -121,6 +136,19 @@ fn asked(order: &ContainerOrder<'_>, spec: &ContainerSpec) -> Result<v1::Contain
             .into(),
         ..Default::default()
     })
+}
+
+fn device(device: &Device) -> v1::Device {
+    let Device {
+        source,
+        destination,
+        permissions,
+    } = device;
+    v1::Device {
+        container_path: destination.clone(),
+        host_path: source.clone(),
+        permissions: permissions.clone(),
+    }
 }
 
 /// CRI's `command` and `args`: what was asked for, in the gate where it is held.
@@ -241,6 +269,23 @@ mod tests {
         .unwrap();
         assert_eq!(made.annotations[record::OWNER], "owner-uuid");
         assert_eq!(made.annotations["a"], "b");
+    }
+
+    #[test]
+    fn devices_are_passed_as_they_lie_on_the_host() {
+        let made = config(|record| {
+            record.spec.devices.push(Device {
+                source: "/dev/null".into(),
+                destination: "/dev/x".into(),
+                permissions: "rw".into(),
+            });
+        });
+        let wanted = v1::Device {
+            container_path: "/dev/x".into(),
+            host_path: "/dev/null".into(),
+            permissions: "rw".into(),
+        };
+        assert_eq!(made.unwrap().devices, [wanted]);
     }
 
     #[test]

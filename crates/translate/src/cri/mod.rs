@@ -15,6 +15,7 @@ mod container;
 mod image;
 mod mounts;
 mod observed;
+mod paths;
 mod resources;
 mod sandbox;
 mod security;
@@ -31,8 +32,9 @@ pub use image::{bare_id, image_spec, image_summary};
 pub use observed::{
     container_listed, container_status, hint, sandbox_listed, sandbox_status, timestamp,
 };
+pub(crate) use paths::hides_nothing;
+pub use paths::{MASKED_PATHS, READONLY_PATHS};
 pub use sandbox::{NAMESPACE, SandboxConfig, sandbox_config};
-pub use security::{MASKED_PATHS, READONLY_PATHS};
 pub use spelled::spelled_out;
 
 use std::path::Path;

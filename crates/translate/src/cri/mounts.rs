@@ -1,8 +1,10 @@
 //! Mounts: what was asked for, and the files made here.
 
+use std::path::Path;
+
 use cri_api::v1::{self, MountPropagation};
 use model::Error;
-use model::container::{Mount, MountKind};
+use model::container::{Mount, MountKind, SHARED_MEMORY};
 use model::order::FileMount;
 
 use super::path_text;
@@ -47,7 +49,8 @@ pub(super) fn cri_mounts(asked: &[Mount], files: &[FileMount]) -> Result<Vec<v1:
             container_path: destination.clone(),
             host_path: path_text(source)?,
             readonly: *read_only,
-            selinux_relabel: true, // made here, for this container alone
+            // made here, for this container alone, but for the host's own shared memory
+            selinux_relabel: source != Path::new(SHARED_MEMORY),
             propagation: MountPropagation::PropagationPrivate.into(),
             ..Default::default()
         });

@@ -35,6 +35,10 @@ pub struct SandboxConfig {
 ///
 /// # Errors
 /// [`Error::InvalidArgument`] for a host path that is not UTF-8.
+#[expect(
+    clippy::too_many_lines,
+    reason = "one line for each field of the record"
+)]
 pub fn sandbox_config(order: &SandboxOrder<'_>) -> Result<SandboxConfig, Error> {
     let SandboxOrder {
         owner,
@@ -42,7 +46,6 @@ pub fn sandbox_config(order: &SandboxOrder<'_>) -> Result<SandboxConfig, Error> 
         attempt,
         hostname,
         log_directory,
-        cgroup_parent,
         privileged,
         dns,
         handler,
@@ -61,6 +64,10 @@ pub fn sandbox_config(order: &SandboxOrder<'_>) -> Result<SandboxConfig, Error> 
         annotations,
         hostname: _, // `order.hostname` is the one in effect
         network,
+        host_pid: _, // `sandbox_security`
+        host_ipc: _, // `sandbox_security`
+        sysctls,
+        cgroup_parent,
         ports: _, // published by the engine's own rules: CRI runtimes differ in what they do with them
         dns: _,   // `order.dns` is the one in effect
         hosts: _, // in the /etc/hosts made for each container
@@ -91,11 +98,14 @@ pub fn sandbox_config(order: &SandboxOrder<'_>) -> Result<SandboxConfig, Error> 
         labels: pod_labels(record),
         annotations: marked(annotations, owner, record, handler),
         linux: Some(v1::LinuxPodSandboxConfig {
-            cgroup_parent: cgroup_parent.clone(),
+            cgroup_parent: cgroup_parent
+                .as_deref()
+                .map(cgroup_path)
+                .unwrap_or_default(),
             security_context: Some(sandbox_security(record, *privileged || *for_privileged)),
-            sysctls: BTreeMap::new(), // none can be asked for yet
-            overhead: None,           // a kubelet's accounting
-            resources: None,          // a kubelet's accounting
+            sysctls: sysctls.clone(),
+            overhead: None,  // a kubelet's accounting
+            resources: None, // a kubelet's accounting
         }),
         windows: None,
     };
@@ -104,6 +114,17 @@ pub fn sandbox_config(order: &SandboxOrder<'_>) -> Result<SandboxConfig, Error> 
         handler: handler.clone(),
     })
 }
+
+/// A cgroup's path from the root on, as Podman's OCI runtime reads it; a slice of systemd is a name.
+fn cgroup_path(asked: &str) -> String {
+    match asked.starts_with('/') || asked.ends_with(SLICE) {
+        true => asked.to_owned(),
+        false => format!("/{asked}"),
+    }
+}
+
+/// What names of systemd's slices end with.
+pub(super) const SLICE: &str = ".slice";
 
 /// Whether the containers of a sandbox share one pid namespace: those of a pod that asks for it.
 pub(super) fn shares_pid(record: &SandboxRecord) -> bool {
@@ -164,6 +185,9 @@ fn marked(
 mod tests {
     use super::*;
     use crate::cri::tests_support::{facts, sandbox, sandbox_order};
+    use jiff::Timestamp;
+    use model::Id;
+    use model::container::{ContainerSpec, IpcMode, PidMode};
 
     fn config(order: &SandboxOrder<'_>) -> v1::PodSandboxConfig {
         sandbox_config(order).unwrap().config
@@ -238,6 +262,33 @@ mod tests {
             assert_eq!(namespaces.pid(), pid, "{shared:?}");
             assert_eq!(namespaces.ipc(), v1::NamespaceMode::Pod);
             assert_eq!(namespaces.network(), v1::NamespaceMode::Pod);
+        }
+    }
+
+    #[test]
+    fn a_hidden_sandbox_has_what_its_container_asked_of_it() {
+        let facts = facts();
+        for (asked, parent) in [
+            ("mine", "/mine"),
+            ("/mine/own", "/mine/own"),
+            ("a.slice", "a.slice"),
+        ] {
+            let spec = ContainerSpec {
+                pid: PidMode::Host,
+                ipc: IpcMode::Host,
+                sysctls: [("net.ipv4.ip_forward".to_owned(), "1".to_owned())].into(),
+                cgroup_parent: Some(asked.to_owned()),
+                ..ContainerSpec::default()
+            };
+            let record =
+                SandboxRecord::hidden(&Id::generate(), "web", &spec, Timestamp::UNIX_EPOCH);
+            let config = config(&sandbox_order(&record, &facts));
+            let namespaces = namespaces(&config);
+            assert_eq!(namespaces.pid(), v1::NamespaceMode::Node);
+            assert_eq!(namespaces.ipc(), v1::NamespaceMode::Node);
+            let linux = config.linux.unwrap();
+            assert_eq!(linux.cgroup_parent, parent);
+            assert_eq!(linux.sysctls, spec.sysctls);
         }
     }
 

@@ -9,34 +9,9 @@ use model::container::{ContainerSpec, Network};
 use model::pod::SandboxRecord;
 
 use super::capabilities::cri_capabilities;
+use super::paths;
 use super::sandbox::shares_pid;
 use crate::fields::GROUP_NAMES;
-
-/// Paths that Podman 5.8 hides (recorded from its OCI configuration).
-pub const MASKED_PATHS: &[&str] = &[
-    "/proc/acpi",
-    "/proc/kcore",
-    "/proc/keys",
-    "/proc/latency_stats",
-    "/proc/sched_debug",
-    "/proc/scsi",
-    "/proc/timer_list",
-    "/proc/timer_stats",
-    "/sys/devices/virtual/powercap",
-    "/sys/firmware",
-    "/sys/fs/selinux",
-    "/proc/interrupts",
-];
-
-/// Paths that Podman 5.8 makes read-only (recorded from its OCI configuration).
-pub const READONLY_PATHS: &[&str] = &[
-    "/proc/asound",
-    "/proc/bus",
-    "/proc/fs",
-    "/proc/irq",
-    "/proc/sys",
-    "/proc/sysrq-trigger",
-];
 
 /// The security context of a sandbox: that of its pause process, and what its containers may ask for.
 pub(super) fn sandbox_security(
@@ -63,7 +38,7 @@ pub(super) fn container_security(
         capabilities: Some(cri_capabilities(spec, runs_as_root(spec))?),
         privileged: open,
         namespace_options: Some(namespace_options(sandbox)),
-        selinux_options: None, // the runtime's own label, as with Podman's default
+        selinux_options: selinux(&spec.selinux),
         run_as_user: user.uid,
         run_as_group: user.gid,
         run_as_username: user.name,
@@ -71,13 +46,15 @@ pub(super) fn container_security(
         supplemental_groups: group_ids(spec)?,
         supplemental_groups_policy: v1::SupplementalGroupsPolicy::Merge.into(),
         no_new_privs: spec.no_new_privileges,
-        masked_paths: paths(MASKED_PATHS, open),
-        readonly_paths: paths(READONLY_PATHS, open),
+        masked_paths: paths::masked(spec),
+        readonly_paths: paths::read_only(spec),
         seccomp: Some(profile(match open || spec.seccomp_unconfined {
             true => v1::security_profile::ProfileType::Unconfined,
             false => v1::security_profile::ProfileType::RuntimeDefault,
         })),
-        apparmor: None, // the runtime's default where AppArmor is on, as with Podman
+        apparmor: spec
+            .apparmor_unconfined
+            .then(|| profile(v1::security_profile::ProfileType::Unconfined)),
         apparmor_profile: String::new(),
         seccomp_profile_path: String::new(), // before CRI 1.22; the tried runtimes read `seccomp`
     })
@@ -90,14 +67,19 @@ fn namespace_options(sandbox: &SandboxRecord) -> v1::NamespaceOption {
         Network::Default => v1::NamespaceMode::Pod,
         Network::Host => v1::NamespaceMode::Node,
     };
-    let pid = match shares_pid(sandbox) {
-        true => v1::NamespaceMode::Pod,
-        false => v1::NamespaceMode::Container,
+    let pid = match (sandbox.spec.host_pid, shares_pid(sandbox)) {
+        (true, _) => v1::NamespaceMode::Node,
+        (false, true) => v1::NamespaceMode::Pod,
+        (false, false) => v1::NamespaceMode::Container,
+    };
+    let ipc = match sandbox.spec.host_ipc {
+        true => v1::NamespaceMode::Node,
+        false => v1::NamespaceMode::Pod,
     };
     v1::NamespaceOption {
         network: network.into(),
         pid: pid.into(),
-        ipc: v1::NamespaceMode::Pod.into(),
+        ipc: ipc.into(),
         target_id: String::new(),
         userns_options: None,
     }
@@ -110,11 +92,30 @@ fn profile(kind: v1::security_profile::ProfileType) -> v1::SecurityProfile {
     }
 }
 
-fn paths(list: &[&str], none: bool) -> Vec<String> {
-    match none {
-        true => Vec::new(),
-        false => list.iter().map(|&path| path.to_owned()).collect(),
+/// What the request says of its `SELinux` label; `None` leaves it to the runtime.
+fn selinux(options: &[String]) -> Option<v1::SeLinuxOption> {
+    // the type by which SELinux confines nothing: CRI has no other word for a container without a label
+    const UNCONFINED: &str = "spc_t";
+    if options.iter().any(|option| option == "disable") {
+        return Some(v1::SeLinuxOption {
+            r#type: UNCONFINED.to_owned(),
+            ..Default::default()
+        });
     }
+    let value = |key: &str| {
+        let mut values = options
+            .iter()
+            .rev()
+            .filter_map(|option| option.split_once(':'));
+        let found = values.find(|(name, _)| *name == key);
+        found.map(|(_, value)| value.to_owned()).unwrap_or_default()
+    };
+    (!options.is_empty()).then(|| v1::SeLinuxOption {
+        user: value("user"),
+        role: value("role"),
+        r#type: value("type"),
+        level: value("level"),
+    })
 }
 
 /// CRI's three fields for a user.
@@ -323,6 +324,47 @@ mod tests {
             assert_eq!(made.privileged, privileged);
             assert_eq!(made.no_new_privs, unconfined);
         }
+    }
+
+    #[test]
+    fn labels_and_profiles_are_the_runtimes_unless_asked_for() {
+        let sandbox = sandbox(Role::Hidden);
+        let made = |spec: &ContainerSpec| container_security(spec, &sandbox).unwrap();
+        let plain = made(&ContainerSpec::default());
+        assert_eq!((plain.selinux_options, plain.apparmor), (None, None));
+        let table: [(&[&str], [&str; 4]); 3] = [
+            (&["disable"], ["", "", "spc_t", ""]),
+            (&["type:a", "level:s0:c1,c2"], ["", "", "a", "s0:c1,c2"]),
+            (
+                &["user:u", "role:r", "type:a", "type:b"],
+                ["u", "r", "b", ""],
+            ),
+        ];
+        for (asked, wanted) in table {
+            let spec = ContainerSpec {
+                selinux: asked.iter().map(|&option| option.to_owned()).collect(),
+                apparmor_unconfined: true,
+                ..ContainerSpec::default()
+            };
+            let made = made(&spec);
+            let label = made.selinux_options.unwrap();
+            assert_eq!([label.user, label.role, label.r#type, label.level], wanted);
+            assert_eq!(
+                made.apparmor.unwrap().profile_type(),
+                ProfileType::Unconfined
+            );
+        }
+    }
+
+    #[test]
+    fn namespaces_of_the_host_are_its_nodes() {
+        let mut sandbox = sandbox(Role::Hidden);
+        (sandbox.spec.host_pid, sandbox.spec.host_ipc) = (true, true);
+        let made = container_security(&ContainerSpec::default(), &sandbox).unwrap();
+        let options = made.namespace_options.unwrap();
+        assert_eq!(options.pid(), v1::NamespaceMode::Node);
+        assert_eq!(options.ipc(), v1::NamespaceMode::Node);
+        assert_eq!(options.network(), v1::NamespaceMode::Pod);
     }
 
     #[test]

@@ -83,7 +83,7 @@ fn container_fields(all: &mut Map<String, Value>, config: &v1::ContainerConfig) 
         working_dir,
         envs,
         mounts,
-        devices: _, // none are passed on yet
+        devices,
         labels,
         annotations,
         log_path,
@@ -114,6 +114,10 @@ fn container_fields(all: &mut Map<String, Value>, config: &v1::ContainerConfig) 
             ("ContainerConfig.working_dir", json!(working_dir)),
             ("ContainerConfig.envs", json!(names)),
             ("ContainerConfig.mounts", mounts.iter().map(mount).collect()),
+            (
+                "ContainerConfig.devices",
+                devices.iter().map(device).collect(),
+            ),
             ("ContainerConfig.labels", json!(labels)),
             ("ContainerConfig.annotations", json!(users(annotations))),
             ("ContainerConfig.log_path", json!(log_path)),
@@ -178,7 +182,7 @@ fn security(all: &mut Map<String, Value>, context: v1::LinuxContainerSecurityCon
         capabilities,
         privileged,
         namespace_options,
-        selinux_options: _, // the runtime's own
+        selinux_options,
         run_as_user,
         run_as_group,
         run_as_username,
@@ -189,7 +193,7 @@ fn security(all: &mut Map<String, Value>, context: v1::LinuxContainerSecurityCon
         masked_paths,
         readonly_paths,
         seccomp,
-        apparmor: _,             // the runtime's own
+        apparmor,
         apparmor_profile: _,     // before CRI 1.22
         seccomp_profile_path: _, // before CRI 1.22
     } = context;
@@ -246,6 +250,14 @@ fn security(all: &mut Map<String, Value>, context: v1::LinuxContainerSecurityCon
                 "LinuxContainerSecurityContext.seccomp",
                 json!(seccomp.profile_type().as_str_name()),
             ),
+            (
+                "LinuxContainerSecurityContext.apparmor",
+                json!(apparmor.map(|profile| profile.profile_type().as_str_name())),
+            ),
+            (
+                "LinuxContainerSecurityContext.selinux_options",
+                json!(selinux_options.as_ref().map(selinux)),
+            ),
         ],
     );
     namespaces(all, namespace_options);
@@ -264,6 +276,23 @@ fn namespaces(all: &mut Map<String, Value>, options: Option<v1::NamespaceOption>
             ("NamespaceOption.ipc", json!(options.ipc().as_str_name())),
         ],
     );
+}
+
+fn selinux(options: &v1::SeLinuxOption) -> Value {
+    json!({
+        "user": options.user,
+        "role": options.role,
+        "type": options.r#type,
+        "level": options.level,
+    })
+}
+
+fn device(device: &v1::Device) -> Value {
+    json!({
+        "container_path": device.container_path,
+        "host_path": device.host_path,
+        "permissions": device.permissions,
+    })
 }
 
 fn mount(mount: &v1::Mount) -> Value {

@@ -35,7 +35,6 @@ pub(super) fn sandbox_order<'a>(
         attempt: 3,
         hostname: "host".to_owned(),
         log_directory: "/log".into(),
-        cgroup_parent: String::new(),
         privileged: false,
         dns: Dns::default(),
         handler: String::new(),

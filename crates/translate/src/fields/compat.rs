@@ -110,7 +110,7 @@ const MOUNTS: &[Row] = &[
     .kept(&["volumes_from"])
     .in_vm(VM_FOLDERS),
     Row::nothing("HostConfig.VolumeDriver", "Podman does not look at it"),
-    Row::refused("HostConfig.ShmSize", SHM_SIZE),
+    shared::SHM_SIZE.named("HostConfig.ShmSize"),
 ];
 
 const SECURITY: &[Row] = &[
@@ -124,19 +124,31 @@ const SECURITY: &[Row] = &[
         &[
             "LinuxContainerSecurityContext.no_new_privs",
             "LinuxContainerSecurityContext.seccomp",
+            "LinuxContainerSecurityContext.apparmor",
+            "LinuxContainerSecurityContext.selinux_options",
+            "LinuxContainerSecurityContext.masked_paths",
+            "LinuxContainerSecurityContext.readonly_paths",
         ],
     )
-    .how("no-new-privileges and seccomp=unconfined")
-    .kept(&["no_new_privileges", "seccomp_unconfined"])
+    .how("no-new-privileges, seccomp=unconfined, apparmor=unconfined, label, mask, unmask, systempaths=unconfined")
+    .kept(&[
+        "no_new_privileges",
+        "seccomp_unconfined",
+        "apparmor_unconfined",
+        "selinux",
+        "mask",
+        "unmask",
+    ])
     .but(SECURITY_OPT)
+    .on_crio(PART_OF_MASKS)
     .in_vm(VM_SECCOMP),
     Row::nothing("HostConfig.MaskedPaths", "Podman does not look at it"),
     Row::nothing("HostConfig.ReadonlyPaths", "Podman does not look at it"),
 ];
 
 const NAMESPACES: &[Row] = &[
-    Row::anyway("HostConfig.PidMode", "private", PID_MODE),
-    Row::anyway("HostConfig.IpcMode", "private and shareable", IPC_MODE),
+    shared::PID.named("HostConfig.PidMode"),
+    shared::IPC.named("HostConfig.IpcMode"),
     Row::anyway("HostConfig.UTSMode", "private", UTS_MODE),
     Row::anyway("HostConfig.UsernsMode", "host", USERS),
     Row::anyway(
@@ -144,9 +156,9 @@ const NAMESPACES: &[Row] = &[
         "private; on cgroup v1 and hybrid the host's",
         CGROUPS,
     ),
-    Row::refused("HostConfig.CgroupParent", CGROUPS),
+    shared::CGROUP_PARENT.named("HostConfig.CgroupParent"),
     Row::nothing("HostConfig.Cgroup", "Podman does not look at it"),
-    Row::refused("HostConfig.Sysctls", SYSCTLS),
+    shared::SYSCTLS.named("HostConfig.Sysctls"),
 ];
 
 const NETWORK: &[Row] = &[
@@ -177,9 +189,9 @@ const NETWORK: &[Row] = &[
 const WINDOWS: &str = "of Windows";
 
 const LIMITS: &[Row] = &[
-    Row::refused("HostConfig.Devices", DEVICES),
-    Row::refused("HostConfig.DeviceCgroupRules", DEVICES),
-    Row::refused("HostConfig.DeviceRequests", DEVICES),
+    shared::DEVICES.named("HostConfig.Devices"),
+    Row::refused("HostConfig.DeviceCgroupRules", DEVICE_RULES),
+    Row::refused("HostConfig.DeviceRequests", CDI_DEVICES),
     shared::MEMORY_LIMIT.named("HostConfig.Memory"),
     shared::MEMORY_SWAP.named("HostConfig.MemorySwap"),
     shared::MEMORY_RESERVATION.named("HostConfig.MemoryReservation"),

@@ -105,7 +105,6 @@ pub(super) fn order_of<'a>(record: &'a SandboxRecord, facts: &'a RuntimeFacts) -
         attempt: record.progress.last_attempt,
         hostname: spec.hostname.clone().unwrap_or_else(|| record.name.clone()),
         log_directory: "/".into(),
-        cgroup_parent: String::new(),
         privileged: spec.privileged,
         dns: spec.dns.clone(),
         handler: spec.handler.clone().unwrap_or_default(),

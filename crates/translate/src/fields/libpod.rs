@@ -166,8 +166,8 @@ const MOUNTS: &[Row] = &[
     Row::refused("image_volumes", VOLUMES),
     Row::refused("artifact_volumes", VOLUMES),
     Row::refused("secrets", SECRETS).unshown(),
-    Row::refused("shm_size", SHM_SIZE),
-    Row::refused("shm_size_systemd", SHM_SIZE),
+    shared::SHM_SIZE.named("shm_size").but(POD_SHM),
+    Row::refused("shm_size_systemd", SHM_SYSTEMD),
 ];
 
 const SECURITY: &[Row] = &[
@@ -190,12 +190,38 @@ const SECURITY: &[Row] = &[
     .but(SECCOMP)
     .in_vm(VM_SECCOMP),
     Row::anyway("seccomp_policy", "default", SECCOMP),
-    Row::refused("selinux_opts", LABELS_OF_MAC).in_vm(VM_MAC),
-    Row::refused("apparmor_profile", LABELS_OF_MAC).in_vm(VM_MAC),
-    Row::refused("label_nested", LABELS_OF_MAC),
-    Row::refused("procfs_opts", MASKS),
-    Row::refused("mask", MASKS),
-    Row::refused("unmask", MASKS),
+    Row::cri(
+        "selinux_opts",
+        &["LinuxContainerSecurityContext.selinux_options"],
+    )
+    .how("disable as the type spc_t; without SELinux on the host they change nothing")
+    .kept(&["selinux"])
+    .but(SELINUX_FILES)
+    .in_vm(VM_MAC),
+    Row::cri(
+        "apparmor_profile",
+        &["LinuxContainerSecurityContext.apparmor"],
+    )
+    .how("unconfined; without it the runtime's default profile where the host has AppArmor")
+    .kept(&["apparmor_unconfined"])
+    .but(APPARMOR)
+    .in_vm(VM_MAC),
+    Row::refused("label_nested", LABEL_NESTED),
+    Row::refused("procfs_opts", PROC_OPTIONS),
+    Row::cri("mask", &["LinuxContainerSecurityContext.masked_paths"])
+        .how("beside the paths that Podman hides")
+        .kept(&["mask"])
+        .but(PRIVILEGED_MASK),
+    Row::cri(
+        "unmask",
+        &[
+            "LinuxContainerSecurityContext.masked_paths",
+            "LinuxContainerSecurityContext.readonly_paths",
+        ],
+    )
+    .how("without those of Podman's hidden and read-only paths that a pattern matches; ALL is all")
+    .kept(&["unmask"])
+    .on_crio(PART_OF_MASKS),
     Row::anyway(
         "manage_password",
         "the runtime adds the user to /etc/passwd where it can",
@@ -206,12 +232,8 @@ const SECURITY: &[Row] = &[
 ];
 
 const NAMESPACES: &[Row] = &[
-    Row::anyway("pidns", "private", PID_MODE),
-    Row::anyway(
-        "ipcns",
-        "private and shareable; in a pod the pod's",
-        IPC_MODE,
-    ),
+    shared::PID.named("pidns"),
+    shared::IPC.named("ipcns"),
     Row::anyway("utsns", "private; in a pod the pod's", UTS_MODE),
     Row::anyway("userns", "host", USERS),
     Row::anyway("idmappings", "none", USERS),
@@ -222,8 +244,10 @@ const NAMESPACES: &[Row] = &[
         CGROUPS,
     ),
     Row::anyway("cgroups_mode", "enabled", CGROUPS),
-    Row::refused("cgroup_parent", CGROUPS),
-    Row::refused("sysctl", SYSCTLS),
+    shared::CGROUP_PARENT
+        .named("cgroup_parent")
+        .but(POD_CGROUPS),
+    shared::SYSCTLS.named("sysctl").but(POD_SYSCTLS),
 ];
 
 const NETWORK: &[Row] = &[

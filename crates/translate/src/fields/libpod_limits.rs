@@ -5,10 +5,10 @@ use super::why::*;
 use super::{Row, shared};
 
 pub(super) const LIMITS: &[Row] = &[
-    Row::refused("devices", DEVICES),
-    Row::refused("device_cgroup_rule", DEVICES),
-    Row::refused("devices_from", DEVICES),
-    Row::refused("host_device_list", DEVICES),
+    shared::DEVICES.named("devices"),
+    Row::refused("device_cgroup_rule", DEVICE_RULES),
+    Row::refused("devices_from", DEVICES_FROM),
+    Row::refused("host_device_list", HOST_DEVICES),
     Row::nothing("resource_limits", "an object: its parts are the next rows"),
     shared::MEMORY_LIMIT.named("resource_limits.memory.limit"),
     shared::MEMORY_SWAP.named("resource_limits.memory.swap"),
@@ -51,7 +51,7 @@ pub(super) const LIMITS: &[Row] = &[
         "resource_limits.rdma",
         "CRI has no limits of RDMA; leave them out",
     ),
-    Row::refused("resource_limits.devices", DEVICES),
+    Row::refused("resource_limits.devices", DEVICE_RULES),
     Row::refused("resource_limits.unified", CGROUP_FILES),
     Row::refused("unified", CGROUP_FILES),
     shared::OOM_SCORE_ADJ.named("oom_score_adj"),

@@ -54,8 +54,8 @@ const NAMESPACES: &[Row] = &[
         .how("ipc, net and uts always, pid where asked for")
         .kept(&["shared_namespaces"])
         .but(SHARED),
-    Row::anyway("ipcns", "private and shareable", IPC_MODE),
-    Row::anyway("pidns", "private", PID_MODE),
+    Row::anyway("ipcns", "private and shareable", POD_IPC_MODE),
+    Row::anyway("pidns", "private", POD_PID_MODE),
     Row::anyway("userns", "host", USERS),
     Row::anyway("utsns", "private", UTS_MODE),
     Row::anyway("idmappings", "none", USERS),
@@ -65,7 +65,7 @@ const NAMESPACES: &[Row] = &[
         CGROUPS,
     ),
     Row::refused("cgroup_parent", CGROUPS),
-    Row::refused("sysctl", SYSCTLS),
+    Row::refused("sysctl", POD_SYSCTLS),
 ];
 
 const NETWORK: &[Row] = &[
@@ -100,13 +100,13 @@ const REST: &[Row] = &[
     Row::refused("overlay_volumes", POD_MOUNTS),
     Row::refused("image_volumes", POD_MOUNTS),
     Row::refused("volumes_from", POD_MOUNTS),
-    Row::refused("shm_size", SHM_SIZE),
-    Row::refused("shm_size_systemd", SHM_SIZE),
+    Row::refused("shm_size", POD_SHM),
+    Row::refused("shm_size_systemd", SHM_SYSTEMD),
     Row::refused(
         "security_opt",
         "options of a whole pod are not carried out yet; give each container its own",
     ),
-    Row::refused("pod_devices", DEVICES),
+    Row::refused("pod_devices", POD_DEVICES),
     Row::refused("resource_limits", POD_LIMITS),
     Row::refused("cpu_period", POD_LIMITS),
     Row::refused("cpu_quota", POD_LIMITS),

@@ -19,6 +19,7 @@ pub(super) fn beside(request: Request, name: &str) -> Vec<(&'static str, Value)>
 }
 
 /// A value that is carried out, for the rows that say so.
+#[expect(clippy::too_many_lines, reason = "a table")]
 pub(super) fn carried(request: Request, name: &str) -> Value {
     let last = name.rsplit('.').next().unwrap_or(name).to_ascii_lowercase();
     match last.as_str() {
@@ -52,14 +53,31 @@ pub(super) fn carried(request: Request, name: &str) -> Value {
         "groups" | "groupadd" => json!(["5"]),
         "cap_add" | "capadd" => json!(["NET_ADMIN"]),
         "cap_drop" | "capdrop" => json!(["CHOWN"]),
-        "seccomp_profile_path" => json!("unconfined"),
-        "securityopt" => json!(["no-new-privileges", "seccomp=unconfined"]),
-        "netns" => json!({"nsmode": "host"}),
+        "seccomp_profile_path" | "apparmor_profile" => json!("unconfined"),
+        "selinux_opts" => json!(["type:spc_t", "level:s0"]),
+        "mask" => json!(["/data"]),
+        "unmask" => json!(["ALL"]),
+        "securityopt" => json!([
+            "no-new-privileges",
+            "seccomp=unconfined",
+            "apparmor=unconfined",
+            "label=disable",
+            "mask=/data",
+            "unmask=ALL"
+        ]),
+        "devices" if request == Request::Compat => {
+            json!([{"PathOnHost": "/dev/null", "PathInContainer": "/dev/x", "CgroupPermissions": "r"}])
+        }
+        "devices" => json!([{"path": "/dev/null:/dev/x:r"}]),
+        "shm_size" | "shmsize" => json!(1_000_000),
+        "sysctl" | "sysctls" => json!({"net.ipv4.ip_forward": "1"}),
+        "cgroup_parent" | "cgroupparent" => json!("/mine"),
+        "netns" | "pidns" | "ipcns" => json!({"nsmode": "host"}),
         "portmappings" => json!([{"container_port": 80, "host_port": 8080}]),
         "portbindings" => json!({"80/tcp": [{"HostPort": "8080"}]}),
         "expose" => json!({"80": "tcp"}),
         "exposedports" => json!({"80/tcp": {}}),
-        "networkmode" => json!("host"),
+        "networkmode" | "pidmode" | "ipcmode" => json!("host"),
         "hostadd" | "extrahosts" => json!(["a:10.0.0.1"]),
         "dns_server" | "dns" => json!(["10.0.0.2"]),
         "dns_search" | "dns_option" | "dnssearch" | "dnsoptions" => json!(["a.example"]),
@@ -145,8 +163,7 @@ pub(super) fn anyway(request: Request, name: &str) -> Vec<Value> {
         "pidns" | "utsns" | "cgroupns" => vec![json!({"nsmode": "private"})],
         "ipcns" => vec![json!({"nsmode": "private"}), json!({"nsmode": "shareable"})],
         "userns" => vec![json!({"nsmode": "host"})],
-        "pidmode" | "utsmode" | "cgroupnsmode" => vec![json!("private")],
-        "ipcmode" => vec![json!("private"), json!("shareable")],
+        "utsmode" | "cgroupnsmode" => vec![json!("private")],
         "usernsmode" => vec![json!("host")],
         "networks" => vec![json!({"podman": {}}), json!({"default": {}})],
         "endpointsconfig" => vec![json!({"podman": {}}), json!({"bridge": null})],
@@ -196,9 +213,19 @@ pub(super) fn not_carried(request: Request, name: &str) -> (Value, Vec<(&'static
         "seccomp_profile_path" => json!("/etc/seccomp.json"),
         "portmappings" => json!([{"container_port": 80, "host_ip": "::1"}]),
         "portbindings" => json!({"80/tcp": [{"HostIp": "::1"}]}),
-        "securityopt" => json!(["label=disable"]),
-        "netns" => json!({"nsmode": "path", "value": "/x"}),
-        "networkmode" => json!("container:x"),
+        "securityopt" => json!(["proc-opts=hidepid=2"]),
+        "apparmor_profile" => json!("mine"),
+        "selinux_opts" => json!(["filetype:usr_t"]),
+        "mask" => return (json!(["/data"]), vec![("privileged", json!(true))]),
+        "devices" if request == Request::Compat => {
+            json!([{"PathOnHost": "vendor.com/class=one", "CgroupPermissions": "rwm"}])
+        }
+        "devices" => json!([{"path": "vendor.com/class=one"}]),
+        "sysctl" | "shm_size" | "cgroup_parent" => {
+            return (carried(request, name), vec![("pod", json!("p"))]);
+        }
+        "netns" | "pidns" | "ipcns" => json!({"nsmode": "path", "value": "/x"}),
+        "networkmode" | "pidmode" | "ipcmode" => json!("container:x"),
         "hostname" if request == Request::Compat => {
             return (json!("a"), vec![("HostConfig.NetworkMode", json!("host"))]);
         }

@@ -192,3 +192,30 @@ pub(super) const PIDS_LIMIT: Row = Row::cri("", &["LinuxContainerResources.unifi
 pub(super) const OOM_SCORE_ADJ: Row = Row::cri("", &["LinuxContainerResources.oom_score_adj"])
     .kept(&["resources.oom_score_adj"])
     .in_vm("the guest's memory, not the host's");
+pub(super) const DEVICES: Row = Row::cri("", &["ContainerConfig.devices"])
+    .how("folders expanded at create")
+    .kept(&["devices"])
+    .but(CDI_DEVICES)
+    .on_crio("the node has mode 0666 in the container, whatever it has on the host")
+    .in_vm(VM_DEVICES);
+pub(super) const SHM_SIZE: Row =
+    Row::host("", "a tmpfs of that size at /dev/shm, mounted on the host")
+        .kept(&["shm_bytes"])
+        .in_vm(VM_TMPFS);
+pub(super) const SYSCTLS: Row = Row::cri("", &["LinuxPodSandboxConfig.sysctls"])
+    .how("those of the network and the IPC namespace (net.*, fs.mqueue.*, kernel.msg*, kernel.sem, kernel.shm*)")
+    .kept(&["sysctls"]);
+pub(super) const CGROUP_PARENT: Row = Row::cri("", &["LinuxPodSandboxConfig.cgroup_parent"])
+    .how("a path with the cgroup manager cgroupfs, a slice with systemd")
+    .kept(&["cgroup_parent"])
+    .in_vm(VM_CGROUPS);
+pub(super) const PID: Row = Row::cri("", &["NamespaceOption.pid"])
+    .how("private, or the host's")
+    .kept(&["pid"])
+    .but(PID_MODE)
+    .in_vm(VM_NAMESPACES);
+pub(super) const IPC: Row = Row::cri("", &["NamespaceOption.ipc"])
+    .how("private and shareable, which are one, or the host's")
+    .kept(&["ipc"])
+    .but(IPC_MODE)
+    .in_vm(VM_NAMESPACES);

@@ -11,31 +11,53 @@ pub(super) const HEALTH: &str =
     "health checks are not carried out yet; run the check with exec from outside";
 pub(super) const ULIMITS: &str =
     "CRI has no ulimit field; set the limits in the runtime's own configuration";
-pub(super) const SHM_SIZE: &str =
-    "the size of /dev/shm is the runtime's (64 MiB); mount a tmpfs with a size at another path";
-pub(super) const DEVICES: &str =
-    "devices are not passed on yet; a privileged container has those of the host";
+pub(super) const POD_SHM: &str = "the containers of a pod share one /dev/shm, which is the runtime's (64 MiB); mount a tmpfs with a size at another path";
+pub(super) const SHM_SYSTEMD: &str =
+    "nothing is set up for systemd in a container; mount a tmpfs at the path that needs one";
+pub(super) const POD_DEVICES: &str =
+    "devices of a whole pod are not passed on yet; give them to each container";
+pub(super) const DEVICES_FROM: &str =
+    "the devices of another container are not taken over; name them";
+pub(super) const HOST_DEVICES: &str =
+    "Podman fills it in by itself; name the devices, or use a privileged container";
+pub(super) const DEVICE_RULES: &str = "CRI has no rules of devices, only device nodes; name the device, or use a privileged container";
+/// Of a device of the Container Device Interface.
+pub(crate) const CDI_DEVICES: &str =
+    "devices are named by their paths, and no CDI device is passed on yet";
 pub(super) const SECRETS: &str =
     "secrets are not carried out yet; bind-mount a file, or set a variable";
 pub(super) const NETWORKS: &str =
     "there is the runtime's default network (bridge) and the host's, and no other yet";
 pub(super) const USERS: &str = "user namespaces and entries in /etc/passwd are the runtime's";
-pub(super) const PID_MODE: &str =
-    "each container has a PID namespace of its own, and no other is carried out yet";
+pub(super) const PID_MODE: &str = "a container has a PID namespace of its own or the host's, in a pod what the pod says, and no other yet";
 pub(super) const IPC_MODE: &str =
-    "the IPC namespace is the sandbox's, and no other is carried out yet";
+    "the IPC namespace is the sandbox's or the host's, in a pod the pod's, and no other yet";
+pub(super) const POD_PID_MODE: &str = "the containers of a pod have PID namespaces of their own or share one, and no other is carried out yet";
+pub(super) const POD_IPC_MODE: &str =
+    "the containers of a pod share an IPC namespace, and no other is carried out yet";
 pub(super) const UTS_MODE: &str =
     "the UTS namespace is the sandbox's, and no other is carried out yet";
 pub(super) const CGROUPS: &str = "the runtime places the container in its own cgroups";
+pub(super) const POD_CGROUPS: &str =
+    "a container in a pod lies in the pod's cgroup, and a pod's is the runtime's own choice yet";
 pub(super) const CGROUP_FILES: &str =
     "files of cgroup v2 cannot be set one by one; use the limits of memory, CPU and pids";
 pub(super) const INIT: &str = "no init is added yet; start one from the image as the command";
-pub(super) const SYSCTLS: &str = "sysctls belong to the sandbox and are not carried out yet; set them in the runtime's configuration";
+pub(super) const POD_SYSCTLS: &str = "sysctls belong to the sandbox, which is the pod's, and a pod's are not carried out yet; set them in the runtime's configuration";
 pub(super) const SECCOMP: &str =
     "the runtime's default profile or none (unconfined) is carried out, and no other yet";
-pub(super) const LABELS_OF_MAC: &str =
-    "labels and profiles are the runtime's own; a privileged container has none";
-pub(super) const MASKS: &str = "the masked paths are Podman's; a privileged container has none";
+pub(super) const APPARMOR: &str =
+    "the runtime's default profile or none (unconfined) is carried out, and no other yet";
+/// Of the label of files.
+pub(crate) const SELINUX_FILES: &str =
+    "CRI has labels of processes alone (disable, user, role, type, level)";
+pub(super) const LABEL_NESTED: &str = "CRI has no field for it; use label=disable, or a type";
+pub(super) const PROC_OPTIONS: &str = "CRI has no options of the mount of /proc; leave them out";
+/// Of hidden paths of a privileged container.
+pub(crate) const PRIVILEGED_MASK: &str = "CRI runtimes hide nothing from a privileged container";
+/// Of hidden paths one by one, on CRI-O.
+pub(crate) const PART_OF_MASKS: &str =
+    "CRI-O hides all paths of its own or nothing; use unmask=ALL without mask";
 pub(super) const UMASK: &str =
     "CRI has no umask field; set it in the command (sh -c 'umask …; exec …')";
 pub(super) const TIMEZONE: &str = "CRI has no field for it; set the variable TZ";
@@ -92,8 +114,7 @@ pub(crate) const HOST_NAME: &str =
 /// Of options of mounts.
 pub(crate) const MOUNT_OPTIONS: &str = "CRI mounts recursively, read-only or not, with a propagation and a label, and knows no other option";
 /// Of `SecurityOpt`.
-pub(crate) const SECURITY_OPT: &str =
-    "no-new-privileges and seccomp=unconfined are carried out, and no other yet";
+pub(crate) const SECURITY_OPT: &str = "no-new-privileges, seccomp=unconfined, apparmor=unconfined, label, mask and unmask are carried out, and no other yet";
 /// Of `image_volume_mode=ignore`.
 pub(crate) const IGNORED_VOLUMES: &str =
     "containerd mounts a folder of its own there; name a mount for each path";
@@ -120,4 +141,7 @@ pub(super) const VM_SECCOMP: &str =
     "only where the handler's configuration has seccomp in the guest on";
 pub(super) const VM_DEVICES: &str = "the VM's devices, not the host's";
 pub(super) const VM_IMAGE: &str = "where the guest pulls, it pulls from the registry: an image that only the host has is not found";
+pub(super) const VM_CGROUPS: &str = "the cgroup of the VM, not of what runs in it";
+pub(super) const VM_NAMESPACES: &str =
+    "the VM has a kernel of its own: the host's namespace is not there";
 pub(super) const VM_MAC: &str = "not applied where the guest has none";

@@ -88,7 +88,7 @@ pub struct SpecGenerator {
     pub devices: Vec<Device>,
     #[serde(deserialize_with = "null_default")]
     pub ipcns: Namespace,
-    /// Bytes.
+    /// Bytes; 0 is no bound.
     pub shm_size: Option<i64>,
     #[serde(deserialize_with = "null_default")]
     pub work_dir: String,
@@ -104,6 +104,11 @@ pub struct SpecGenerator {
     pub cap_drop: Vec<String>,
     #[serde(deserialize_with = "null_default")]
     pub seccomp_profile_path: String,
+    /// `disable`, or `user:`, `role:`, `type:`, `level:`, `filetype:` and a value.
+    #[serde(deserialize_with = "null_default")]
+    pub selinux_opts: Vec<String>,
+    #[serde(deserialize_with = "null_default")]
+    pub apparmor_profile: String,
     pub no_new_privileges: Option<bool>,
     #[serde(deserialize_with = "null_default")]
     pub userns: Namespace,
@@ -113,8 +118,10 @@ pub struct SpecGenerator {
     /// Octal; clients send `0022`.
     #[serde(deserialize_with = "null_default")]
     pub umask: String,
+    /// Absolute paths; Podman leaves others out.
     #[serde(deserialize_with = "null_default")]
     pub mask: Vec<String>,
+    /// Patterns of paths, or `ALL`; one text may hold several with a colon between them.
     #[serde(deserialize_with = "null_default")]
     pub unmask: Vec<String>,
     #[serde(deserialize_with = "null_default")]

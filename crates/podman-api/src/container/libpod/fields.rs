@@ -76,7 +76,7 @@ pub const SPEC_FIELDS: &[SpecField] = &[
     SpecField::new("devices_from"),
     SpecField::new("host_device_list"),
     SpecField::new("ipcns"),
-    SpecField::new("shm_size"),
+    SpecField::null("shm_size", &[]),
     SpecField::new("shm_size_systemd"),
     SpecField::new("work_dir"),
     SpecField::new("create_working_dir"),

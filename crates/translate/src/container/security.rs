@@ -1,0 +1,227 @@
+//! Security options of both faces: new privileges, seccomp, `SELinux`, `AppArmor`, hidden paths.
+
+use model::Error;
+use model::container::ContainerSpec;
+
+use crate::fields::{PRIVILEGED_MASK, SECURITY_OPT, SELINUX_FILES};
+use crate::refuse::{Body, invalid};
+
+/// What a container's record keeps of them.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Security {
+    pub(super) no_new_privileges: bool,
+    pub(super) seccomp_unconfined: bool,
+    pub(super) apparmor_unconfined: bool,
+    pub(super) selinux: Vec<String>,
+    pub(super) mask: Vec<String>,
+    pub(super) unmask: Vec<String>,
+}
+
+/// `SecurityOpt` of a compat create: `KEY=VALUE`, or the old `KEY:VALUE`.
+///
+/// # Errors
+/// [`Error::Unsupported`] for a value that is not carried out; else Podman's text.
+pub(super) fn from_compat(body: Body, options: &[String]) -> Result<Security, Error> {
+    const FIELD: &str = "SecurityOpt";
+    let mut security = Security::default();
+    for option in options {
+        let (key, value) = option
+            .split_once('=')
+            .or_else(|| option.split_once(':'))
+            .map_or((option.as_str(), None), |(key, value)| (key, Some(value)));
+        let malformed = |text: String| Err(Error::Plain(text).behind(super::FILL_OUT));
+        match (key, value) {
+            ("no-new-privileges", None | Some("true" | "1" | "t" | "T" | "TRUE" | "True")) => {
+                security.no_new_privileges = true;
+            }
+            ("no-new-privileges", Some("false" | "0" | "f" | "F" | "FALSE" | "False")) => {
+                security.no_new_privileges = false;
+            }
+            ("seccomp", Some("unconfined")) => security.seccomp_unconfined = true,
+            ("apparmor", Some("unconfined")) => security.apparmor_unconfined = true,
+            ("label", Some(option)) => security.selinux.push(option.to_owned()),
+            ("mask", Some(paths)) => security.mask.extend(apart(paths)),
+            ("unmask", Some(paths)) => security.unmask.extend(apart(paths)),
+            ("systempaths", Some("unconfined")) => security.unmask.push(ALL.to_owned()),
+            ("systempaths", Some(other)) => {
+                return malformed(format!(
+                    "invalid systempaths option {other:?}, only `unconfined` is supported"
+                ));
+            }
+            ("seccomp" | "apparmor" | "proc-opts", Some(_)) => {
+                return Err(body.refusal_of(FIELD, option, SECURITY_OPT));
+            }
+            (_, Some(_)) => return malformed(format!("invalid --security-opt 2: {option:?}")),
+            (_, None) => return malformed(format!("invalid --security-opt 1: {option:?}")),
+        }
+    }
+    check_labels(body, FIELD, &security.selinux, SECURITY_OPT)?;
+    check_masks(FIELD, &security.mask)?;
+    Ok(security)
+}
+
+/// The word for all hidden and read-only paths.
+pub(crate) const ALL: &str = "ALL";
+
+/// `mask` of a libpod create.
+///
+/// # Errors
+/// A path that is not absolute, which Podman leaves out.
+pub(super) fn masks(paths: &[String]) -> Result<Vec<String>, Error> {
+    let all: Vec<String> = paths.iter().flat_map(|paths| apart(paths)).collect();
+    check_masks("mask", &all)?;
+    Ok(all)
+}
+
+/// `unmask` of a libpod create.
+pub(super) fn unmasks(patterns: &[String]) -> Vec<String> {
+    patterns.iter().flat_map(|text| apart(text)).collect()
+}
+
+/// `apparmor_profile` of a libpod create.
+///
+/// # Errors
+/// [`Error::Unsupported`] for a profile by name.
+pub(super) fn without_apparmor(body: Body, profile: &str) -> Result<bool, Error> {
+    match profile {
+        "" => Ok(false),
+        "unconfined" => Ok(true),
+        _ => Err(body.refusal("apparmor_profile")),
+    }
+}
+
+/// `selinux_opts` of a libpod create.
+///
+/// # Errors
+/// Podman's words for an option that is none.
+pub(super) fn labels(body: Body, options: Vec<String>) -> Result<Vec<String>, Error> {
+    check_labels(body, "selinux_opts", &options, SELINUX_FILES)?;
+    Ok(options)
+}
+
+/// What the runtimes would ignore of a privileged container's.
+///
+/// # Errors
+/// [`Error::Unsupported`].
+pub(super) fn check_privileged(body: Body, field: &str, spec: &ContainerSpec) -> Result<(), Error> {
+    match spec.mask.first() {
+        Some(path) if spec.privileged => Err(body.refusal_of(field, path, PRIVILEGED_MASK)),
+        _ => Ok(()),
+    }
+}
+
+fn apart(paths: &str) -> impl Iterator<Item = String> {
+    paths
+        .split(':')
+        .filter(|path| !path.is_empty())
+        .map(str::to_owned)
+}
+
+fn check_masks(field: &str, paths: &[String]) -> Result<(), Error> {
+    match paths.iter().find(|path| !path.starts_with('/')) {
+        Some(path) => Err(invalid(
+            field,
+            format!("path {path:?} is not an absolute path"),
+        )),
+        None => Ok(()),
+    }
+}
+
+fn check_labels(body: Body, field: &str, options: &[String], why: &str) -> Result<(), Error> {
+    for option in options {
+        match option.split_once(':') {
+            None if option == "disable" => {}
+            Some(("user" | "role" | "type" | "level", value)) if !value.is_empty() => {}
+            Some(("filetype", _)) => return Err(body.refusal_of(field, option, why)),
+            _ => {
+                return Err(Error::Plain(format!(
+                    "bad label option {option:?}, valid options 'disable' or \n\
+                     'user, role, level, type, filetype' followed by ':' and a value"
+                )));
+            }
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fields::COMPAT;
+
+    const BODY: Body = Body::new(&COMPAT).at("HostConfig");
+
+    fn read(options: &[&str]) -> Result<Security, Error> {
+        let options: Vec<String> = options.iter().map(|&option| option.to_owned()).collect();
+        from_compat(BODY, &options)
+    }
+
+    fn words(list: &[&str]) -> Vec<String> {
+        list.iter().map(|&word| word.to_owned()).collect()
+    }
+
+    #[test]
+    fn each_option_has_its_place() {
+        let made = read(&[
+            "no-new-privileges",
+            "seccomp=unconfined",
+            "apparmor:unconfined",
+            "label=type:spc_t",
+            "label=level:s0:c1,c2",
+            "mask=/a:/b",
+            "unmask=/proc/*:/sys/firmware",
+            "systempaths=unconfined",
+        ])
+        .unwrap();
+        let wanted = Security {
+            no_new_privileges: true,
+            seccomp_unconfined: true,
+            apparmor_unconfined: true,
+            selinux: words(&["type:spc_t", "level:s0:c1,c2"]),
+            mask: words(&["/a", "/b"]),
+            unmask: words(&["/proc/*", "/sys/firmware", "ALL"]),
+        };
+        assert_eq!(made, wanted);
+        assert_eq!(read(&["label:disable"]).unwrap().selinux, ["disable"]);
+    }
+
+    #[test]
+    fn what_is_not_carried_out_is_refused_by_name_and_what_is_none_in_podmans_words() {
+        for (option, text) in [
+            (
+                "seccomp=/etc/a.json",
+                "HostConfig.SecurityOpt \"seccomp=/etc/a.json\" is not supported",
+            ),
+            (
+                "apparmor=mine",
+                "HostConfig.SecurityOpt \"apparmor=mine\" is not supported",
+            ),
+            (
+                "proc-opts=hidepid=2",
+                "HostConfig.SecurityOpt \"proc-opts=hidepid=2\" is not supported",
+            ),
+            (
+                "label=filetype:a",
+                "HostConfig.SecurityOpt \"filetype:a\" is not supported",
+            ),
+            ("label=nonsense", "bad label option \"nonsense\""),
+            ("label=type:", "bad label option \"type:\""),
+            ("mask=a", "SecurityOpt: path \"a\" is not an absolute path"),
+            (
+                "mask",
+                "fill out specgen: invalid --security-opt 1: \"mask\"",
+            ),
+            (
+                "other=x",
+                "fill out specgen: invalid --security-opt 2: \"other=x\"",
+            ),
+            (
+                "systempaths=x",
+                "fill out specgen: invalid systempaths option \"x\", only `unconfined` is supported",
+            ),
+        ] {
+            let told = read(&[option]).unwrap_err().to_string();
+            assert!(told.starts_with(text), "{option}: {told}");
+        }
+    }
+}
