@@ -110,6 +110,13 @@ pub const KNOWN_LEFTOVERS: &[Leftover] = &[
         "CRI-O: the parent of all containers without a cgroup parent of their own",
     ),
     leftover(
+        Sort::Cgroup,
+        r"^podman-cri-parent$",
+        None,
+        Until::TestEnds,
+        "the cgroup that a container names as its parent is made and never removed, by Podman neither",
+    ),
+    leftover(
         Sort::Object,
         r"^(container .*/(volatile-)?containers\.json|layer .*/tempdirs)$",
         Some(Kind::CriO),

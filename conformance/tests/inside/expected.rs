@@ -44,6 +44,11 @@ const PLAIN: &[(&str, &str)] = &[
     ("allowed", "chroot\nchown\n"),
     ("limits", "{none}"),
     ("environment", "HOSTNAME={id}\n{path}"),
+    ("hidden", "/proc/keys\n/sys/firmware\n"),
+    ("given", ""),
+    ("opened", ""),
+    ("kernel parameters", "1024\n10\n"),
+    ("shared with the host", ""),
 ];
 
 /// The containers that are looked from.
@@ -90,8 +95,13 @@ pub(crate) const LOOKS: &[Look] = &[
             "hosts",
             "{base}{way out}\thost.containers.internal host.docker.internal\n",
         )],
-        // the names of two different hosts
-        apart: &["hostname", "hostname file", "environment"],
+        // the names of two different hosts, and their parameters
+        apart: &[
+            "hostname",
+            "hostname file",
+            "environment",
+            "kernel parameters",
+        ],
     },
     Look {
         name: "with-dns",
@@ -168,7 +178,88 @@ pub(crate) const LOOKS: &[Look] = &[
         name: "read-only-everywhere",
         fields: r#"{ "read_only_filesystem": true }"#,
         differs: &[("writable", ""), ("allowed", "chroot\n")],
-        apart: &["shared memory"],
+        apart: &[],
+    },
+    Look {
+        name: "with-devices",
+        fields: r#"{ "devices": [{ "path": "/dev/fuse:/dev/given-fuse:r" }, { "path": "/dev/net:/dev/given" }] }"#,
+        differs: &[
+            ("given", "given/tun\ngiven-fuse\n"),
+            ("opened", "to read\n"),
+        ],
+        apart: &["devices"],
+    },
+    Look {
+        name: "with-kernel-parameters",
+        fields: r#"{ "sysctl": { "net.ipv4.ip_unprivileged_port_start": "7", "fs.mqueue.msg_max": "11" } }"#,
+        differs: &[("kernel parameters", "7\n11\n")],
+        apart: &[],
+    },
+    Look {
+        name: "with-shared-memory",
+        fields: r#"{ "shm_size": 1048576 }"#,
+        differs: &[("shared memory", "1024\n")],
+        apart: &[],
+    },
+    Look {
+        name: "with-closed-shared-memory",
+        fields: r#"{ "shm_size": 1048576, "read_only_filesystem": true }"#,
+        differs: &[
+            ("writable", ""),
+            ("allowed", "chroot\n"),
+            ("shared memory", "1024\n"),
+        ],
+        apart: &[],
+    },
+    Look {
+        name: "with-the-hosts-shared-memory",
+        fields: r#"{ "ipcns": { "nsmode": "host" } }"#,
+        differs: &[("shared with the host", "memory\n")],
+        apart: &["shared memory", "kernel parameters"],
+    },
+    Look {
+        name: "with-the-hosts-shared-memory-closed",
+        fields: r#"{ "ipcns": { "nsmode": "host" }, "read_only_filesystem": true }"#,
+        differs: &[
+            ("writable", ""),
+            ("allowed", "chroot\n"),
+            ("shared with the host", "memory\n"),
+        ],
+        apart: &["shared memory", "kernel parameters"],
+    },
+    Look {
+        name: "among-the-hosts-processes",
+        fields: r#"{ "pidns": { "nsmode": "host" } }"#,
+        differs: &[("first", "")],
+        apart: &[],
+    },
+    Look {
+        name: "with-more-hidden",
+        fields: r#"{ "mask": ["/home"] }"#,
+        differs: &[("hidden", "/proc/keys\n/sys/firmware\n/home\n")],
+        apart: &[],
+    },
+    Look {
+        name: "with-nothing-hidden",
+        fields: r#"{ "unmask": ["ALL"] }"#,
+        differs: &[("hidden", "")],
+        // what of it the kernel has
+        apart: &["readable", "writable"],
+    },
+    Look {
+        name: "with-parameters-to-write",
+        fields: r#"{ "unmask": ["/proc/sys"] }"#,
+        differs: &[(
+            "writable",
+            "\n/tmp\n/run\n/var/tmp\n/dev/shm\n/proc/sys/kernel/domainname\n",
+        )],
+        apart: &[],
+    },
+    Look {
+        name: "without-labels",
+        fields: r#"{ "selinux_opts": ["disable"], "apparmor_profile": "unconfined" }"#,
+        differs: &[],
+        apart: &[],
     },
     Look {
         name: "with-limits",
@@ -186,6 +277,7 @@ pub(crate) const LOOKS: &[Look] = &[
                 "CapPrm: {all}\nCapEff: {all}\nCapBnd: {all}\nNoNewPrivs: 0\nSeccomp: 0\n",
             ),
             ("allowed", "unshare\nmount\nmknod\nchroot\nchown\nping\n"),
+            ("hidden", ""),
         ],
         // as many as the kernel has
         apart: &["devices", "readable", "writable"],

@@ -12,6 +12,9 @@ use serde_json::{Value, json};
 /// Where the container finds `/etc` of its host.
 const HOST_ETC: &str = "/host-etc";
 
+/// Where it finds the shared memory of its host.
+const HOST_SHM: &str = "/host-shm";
+
 /// Run by the container.
 const SCRIPT: &str = r#"
 section() { echo "== $*"; }
@@ -57,6 +60,15 @@ c=/sys/fs/cgroup
 first $c/memory.max $c/memory/memory.limit_in_bytes
 first $c/cpu.max $c/cpu/cpu.cfs_quota_us
 section environment; env | grep -v -E '^(HOME|SHLVL|OLDPWD|PWD|container)=' | sort
+section hidden; for path in /proc/keys /sys/firmware /home; do grep -q " $path " /proc/mounts && echo $path; done
+section given; for path in /dev/given/* /dev/given-*; do [ -c $path ] && echo ${path#/dev/}; done
+section opened
+if [ -c /dev/given-fuse ]; then
+  (exec 3< /dev/given-fuse) 2>/dev/null && echo to read
+  (exec 3>> /dev/given-fuse) 2>/dev/null && echo to write
+fi
+section kernel parameters; cat /proc/sys/net/ipv4/ip_unprivileged_port_start /proc/sys/fs/mqueue/msg_max
+section shared with the host; [ "$(stat -c %d /dev/shm)" = "$(stat -c %d /host-shm)" ] && echo memory
 section end
 "#;
 
@@ -83,7 +95,8 @@ impl Place<'_> {
         let mut body = json!({ "name": name, "image": IMAGE });
         let etc =
             json!({ "type": "bind", "source": "/etc", "destination": HOST_ETC, "options": ["ro"] });
-        let mut mounts = vec![etc];
+        let shm = json!({ "type": "bind", "source": "/dev/shm", "destination": HOST_SHM, "options": ["ro"] });
+        let mut mounts = vec![etc, shm];
         let mut script = SCRIPT.to_owned();
         let out = match self {
             Self::Here(lab) => Some(next_folder(&lab.host)?),

@@ -14,7 +14,7 @@ mod expected;
 mod look;
 mod pod;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use conformance::{
     Http, Lab, Setup, Variant,
     runner::Podman,
@@ -85,6 +85,29 @@ async fn nobody_but_root_is_privileged(variant: Variant) -> Result<()> {
 #[tokio::test]
 async fn a_container_sees_what_it_sees_with_podman() {
     on_each(BOTH, as_in_podman).await.unwrap();
+}
+
+/// The cgroup stays when the container is removed, as with Podman.
+async fn in_a_cgroup_of_its_own(variant: Variant) -> Result<()> {
+    let lab = Lab::start(Setup::new(variant)).await?;
+    let api = Place::Here(&lab).api();
+    let body = json!({
+        "name": "placed", "image": scenario::IMAGE, "command": ["sleep", "1000"],
+        "cgroup_parent": "podman-cri-parent",
+    });
+    api.create(&body).await?;
+    api.start("placed").await?;
+    let found = api.inspect("placed").await?.context("it is gone")?;
+    let cgroups = std::fs::read_to_string(format!("/proc/{}/cgroup", found["State"]["Pid"]))?;
+    let inside = |line: &str| line.contains("/podman-cri-parent/");
+    ensure!(cgroups.lines().any(inside), "{cgroups}");
+    api.remove("placed").await?;
+    scenario::finish(lab).await
+}
+
+#[tokio::test]
+async fn a_container_lies_in_the_cgroup_that_it_was_given() {
+    on_each(BOTH, in_a_cgroup_of_its_own).await.unwrap();
 }
 
 #[tokio::test]
