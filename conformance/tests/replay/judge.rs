@@ -117,15 +117,19 @@ fn framing(recorded: &Exchange, answer: &Response, found: &mut Found) -> Result<
         answer if answer.header("content-length").is_some() => "cl",
         _ => "none",
     };
-    let whole_and_large = recorded.resp_framing == "chunked"
-        && recorded.answer_body()?.len() > HELD_BACK
-        && recorded
-            .resp_headers
-            .get("Content-Type")
-            .is_some_and(|t| t == "application/json");
+    let is_json = recorded
+        .resp_headers
+        .get("Content-Type")
+        .is_some_and(|t| t == "application/json");
+    // Lists have a length of their own here and there.
+    let whole_and_large = match recorded.resp_framing.as_str() {
+        "chunked" => ours == "cl" && recorded.answer_body()?.len() > HELD_BACK,
+        "cl" => ours == "chunked" && answer.body.len() > HELD_BACK,
+        _ => false,
+    };
     // What a HEAD would have brought has a length, or not.
     let no_body = recorded.method == "HEAD";
-    if !(no_body || whole_and_large && ours == "cl") {
+    if !(no_body || is_json && whole_and_large) {
         found.unless_equal("framing", &recorded.resp_framing.as_str(), &ours);
     }
     Ok(())
@@ -194,7 +198,9 @@ fn shown_as(recorded: &Exchange, body: &Value) -> Option<&'static str> {
         ("GET /containers/*/json", _) if docker => Some("inspect-docker"),
         ("GET /containers/*/json", Some("created")) => Some("inspect-created"),
         // Stopped is what Podman's cleanup has not come to yet.
-        ("GET /containers/*/json", Some("running" | "stopped")) => Some("inspect-running"),
+        ("GET /containers/*/json", Some("running" | "paused" | "stopped")) => {
+            Some("inspect-running")
+        }
         ("GET /containers/*/json", Some(_)) => Some("inspect-exited"),
         ("GET /containers/json", _) => Some("list"),
         _ => None,
