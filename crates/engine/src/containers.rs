@@ -2,6 +2,7 @@
 
 mod create;
 mod pause;
+mod prune;
 mod remove;
 mod rename;
 mod stop;

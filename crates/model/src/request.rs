@@ -183,12 +183,12 @@ pub struct PodReport {
     pub removed: BTreeMap<String, Option<String>>,
 }
 
-/// A volume that a prune has removed, or tried to.
+/// What a prune has removed, or tried to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PrunedVolume {
-    /// Its name.
-    pub name: String,
-    /// Bytes of its files.
+pub struct Pruned {
+    /// A container's id, a volume's name.
+    pub id: String,
+    /// Bytes that were its own: a container's writable layer, a volume's files.
     pub size: u64,
     /// Why it is still there.
     pub error: Option<String>,

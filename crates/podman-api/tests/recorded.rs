@@ -14,7 +14,9 @@ use std::path::{Path, PathBuf};
 
 use podman_api::container::compat::{self, COMPAT_FIELDS, CreateContainer};
 use podman_api::container::libpod::{self, SPEC_FIELDS, SpecGenerator};
-use podman_api::container::{CreateResponse, PruneReport, RmReport, WaitResponse};
+use podman_api::container::{
+    CompatContainerPrune, CreateResponse, PruneReport, RmReport, WaitResponse,
+};
 use podman_api::error::{DockerMessage, ErrorModel};
 use podman_api::event::Event;
 use podman_api::fields::{SpecField, asked, find};
@@ -258,6 +260,9 @@ fn route(exchange: &Exchange) -> Option<(&'static str, Check)> {
             ("volume", same::<LibpodVolume>)
         }
         (false, "GET", ["volumes"]) => ("volume list compat", same::<CompatVolumeList>),
+        (false, "POST", ["containers", "prune"]) => {
+            ("container prune compat", same::<CompatContainerPrune>)
+        }
         (false, "POST", ["volumes", "prune"]) => ("volume prune compat", same::<CompatVolumePrune>),
         (false, "POST", ["volumes", "create"]) | (false, "GET", ["volumes", _]) => {
             ("volume compat", same::<CompatVolume>)

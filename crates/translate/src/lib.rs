@@ -18,6 +18,7 @@ mod go_value;
 pub mod image;
 pub mod pod;
 mod ports;
+pub mod prune;
 mod refuse;
 pub mod system;
 pub mod volume;

@@ -5,13 +5,11 @@ mod options;
 use std::collections::BTreeMap;
 
 use model::Error;
-use model::request::{Filters, PrunedVolume};
+use model::request::Filters;
 use model::view::VolumeView;
 use model::volume::{FirstUse, VolumeSpec};
-use podman_api::container::PruneReport;
 use podman_api::volume::{
-    CompatVolume, CompatVolumeCreate, CompatVolumeList, CompatVolumePrune, LibpodVolume,
-    LibpodVolumeCreate,
+    CompatVolume, CompatVolumeCreate, CompatVolumeList, LibpodVolume, LibpodVolumeCreate,
 };
 
 use self::options::Parsed;
@@ -195,34 +193,6 @@ pub fn compat_prune_filters(mut filters: Filters, minor: u32) -> Result<Filters,
     Ok(filters)
 }
 
-/// `POST /libpod/volumes/prune`.
-pub fn libpod_volume_prune(pruned: Vec<PrunedVolume>) -> Vec<PruneReport> {
-    let report = |PrunedVolume { name, size, error }| PruneReport {
-        id: name,
-        err: error.unwrap_or_default(),
-        size,
-    };
-    pruned.into_iter().map(report).collect()
-}
-
-/// `POST /volumes/prune`.
-///
-/// # Errors
-/// What could not be removed: Docker's form has no place for it.
-pub fn compat_volume_prune(pruned: Vec<PrunedVolume>) -> Result<CompatVolumePrune, Error> {
-    let errors: String = pruned
-        .iter()
-        .filter_map(|volume| Some(format!("{}; ", volume.error.as_ref()?)))
-        .collect();
-    if !errors.is_empty() {
-        return Err(Error::Plain(errors));
-    }
-    Ok(CompatVolumePrune {
-        space_reclaimed: pruned.iter().map(|volume| volume.size).sum(),
-        volumes_deleted: pruned.into_iter().map(|volume| volume.name).collect(),
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -302,24 +272,5 @@ mod tests {
         let error = compat_prune_filters(read(r#"{"all":["yes"]}"#), 44).unwrap_err();
         let error = error.to_string();
         assert!(error.contains("\"yes\" is not a valid value"), "{error}");
-    }
-
-    #[test]
-    fn what_a_prune_could_not_remove_is_said_on_both_faces() {
-        let volume = |name: &str, size, error: Option<&str>| PrunedVolume {
-            name: name.to_owned(),
-            size,
-            error: error.map(str::to_owned),
-        };
-        let gone = vec![volume("a", 3, None), volume("b", 4, None)];
-        let report = compat_volume_prune(gone.clone()).unwrap();
-        assert_eq!(report.volumes_deleted, ["a", "b"]);
-        assert_eq!(report.space_reclaimed, 7);
-        let broken = [gone, vec![volume("c", 5, Some("broken"))]].concat();
-        let error = compat_volume_prune(broken.clone()).unwrap_err();
-        assert_eq!(error.to_string(), "broken; ");
-        let reports = libpod_volume_prune(broken);
-        let errors: Vec<_> = reports.iter().map(|report| report.err.as_str()).collect();
-        assert_eq!(errors, ["", "", "broken"]);
     }
 }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use model::Error;
 use model::event::Action;
-use model::request::{Filters, PrunedVolume};
+use model::request::{Filters, Pruned};
 use model::volume::VolumeRecord;
 
 use super::on_disk;
@@ -25,7 +25,7 @@ impl Engine {
     ///
     /// # Errors
     /// A filter that a prune does not know or cannot read; nothing is removed then.
-    pub async fn prune_volumes(&self, filters: Filters) -> Result<Vec<PrunedVolume>, Error> {
+    pub async fn prune_volumes(&self, filters: Filters) -> Result<Vec<Pruned>, Error> {
         let filter = VolumeFilter::parse_prune(&filters)?;
         let views = self.list_volumes(Filters::new()).await?;
         let filter = filter.bind(&Context::new(Timestamp::now(), &[]), &views)?;
@@ -42,7 +42,7 @@ impl Engine {
 
 impl Inner {
     /// `None`: it went meanwhile, or a container took it into use.
-    async fn prune_volume(&self, record: &VolumeRecord) -> Option<PrunedVolume> {
+    async fn prune_volume(&self, record: &VolumeRecord) -> Option<Pruned> {
         let folder = PathBuf::from(&record.mountpoint);
         let size = on_disk(move || Ok(size_of(folder))).await;
         let removed = async {
@@ -55,8 +55,8 @@ impl Inner {
             Err(Error::NotFound { .. } | Error::Conflict { .. }) => return None,
             Err(error) => Some(error.to_string()),
         };
-        Some(PrunedVolume {
-            name: record.name.clone(),
+        Some(Pruned {
+            id: record.name.clone(),
             size: size.unwrap_or_default(),
             error,
         })

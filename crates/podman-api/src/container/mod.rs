@@ -4,7 +4,9 @@ pub mod compat;
 pub mod libpod;
 mod report;
 
-pub use report::{CreateResponse, PruneReport, RmReport, WaitError, WaitResponse};
+pub use report::{
+    CompatContainerPrune, CreateResponse, PruneReport, RmReport, WaitError, WaitResponse,
+};
 
 use serde::{Deserialize, Serialize};
 

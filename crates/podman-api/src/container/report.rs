@@ -39,6 +39,16 @@ pub struct RmReport {
     pub err: String,
 }
 
+/// `POST /containers/prune`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct CompatContainerPrune {
+    /// None where nothing was removed.
+    pub containers_deleted: Option<Vec<String>>,
+    /// Bytes.
+    pub space_reclaimed: u64,
+}
+
 /// One element of libpod's prunes: `POST /libpod/{containers,images,volumes}/prune`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]

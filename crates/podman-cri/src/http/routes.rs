@@ -47,6 +47,7 @@ fn libpod_containers() -> Vec<Route> {
     use shared::logs;
     vec![
         post("/libpod/containers/create", containers::create),
+        post("/libpod/containers/prune", containers::prune),
         get("/libpod/containers/json", containers::list),
         get("/libpod/containers/{name}/json", containers::inspect),
         get("/libpod/containers/{name}/exists", containers::exists),
@@ -124,6 +125,7 @@ fn compat_routes() -> Vec<Route> {
     use shared::logs;
     vec![
         post("/containers/create", containers::create),
+        post("/containers/prune", containers::prune),
         get("/containers/json", containers::list),
         get("/containers/{name}/json", containers::inspect),
         get("/containers/{name}/logs", logs::logs),

@@ -57,6 +57,12 @@ pub(crate) async fn inspect(cx: Cx) -> Answer {
     ok(&translate::container::compat_inspect(&detail))
 }
 
+/// Source: `PruneContainers`.
+pub(crate) async fn prune(cx: Cx) -> Answer {
+    let pruned = containers::prune(&cx).await?;
+    ok(&translate::prune::compat_container_prune(pruned)?)
+}
+
 /// Source: `ContainerDelete`.
 pub(crate) async fn remove(cx: Cx) -> Answer {
     let query = cx.query();

@@ -72,7 +72,7 @@ pub(crate) async fn prune(cx: Cx) -> Answer {
     let filters = filters.map_err(refused)?;
     // it fails because of its filters alone
     let pruned = cx.engine().prune_volumes(filters).await.map_err(refused)?;
-    ok(&translate::volume::compat_volume_prune(pruned)?)
+    ok(&translate::prune::compat_volume_prune(pruned)?)
 }
 
 /// Filters as Go writes them into a query: by key, a pair for each value.

@@ -67,6 +67,12 @@ pub(crate) async fn exists(cx: Cx) -> Answer {
     })
 }
 
+/// Source: `PruneContainersLibpod`.
+pub(crate) async fn prune(cx: Cx) -> Answer {
+    let pruned = containers::prune(&cx).await?;
+    ok(&translate::prune::libpod_prune(pruned))
+}
+
 /// Source: `ContainerDeleteLibpod`. `depend` asks for what is always so: of a container that
 /// others live with, they are removed too.
 pub(crate) async fn remove(cx: Cx) -> Answer {

@@ -60,5 +60,5 @@ pub(crate) async fn remove(cx: Cx) -> Answer {
 pub(crate) async fn prune(cx: Cx) -> Answer {
     let filters = volumes::prune_filters(&cx).map_err(|error| Error::Plain(error.cause()))?;
     let pruned = cx.engine().prune_volumes(filters).await?;
-    ok(&translate::volume::libpod_volume_prune(pruned))
+    ok(&translate::prune::libpod_prune(pruned))
 }

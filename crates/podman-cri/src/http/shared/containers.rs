@@ -3,7 +3,7 @@
 use engine::host::signal::Signal;
 use http::StatusCode;
 use model::container::Face;
-use model::request::{ListOptions, NewContainer, RemoveOptions, Removed, WaitCondition};
+use model::request::{ListOptions, NewContainer, Pruned, RemoveOptions, Removed, WaitCondition};
 
 use super::{changed, done};
 use crate::http::body::Answer;
@@ -111,6 +111,14 @@ pub(crate) async fn remove(cx: &Cx, query: &Query, volumes: &str) -> Result<Vec<
         Some(error) => Err(Failure::new(StatusCode::INTERNAL_SERVER_ERROR, error)),
         None => Ok(removed),
     }
+}
+
+/// Prunes by the filters of a request.
+pub(crate) async fn prune(cx: &Cx) -> Result<Vec<Pruned>, Failure> {
+    let failed = |failure: Failure| failure.with_status(StatusCode::INTERNAL_SERVER_ERROR);
+    let filters = cx.filters("failed to parse parameters").map_err(failed)?;
+    let pruned = cx.engine().prune_containers(filters).await;
+    pruned.map_err(|error| failed(error.into()))
 }
 
 /// What a list request asks for.
