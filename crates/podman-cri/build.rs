@@ -22,7 +22,12 @@ const OF_THE_OUTER_BUILD: &[&str] = &[
 
 fn main() {
     let workspace = path("CARGO_MANIFEST_DIR").join("../..");
-    for part in ["crates/gate/Cargo.toml", "crates/gate/src", "Cargo.lock"] {
+    for part in [
+        "crates/gate/Cargo.toml",
+        "crates/gate/src",
+        "crates/accounts",
+        "Cargo.lock",
+    ] {
         println!("cargo::rerun-if-changed={}", workspace.join(part).display());
     }
     println!("cargo::rerun-if-changed=build.rs");

@@ -275,11 +275,34 @@ async fn enters(node: &Node, client: &Client) -> Result<()> {
         )
         .await?;
     ensure!(said == "in sh\nthere", "{said:?}");
+    // what CRI's Exec has no field for
+    let words = [
+        "exec", "-u", "1:2", "-e", "A=b", "-w", "/tmp", SECOND, "sh", "-c",
+    ];
+    let words = [&words[..], &["echo $(id -u) $(id -g) $(pwd) $A"]].concat();
+    let said = node.say(client, &words).await?;
+    ensure!(said == "1 2 /tmp b", "{said:?}");
+    let can = [
+        "exec",
+        "--privileged",
+        SECOND,
+        "grep",
+        "CapEff",
+        "/proc/self/status",
+    ];
+    let said = node.say(client, &can).await?;
+    ensure!(said.ends_with("ffffff"), "{said:?}");
     let daemon = node.lab.daemon.as_ref().context("a daemon")?;
     for (words, code, says) in [
         (["exec", PROXY, "sh", "-c", "exit 9"].as_slice(), 9, ""),
         (&["exec", MIGRATE, "true"], -1, "running"),
-        (&["exec", "-u", "1", SECOND, "true"], -1, "User"),
+        (&["exec", "-u", "1", SECOND, "nosuch"], 127, "nosuch"),
+        (&["exec", "-u", "1", SECOND, "/tmp"], 126, "/tmp"),
+        (
+            &["exec", "-u", "nosuch", SECOND, "true"],
+            -1,
+            "no matching entries in passwd file",
+        ),
     ] {
         let said = client.run(&node.lab.host, daemon, words).await?;
         let as_wanted = said.code == code || (code < 0 && said.code != 0);

@@ -73,6 +73,28 @@ async fn exec(user: &User<'_>) -> Result<()> {
     user.say("exec -d box touch /dev/shm/made").await?;
     user.hears_soon("exec box ls /dev/shm", "made").await?;
     user.fails("exec nosuch true", "no such container").await?;
+    user.say("rm -f box").await?;
+    more_than_the_container_has(user).await
+}
+
+/// Root's commands in a container that is not root's, and commands that may do what it may not.
+async fn more_than_the_container_has(user: &User<'_>) -> Result<()> {
+    user.runs("run -d --name box -u 7:8", "sleep 1000").await?;
+    user.hears("exec box id -u", "7").await?;
+    user.hears("exec -u root box id -u", "0").await?;
+    let heard = piped(user, "exec -i -u root box cat", &[], "piped\n").await?;
+    ensure!(heard == "piped\n", "{heard:?}");
+    let changes = "ip link set lo mtu 65000"; // no other process' network
+    for (line, may) in [
+        ("exec -u root box", false),
+        ("exec --privileged -u root box", true),
+    ] {
+        let said = user.shell_in(line, changes).await?;
+        ensure!((said.code == 0) == may, "{line}: {said:?}");
+    }
+    // docker has no words for it, with Podman neither
+    let said = user.try_say("exec -u nosuch box true").await?;
+    ensure!(said.code != 0, "{said:?}");
     user.say("rm -f box").await.map(drop)
 }
 
@@ -82,7 +104,7 @@ async fn terminals(user: &User<'_>) -> Result<()> {
     // CRI-O does not wait for the last output of a command with a terminal
     let script = "printf 'name? '; read name; echo \"hello $name\"; sleep 0.5; exit 6";
     let run = format!("run -it --rm {IMAGE}");
-    for words in [run.as_str(), "exec -it box"] {
+    for words in [run.as_str(), "exec -it box", "exec -it --privileged box"] {
         let mut words: Vec<_> = words.split_whitespace().collect();
         words.extend(["sh", "-c", script]);
         let mut child = on_a_terminal(user, &words)?;

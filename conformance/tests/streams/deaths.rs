@@ -50,12 +50,38 @@ async fn is_over(api: &Api, exec: &str) -> Result<()> {
 
 /// The session's command has seen the end of its input.
 async fn is_gone(api: &Api) -> Result<()> {
-    eventually("the end of the command", async || {
+    are_gone(api, &["cat"]).await
+}
+
+async fn are_gone(api: &Api, all: &[&str]) -> Result<()> {
+    eventually("the end of the commands", async || {
         let commands = commands(api).await?;
-        ensure!(!commands.contains("cat"), "{commands}");
+        ensure!(!all.iter().any(|one| commands.contains(one)), "{commands}");
         Ok(())
     })
     .await
+}
+
+/// Commands that neither read nor write, of sessions that the runtime does not know.
+const BESIDE: [(&str, bool); 2] = [("sleep 901", false), ("sleep 902", true)];
+
+async fn start_beside(api: &Api) -> Result<Vec<Talk>> {
+    let mut talks = Vec::new();
+    for (command, tty) in BESIDE {
+        let argv: Vec<_> = command.split(' ').collect();
+        let body = json!({ "AttachStdout": true, "Privileged": true, "Tty": tty, "Cmd": argv });
+        talks.push(Talk::exec(&api.http, "c", &body).await?.1);
+    }
+    eventually("the start of the commands", async || {
+        let commands = commands(api).await?;
+        ensure!(
+            BESIDE.iter().all(|(one, _)| commands.contains(one)),
+            "{commands}"
+        );
+        Ok(())
+    })
+    .await?;
+    Ok(talks)
 }
 
 /// The commands that run in the container.
@@ -69,11 +95,13 @@ async fn of_the_daemon(variant: Variant) -> Result<()> {
     let mut lab = Lab::start(Setup::new(variant)).await?;
     let api = Api::new(lab.http());
     let talks = talk(&api).await?;
+    let beside = start_beside(&api).await?;
     lab.crash_daemon(&DaemonOptions::default()).await?;
     let api = Api::new(lab.http());
     is_over(&api, &talks.exec).await?;
     is_gone(&api).await?;
-    drop(talks);
+    are_gone(&api, &BESIDE.map(|(command, _)| command)).await?;
+    drop((talks, beside));
     api.remove("c").await?;
     scenario::finish(lab).await
 }

@@ -18,7 +18,20 @@ fn shell(script: &str) -> Value {
 
 impl Site {
     async fn exec(&self, face: &str, body: &Value) -> Result<String> {
-        make_exec(&self.http, face, &self.container, body).await
+        make_exec(&self.http, face, &self.container, &self.asked(body)).await
+    }
+
+    /// Makes an exec session and starts it; its id.
+    async fn talk(&self, body: &Value) -> Result<(String, Talk)> {
+        Talk::exec(&self.http, &self.container, &self.asked(body)).await
+    }
+
+    /// What is asked for in this site's container, where nothing else is said.
+    fn asked(&self, body: &Value) -> Value {
+        let mut asked = self.exec_with.clone();
+        let fields = body.as_object().into_iter().flatten();
+        asked.extend(fields.map(|(name, value)| (name.clone(), value.clone())));
+        Value::Object(asked)
     }
 
     async fn exec_state(&self, id: &str) -> Result<Value> {
@@ -44,7 +57,7 @@ impl Site {
 
     /// The output of a command, and its exit code as it is right after it.
     async fn output(&self, body: &Value) -> Result<(Frames, i64)> {
-        let (id, mut talk) = Talk::exec(&self.http, &self.container, body).await?;
+        let (id, mut talk) = self.talk(body).await?;
         let frames = talk.frames().await?;
         let state = self.exec_state(&id).await?;
         ensure!(state["Running"] == false, "it runs: {state}");
@@ -170,7 +183,7 @@ pub(crate) async fn detach_keys(site: &Site) -> Result<()> {
             "AttachStdin": true, "AttachStdout": true, "AttachStderr": true, "Tty": true,
             "DetachKeys": keys, "Cmd": ["sh", "-c", "echo ready; sleep 1; exit 7"],
         });
-        let (id, mut talk) = Talk::exec(&site.http, &site.container, &body).await?;
+        let (id, mut talk) = site.talk(&body).await?;
         talk.hear("ready").await?;
         for key in typed {
             // Podman knows keys that come one at a time
@@ -195,7 +208,7 @@ pub(crate) async fn a_client_that_goes_away(site: &Site) -> Result<()> {
         "AttachStdin": true, "AttachStdout": true, "AttachStderr": true,
         "Cmd": ["sh", "-c", "cat; exit 8"],
     });
-    let (id, mut talk) = Talk::exec(&site.http, &site.container, &body).await?;
+    let (id, mut talk) = site.talk(&body).await?;
     talk.send(b"half a line").await?;
     talk.hear("half a line").await?;
     drop(talk);
@@ -213,7 +226,7 @@ pub(crate) async fn a_slow_reader(site: &Site) -> Result<()> {
         "AttachStdout": true, "AttachStderr": true,
         "Cmd": ["sh", "-c", "yes | head -c 64000000; echo done > /dev/shm/done"],
     });
-    let (_, mut talk) = Talk::exec(&site.http, &site.container, &body).await?;
+    let (_, mut talk) = site.talk(&body).await?;
     tokio::time::sleep(std::time::Duration::from_secs(1)).await;
     let looked = site.output(&shell("test -e /dev/shm/done")).await?;
     ensure!(looked.1 == 1, "the command went on though nobody read");
@@ -252,4 +265,106 @@ pub(crate) async fn commands_that_are_none(site: &Site) -> Result<()> {
         );
     }
     Ok(())
+}
+
+/// Somebody else than the container's user, up to root, has what the container's files and its bound say.
+pub(crate) async fn whose_it_is(site: &Site) -> Result<()> {
+    let script = shell("id -u; id -g; id -G; echo $HOME");
+    let (frames, code) = site.output(&script).await?;
+    ensure!(
+        frames == of("0\n0\n0\n/root\n", "") && code == 0,
+        "{frames:?} {code}"
+    );
+    let mut own = script;
+    own["User"] = json!("");
+    let (frames, _) = site.output(&own).await?;
+    let text = frames.get(&1).map(|text| String::from_utf8_lossy(text));
+    ensure!(
+        text.as_ref().is_some_and(|text| text.starts_with("7\n8\n")),
+        "{frames:?}"
+    );
+    let root = site.capabilities(&json!({})).await?;
+    ensure!(root.effective == root.bound && root.bound != 0, "{root:?}");
+    ensure!(root.bound & SYS_ADMIN == 0, "{root:?}");
+    let other = site.capabilities(&json!({ "User": "1" })).await?;
+    ensure!(
+        (other.effective, other.bound) == (0, root.bound),
+        "{other:?}"
+    );
+    Ok(())
+}
+
+/// `Privileged` in a container that is not: root may do everything, and whoever is not root could.
+pub(crate) async fn everything_that_may_be_done(site: &Site) -> Result<()> {
+    let root = site.capabilities(&json!({ "Privileged": true })).await?;
+    ensure!(
+        root.effective == root.bound && root.bound & SYS_ADMIN != 0,
+        "{root:?}"
+    );
+    for user in ["", "1"] {
+        let asked = json!({ "Privileged": true, "User": user });
+        let other = site.capabilities(&asked).await?;
+        ensure!(
+            (other.effective, other.bound) == (0, root.bound),
+            "{user:?}: {other:?}"
+        );
+    }
+    Ok(())
+}
+
+/// A user that is in no file of the container is refused before the stream begins.
+pub(crate) async fn somebody_who_is_not_there(site: &Site) -> Result<()> {
+    let mut body = shell("true");
+    for (user, what) in [("nosuch", "user nosuch"), ("root:nosuch", "group nosuch")] {
+        body["User"] = json!(user);
+        let id = site.exec(LIBPOD, &body).await?;
+        let path = format!("{LIBPOD}/exec/{id}/start");
+        let answer = site.http.post(&path, &json!({})).await?;
+        let answer = answer.expect(500)?.json();
+        let text = answer["message"].as_str().unwrap_or_default();
+        ensure!(
+            text.starts_with(&format!("unable to find {what}: no matching entries in")),
+            "{answer}"
+        );
+        let state = site.exec_state(&id).await?;
+        ensure!(
+            state["ExitCode"] == 125 && state["Running"] == false,
+            "{state}"
+        );
+    }
+    Ok(())
+}
+
+/// `CAP_SYS_ADMIN`.
+const SYS_ADMIN: u64 = 1 << 21;
+
+/// What a process may do, and what it could come to.
+#[derive(Debug)]
+struct Capabilities {
+    effective: u64,
+    bound: u64,
+}
+
+impl Site {
+    /// Those of a command that is asked for so.
+    async fn capabilities(&self, asked: &Value) -> Result<Capabilities> {
+        let mut body = shell("grep -E '^Cap(Eff|Bnd):' /proc/self/status");
+        for (name, value) in asked.as_object().into_iter().flatten() {
+            body[name] = value.clone();
+        }
+        let (frames, code) = self.output(&body).await?;
+        let text = frames.get(&1).map(|text| String::from_utf8_lossy(text));
+        let text = text.with_context(|| format!("{frames:?} {code}"))?;
+        let of = |name: &str| {
+            let mut lines = text.lines();
+            let found = lines
+                .find_map(|line| line.strip_prefix(name))
+                .context("a line")?;
+            Ok::<_, anyhow::Error>(u64::from_str_radix(found.trim(), 16)?)
+        };
+        Ok(Capabilities {
+            effective: of("CapEff:")?,
+            bound: of("CapBnd:")?,
+        })
+    }
 }

@@ -21,7 +21,7 @@ use conformance::{
     runner::Podman,
     scenario::{self, ALL, Api, IMAGE, on_each},
 };
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 /// How long one check may take.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -30,19 +30,37 @@ const PATIENCE: Duration = Duration::from_secs(60);
 struct Site {
     http: Http,
     container: String,
+    /// What each exec session asks for that says nothing else.
+    exec_with: Map<String, Value>,
 }
 
 impl Site {
     async fn new(http: Http, container: &str) -> Result<Self> {
+        Self::of_user(http, container, "", Map::new()).await
+    }
+
+    /// Whose container is not root's, and whose exec sessions are: CRI has no way for them.
+    async fn beside(http: Http, container: &str) -> Result<Self> {
+        let exec_with = [("User".to_owned(), json!("root"))].into_iter().collect();
+        Self::of_user(http, container, "7:8", exec_with).await
+    }
+
+    async fn of_user(
+        http: Http,
+        container: &str,
+        user: &str,
+        exec_with: Map<String, Value>,
+    ) -> Result<Self> {
         let api = Api::new(http.clone());
         api.create(&json!({
-            "name": container, "image": IMAGE, "command": ["sleep", "1000"], "stop_timeout": 0
+            "name": container, "image": IMAGE, "command": ["sleep", "1000"], "stop_timeout": 0, "user": user
         }))
         .await?;
         api.start(container).await?;
         Ok(Self {
             http,
             container: container.to_owned(),
+            exec_with,
         })
     }
 
@@ -60,7 +78,31 @@ macro_rules! all {
     };
 }
 
-async fn everything(site: &Site) -> Result<()> {
+async fn everything(http: Http, container: &str) -> Result<()> {
+    let site = Site::new(http.clone(), container).await?;
+    execs(&site).await?;
+    all!(&site,
+        attach::before_the_start
+        attach::input_before_the_start
+        attach::several_clients
+        attach::a_terminal
+        attach::one_that_runs
+        attach::what_was_written_before
+        attach::refusals
+    );
+    site.finish().await?;
+    let site = Site::beside(http, &format!("{container}-beside")).await?;
+    execs(&site).await.context("beside CRI")?;
+    all!(&site,
+        exec::whose_it_is
+        exec::everything_that_may_be_done
+        exec::somebody_who_is_not_there
+    );
+    site.finish().await
+}
+
+/// What holds of each command, whatever executes it.
+async fn execs(site: &Site) -> Result<()> {
     all!(site,
         exec::output_and_exit_code
         exec::chosen_streams
@@ -72,22 +114,13 @@ async fn everything(site: &Site) -> Result<()> {
         exec::user_folder_and_environment
         exec::commands_that_are_none
         exec::a_slow_reader
-        attach::before_the_start
-        attach::input_before_the_start
-        attach::several_clients
-        attach::a_terminal
-        attach::one_that_runs
-        attach::what_was_written_before
-        attach::refusals
     );
     Ok(())
 }
 
 async fn on_runtime(variant: Variant) -> Result<()> {
     let lab = Lab::start(Setup::new(variant)).await?;
-    let site = Site::new(lab.http(), "streams").await?;
-    everything(&site).await?;
-    site.finish().await?;
+    everything(lab.http(), "streams").await?;
     scenario::finish(lab).await
 }
 
@@ -103,8 +136,11 @@ async fn streams_are_those_of_podman() {
         return;
     };
     let target = podman.target().await.unwrap();
-    let site = Site::new(target.http, "podman-cri-streams").await.unwrap();
-    let result = everything(&site).await;
-    site.finish().await.unwrap();
+    let name = "podman-cri-streams";
+    let result = everything(target.http.clone(), name).await;
+    let api = Api::new(target.http);
+    for left in [name.to_owned(), format!("{name}-beside")] {
+        api.remove(&left).await.ok();
+    }
     result.unwrap();
 }

@@ -1,9 +1,11 @@
 //! Exec sessions: a command in a running container, ours or somebody else's.
 //!
 //! CRI's `Exec` takes a command and a terminal, nothing more. User, working directory and environment are given to
-//! the gate, a program that every container of ours has mounted, and it executes the command. A session is stored
-//! while it runs, so that after the daemon's death it reads as ended, its exit code unknown.
+//! the gate, a program that every container of ours has mounted, and it executes the command. What it cannot do, for it
+//! has no more rights than the container, the container's OCI runtime is asked for. A session is stored while it runs, so
+//! that after the daemon's death it reads as ended, its exit code unknown.
 
+mod beside;
 mod command;
 mod sessions;
 
@@ -18,18 +20,23 @@ use model::view::{ContainerBody, ContainerDetail, ContainerView, State};
 use model::{Error, Id};
 use tokio::io::AsyncWriteExt as _;
 
+use crate::host::exit_code_in;
 use crate::runtime::Runtime as _;
 use crate::streams::{StdinWanted, Streams, StreamsWanted};
 use crate::system::{Engine, Inner};
 
+use command::Way;
 pub(crate) use sessions::{ENDED_KEPT, Sessions};
+
+/// Exit code of a command that was not started, as in Podman.
+const NOT_STARTED: i32 = 125;
 
 impl Engine {
     /// `POST /containers/{name}/exec`, both faces: the session's id.
     ///
     /// # Errors
     /// No command; a container that does not run, is an infra container, or is somebody else's where
-    /// `--foreign-exec=deny`; what the gate cannot do.
+    /// `--foreign-exec=deny`; what neither the gate nor the OCI runtime can do.
     pub async fn create_exec(&self, name: &str, spec: ExecSpec) -> Result<Id, Error> {
         let inner = self.inner();
         let detail = self.inspect_container(name, false).await?;
@@ -55,7 +62,9 @@ impl Engine {
                 ));
             }
         }
-        command::of(&detail, &spec)?;
+        if let Way::OciRuntime(beside) = command::of(&detail, &spec) {
+            inner.means(&detail, &beside).await?;
+        }
         let record = ExecRecord {
             id: Id::generate(),
             container: container.id().to_owned(),
@@ -96,7 +105,7 @@ impl Engine {
         let record = inner.execs.begin(&session.id)?;
         let started = inner.run_exec(&detail, &record, size).await;
         if started.is_err() {
-            inner.exec_ended(&record.id, None).await;
+            inner.exec_ended(&record.id, Some(NOT_STARTED)).await;
         }
         started
     }
@@ -216,7 +225,7 @@ impl Inner {
         size: Option<TerminalSize>,
     ) -> Result<RunningExec, Error> {
         let (container, spec) = (&detail.view, &record.spec);
-        let argv = command::of(detail, spec)?;
+        let way = command::of(detail, spec);
         let cri_id = crate::list::cri_id_of(container)
             .ok_or_else(|| Error::not_found(Kind::Container, container.id()))?;
         let event = crate::events::of_view(container, Action::Exec);
@@ -232,7 +241,10 @@ impl Inner {
             stdout: true,
             stderr: !spec.tty,
         };
-        let mut streams = self.runtime.exec(cri_id, &argv, wanted).await?;
+        let mut streams = match way {
+            Way::Cri(argv) => self.runtime.exec(cri_id, &argv, wanted).await?,
+            Way::OciRuntime(beside) => self.exec_beside(detail, beside, wanted, size).await?,
+        };
         let resize = streams.resize.take();
         if let (Some(resize), Some(size)) = (&resize, size) {
             resize(size);
@@ -250,7 +262,7 @@ impl Inner {
         let ended = streams.ended.await;
         let (code, text) = match ended {
             Ok(code) => (Some(code), None),
-            Err(error) => (command::exit_code_of(&error), Some(error.to_string())),
+            Err(error) => (exit_code_in(&error.to_string()), Some(error.to_string())),
         };
         self.exec_ended(id, code).await;
         text

@@ -129,7 +129,7 @@ pub(crate) const CHANGING_CALLS: &[&str] = &[
 pub(crate) struct Probed(pub(crate) std::sync::Arc<dyn Runtime>);
 
 impl Probed {
-    fn passed<T>(call: &'static str, result: T) -> T {
+    pub(crate) fn passed<T>(call: &'static str, result: T) -> T {
         debug_assert!(CHANGING_CALLS.contains(&call), "{call} is not listed");
         crate::crash::point("runtime", call);
         result

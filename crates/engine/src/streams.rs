@@ -51,15 +51,15 @@ pub type Output = Pin<Box<dyn Stream<Item = (OutputSource, Bytes)> + Send>>;
 pub type Resize = dyn Fn(TerminalSize) + Send + Sync;
 
 /// The open streams of a process. The connection behind them is closed when the last of them is dropped, and then a
-/// command does not go on (containerd kills it, on CRI-O its pipes are broken); a container's own process does. Whoever wants
-/// a command to run on ends `stdin`, drops `output` and keeps `ended`.
+/// command does not go on (containerd kills it, on CRI-O and beside CRI its pipes are broken); a container's own process does.
+/// Whoever wants a command to run on ends `stdin`, reads `output` to its end and keeps `ended`.
 pub struct Streams {
-    /// The process' input, where it was wanted. `shutdown` tells its end, dropping does not.
+    /// The process' input, where it was wanted. `shutdown` tells its end, dropping need not.
     pub stdin: Option<Input>,
     /// Says the terminal's new size, where there is one. Never waits.
     pub resize: Option<Box<Resize>>,
     /// What the process writes, in the order of its arrival. A slow reader holds the process back; where it is dropped, what comes
-    /// is thrown away.
+    /// is thrown away (beside CRI the pipe is broken).
     pub output: Output,
     /// How it ended, after all output: a command's exit code, 0 for a container's own process whatever its code was; or
     /// why it could not be executed, or that the connection broke.

@@ -14,6 +14,14 @@ pub(crate) enum Mode {
     LetGo { pipe: OsString },
     /// Become the command at once.
     Run(Order),
+    /// Become a command that does not outlive its parent.
+    Tied { parent: i32, argv: Vec<OsString> },
+    /// Execute a command, and wait for the process whose number it writes into a file.
+    Reap {
+        parent: i32,
+        file: OsString,
+        argv: Vec<OsString>,
+    },
 }
 
 /// A command and how it is to run. What is not given stays as it is.
@@ -42,6 +50,17 @@ pub(crate) fn parse(words: impl Iterator<Item = OsString>) -> Result<Mode, Failu
             _ => Err(usage()),
         },
         b"run" => run(words).map(Mode::Run),
+        b"tied" => {
+            let parent = number(words.next())?;
+            let argv = argv(words)?;
+            Ok(Mode::Tied { parent, argv })
+        }
+        b"reap" => {
+            let parent = number(words.next())?;
+            let file = words.next().ok_or_else(usage)?;
+            let argv = argv(words)?;
+            Ok(Mode::Reap { parent, file, argv })
+        }
         _ => Err(usage()),
     }
 }
@@ -80,6 +99,11 @@ fn pair(word: &OsStr) -> (OsString, OsString) {
     (part(), part())
 }
 
+fn number(word: Option<OsString>) -> Result<i32, Failure> {
+    let word = word.map(text).transpose()?;
+    word.and_then(|word| word.parse().ok()).ok_or_else(usage)
+}
+
 fn text(word: OsString) -> Result<String, Failure> {
     let no_text = |word: OsString| Failure::other(format!("gate: {}: not UTF-8", word.display()));
     word.into_string().map_err(no_text)
@@ -87,6 +111,7 @@ fn text(word: OsString) -> Result<String, Failure> {
 
 fn usage() -> Failure {
     Failure::other(
-        "usage: gate wait PIPE -- ARGV… | gate let-go PIPE | gate run [--user U[:G[:G,…]]] [--workdir DIR] [--env N=V]… -- ARGV…",
+        "usage: gate wait PIPE -- ARGV… | gate let-go PIPE | gate run [--user U[:G[:G,…]]] [--workdir DIR] [--env N=V]… -- ARGV… \
+         | gate tied PARENT -- ARGV… | gate reap PARENT FILE -- ARGV…",
     )
 }

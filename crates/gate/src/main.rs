@@ -5,6 +5,10 @@
 //! gate let-go PIPE           writes that word into PIPE, from where it is the same one
 //! gate run [--user USER[:GROUP[:GROUP,…]]] [--workdir DIR] [--env NAME=VALUE]… -- ARGV…
 //!                             becomes ARGV with what CRI's Exec cannot say
+//! gate tied PARENT -- ARGV…   becomes ARGV, which is sent SIGHUP when the thread that started it ends: on the host,
+//!                             where PARENT, the daemon, runs the OCI runtime
+//! gate reap PARENT FILE -- ARGV…  executes ARGV, which starts a process, writes its number into FILE and ends; waits for
+//!                             that process and ends as it did. Tied as well.
 //! ```
 //! A command is looked for as runc looks for it. Exit codes are Podman's: 127 not found, 126 not to be executed,
 //! 125 everything else that is in the way; what it was stands on stderr. `wait` looks for its command first, and says
@@ -14,13 +18,13 @@
 //! It is linked statically, has one thread and allocates little. It trusts nothing but its arguments: `/etc/passwd`
 //! and `/etc/group` are the container's own, and read up to a bound.
 
-mod accounts;
 mod arguments;
 mod failure;
 mod run;
 mod search;
 #[cfg(test)]
 mod tests;
+mod tied;
 mod wait;
 
 use std::process::ExitCode;
@@ -43,6 +47,13 @@ fn main() -> ExitCode {
             Err(failure) => failure,
         },
         Ok(Mode::Run(order)) => run::run(order),
+        Ok(Mode::Tied { parent, argv }) => {
+            tied::tied(parent, &argv).unwrap_or_else(|failure| failure)
+        }
+        Ok(Mode::Reap { parent, file, argv }) => match tied::reap(parent, &file, &argv) {
+            Ok(code) => return code,
+            Err(failure) => failure,
+        },
         Err(failure) => failure,
     };
     failure.say();

@@ -2,13 +2,14 @@
 
 use std::convert::Infallible;
 use std::ffi::{CString, OsStr, OsString};
+use std::fs::File;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
+use accounts::Account;
 use nix::errno::Errno;
 use nix::unistd::{Gid, Uid, chdir, execve, setgroups, setresgid, setresuid};
 
-use crate::accounts::{self, Account};
 use crate::arguments::Order;
 use crate::failure::{self, Failure};
 use crate::search;
@@ -23,8 +24,9 @@ pub(crate) fn run(order: Order) -> Failure {
 
 fn try_run(order: Order) -> Result<Failure, Failure> {
     let account = order.user.as_deref();
-    let account = account.map(|user| accounts::resolve(user, Path::new("/etc")));
-    let account = account.transpose()?;
+    let account = account.map(|user| accounts::resolve(user, |table| File::open(table.path())));
+    let account = account.transpose();
+    let account = account.map_err(|error| Failure::other(error.message))?;
     let env = environment(std::env::vars_os(), order.env, account.as_ref());
     let entered = order.workdir.as_deref().map(enter);
     if let Some(account) = &account {

@@ -2,7 +2,8 @@ use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 
-use crate::accounts::{Account, resolve};
+use accounts::Account;
+
 use crate::arguments::{Mode, parse};
 use crate::run::environment;
 use crate::search::find;
@@ -17,6 +18,9 @@ fn the_command_stands_behind_two_dashes_and_keeps_its_own() {
         panic!("not wait");
     };
     assert_eq!((pipe, argv), ("/p".into(), words("sh -- -c")));
+    let tied = parse(words("tied 7 -- sh -- -c").into_iter()).unwrap();
+    let argv = words("sh -- -c");
+    assert_eq!(tied, Mode::Tied { parent: 7, argv });
     let line = "run --user a:b --workdir /w --env A=b=c --env D --env A= -- env --user x";
     let Mode::Run(order) = parse(words(line).into_iter()).unwrap() else {
         panic!("not run");
@@ -43,6 +47,11 @@ fn what_cannot_be_meant_is_refused() {
         "run --user",
         "run --user x",
         "run --gid 0 -- sh",
+        "tied",
+        "tied 1 sh",
+        "tied one -- sh",
+        "reap 1 -- sh",
+        "reap 1 /f sh",
     ] {
         let failure = parse(words(line).into_iter()).unwrap_err();
         assert_eq!(failure.parts().0, 125, "{line}");
@@ -83,73 +92,6 @@ fn a_command_is_found_as_runc_finds_it() {
         assert_eq!(failure.parts().0, code, "{name}");
         assert!(failure.parts().1.ends_with(text), "{failure:?}");
     }
-}
-
-fn etc() -> tempfile::TempDir {
-    let etc = tempfile::tempdir().unwrap();
-    let passwd = "root:x:0:0:root:/root:/bin/sh\n# a comment\nbroken\n\
-        web:x:1000:1000:Web,,,:/home/web:/bin/sh\n4000:x:77:78::/digits:/bin/sh\nroot2:x:0:5::/second:/bin/sh\n";
-    let group =
-        "root:x:0:\nwheel:x:10:root,web\nweb:x:1000:\naudio:x:63:other,web\nwebby:x:64:webx\n";
-    fs::write(etc.path().join("passwd"), passwd).unwrap();
-    fs::write(etc.path().join("group"), group).unwrap();
-    etc
-}
-
-#[test]
-fn a_user_is_resolved_by_the_containers_own_files() {
-    let etc = etc();
-    let table: &[(&str, u32, u32, &[u32], &str)] = &[
-        ("root", 0, 0, &[10], "/root"),
-        ("", 0, 0, &[10], "/root"),
-        ("0", 0, 0, &[10], "/root"),
-        ("web", 1000, 1000, &[10, 63], "/home/web"),
-        ("1000", 1000, 1000, &[10, 63], "/home/web"),
-        ("web:wheel", 1000, 10, &[], "/home/web"),
-        ("web:4711", 1000, 4711, &[], "/home/web"),
-        ("web:", 1000, 1000, &[10, 63], "/home/web"),
-        (":wheel", 0, 10, &[], "/root"),
-        ("1234567", 1_234_567, 0, &[], ""), // as Podman 5.8 has it
-        ("1234567:66", 1_234_567, 66, &[], ""),
-        ("4000", 77, 78, &[], "/digits"), // a name before a number
-        ("web:web:audio,5", 1000, 1000, &[63, 5], "/home/web"),
-        ("5::7,8", 5, 0, &[7, 8], ""),
-    ];
-    for (asked, uid, gid, groups, home) in table {
-        let wanted = Account {
-            uid: *uid,
-            gid: *gid,
-            groups: groups.to_vec(),
-            home: (*home).to_owned(),
-        };
-        assert_eq!(resolve(asked, etc.path()).unwrap(), wanted, "{asked}");
-    }
-}
-
-#[test]
-fn a_user_or_group_that_is_not_there_is_refused_in_podmans_words() {
-    let etc = etc();
-    let user =
-        |name: &str| format!("unable to find user {name}: no matching entries in passwd file");
-    let group =
-        |name: &str| format!("unable to find group {name}: no matching entries in group file");
-    for (asked, text) in [
-        ("nosuch", user("nosuch")),
-        ("-1", user("-1")),
-        ("+5", user("+5")),
-        ("2147483648", user("2147483648")),
-        ("root:nosuch", group("nosuch")),
-        ("root:root:nosuch", group("nosuch")),
-        ("root:root:5,,6", group("")),
-    ] {
-        assert_eq!(
-            resolve(asked, etc.path()).unwrap_err().parts(),
-            (125, text.as_str())
-        );
-    }
-    let empty = tempfile::tempdir().unwrap();
-    assert_eq!(resolve("7:8", empty.path()).unwrap().gid, 8);
-    assert!(resolve("root", empty.path()).is_err());
 }
 
 #[test]

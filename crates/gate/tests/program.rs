@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::thread::sleep;
@@ -185,4 +186,46 @@ fn a_user_has_its_own_groups_and_nothing_of_roots() {
     let ended = output(&[&["run", "--user", "4711:4712:5,6"][..], &show].concat());
     let said = "4711\n4712\n4712 5 6\nCapEff:\t0000000000000000\n";
     assert_eq!(text(&ended.stdout), said, "{}", text(&ended.stderr));
+}
+
+#[test]
+fn what_is_tied_is_hung_up_on_when_its_parent_ends() {
+    let parent = std::process::id().to_string();
+    let start = move || {
+        let child = gate(&["tied", &parent, "--", "sleep", "100"]).spawn();
+        let child = child.unwrap();
+        let comm = format!("/proc/{}/comm", child.id());
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while fs::read_to_string(&comm).unwrap() != "sleep\n" {
+            assert!(Instant::now() < deadline, "it is not executed");
+            sleep(Duration::from_millis(1));
+        }
+        child
+    };
+    // the thread is the parent
+    let mut child = std::thread::spawn(start).join().unwrap();
+    let ended = child.wait().unwrap();
+    assert_eq!(ended.signal(), Some(Signal::SIGHUP as i32));
+    let late = output(&["tied", "1", "--", "echo"]);
+    assert_eq!(late.status.code(), Some(125));
+    assert_eq!(text(&late.stderr), "gate: process 1 has ended\n");
+    assert_eq!(text(&late.stdout), "");
+}
+
+#[test]
+fn what_a_command_leaves_behind_is_waited_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let (parent, file) = (std::process::id().to_string(), dir.path().join("pid"));
+    let reap = |script: &str| {
+        let words = ["reap", &parent, file.to_str().unwrap(), "--", "sh", "-c"];
+        let mut command = gate(&words);
+        command.arg(script).arg(&file).output().unwrap()
+    };
+    for (left, code) in [("sleep 0.3; exit 7", 7), ("kill -9 $$", 137)] {
+        let script = format!("sh -c '{left}' & echo $! >$0");
+        assert_eq!(reap(&script).status.code(), Some(code), "{left}");
+    }
+    assert_eq!(reap("exit 3").status.code(), Some(3));
+    fs::remove_file(&file).unwrap();
+    assert_eq!(reap("exit 0").status.code(), Some(125));
 }

@@ -286,8 +286,9 @@ for word in "$@"; do
     --process=*) spec=${{word#*=}} ;;
   esac
   if [ -n "$spec" ] && [ -f "$spec" ]; then
-    sed -i -E -e 's/("oomScoreAdj": *)-[0-9]+/\10/' \
-      -e 's/"CAP_SYS_RESOURCE", *//g' -e 's/, *"CAP_SYS_RESOURCE"//g' "$spec"
+    new=$(sed -E -e 's/("oomScoreAdj": *)-[0-9]+/\10/' \
+      -e 's/"CAP_SYS_RESOURCE", *//g' -e 's/, *"CAP_SYS_RESOURCE"//g' "$spec") &&
+      printf '%s\n' "$new" >"$spec" # not sed -i: it may be a file without a folder, in memory
   fi
 done
 exec '{oci}' "$@"

@@ -1,85 +1,174 @@
-//! What CRI's `Exec` is given: the command as it is, or the gate with what CRI has no field for.
+//! How a command gets into a container: what CRI's `Exec` is given, or what the OCI runtime is asked for.
 
 use model::Error;
-use model::container::ContainerRecord;
+use model::container::ContainerSpec;
 use model::exec::ExecSpec;
 use model::gate;
+use model::observed::{ContainerStatus, ContainerVerbose};
 use model::view::{ContainerBody, ContainerDetail};
 
 /// What a terminal is called where nobody names it, as in Podman.
 const TERM: &str = "TERM=xterm";
-/// Exit codes of a command that is not there, and of one that cannot be executed, as in Podman.
-const NOT_FOUND: i32 = 127;
-const NOT_EXECUTABLE: i32 = 126;
+/// What a process needs to become somebody else, as the gate does.
+const TO_BECOME: [&str; 2] = ["SETGID", "SETUID"];
 
-/// The arguments.
-///
-/// # Errors
-/// What can only be had at the container's create: a container without the gate, another user where it is not
-/// root's, more capabilities.
-pub(super) fn of(container: &ContainerDetail, spec: &ExecSpec) -> Result<Vec<String>, Error> {
-    let ContainerBody::Own(record) = &container.view.body else {
-        return without_gate(spec, "it was not made by this daemon");
-    };
-    if spec.privileged && !record.spec.privileged {
-        return Err(Error::unsupported(
-            "Privileged",
-            "CRI gives a command the container's capabilities; create the container with --privileged",
-        ));
+/// How a command gets into a container.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Way {
+    /// By CRI's `Exec`: its arguments.
+    Cri(Vec<String>),
+    /// By the container's OCI runtime.
+    OciRuntime(Beside),
+}
+
+/// A command as the OCI runtime is to execute it.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Beside {
+    /// Its arguments.
+    pub(super) args: Vec<String>,
+    /// `KEY=VALUE`, beside the container's environment.
+    pub(super) env: Vec<String>,
+    /// Its working directory, where the gate does not go there.
+    pub(super) work_dir: Option<String>,
+    /// `user[:group]`, where it is somebody else.
+    pub(super) user: Option<String>,
+    /// With all capabilities.
+    pub(super) privileged: bool,
+    reason: Reason,
+}
+
+impl Beside {
+    /// The refusal where the OCI runtime cannot be asked, for this reason.
+    pub(super) fn refused(&self, why: &str) -> Error {
+        let Reason { field, text } = &self.reason;
+        let why = format!("{text}, and the container's OCI runtime cannot be asked: {why}");
+        Error::unsupported(*field, why)
     }
-    let status = container.status.as_ref();
-    if status.is_none_or(|status| !gate::is_in(&status.mounts)) {
-        return without_gate(
+}
+
+/// Why it is not CRI's way: a field of the request, and what is in the way.
+#[derive(Debug, PartialEq, Eq)]
+struct Reason {
+    field: &'static str,
+    text: String,
+}
+
+/// By CRI wherever that can be: directly, or through the gate.
+pub(super) fn of(container: &ContainerDetail, spec: &ExecSpec) -> Way {
+    let own = match &container.view.body {
+        ContainerBody::Own(record) => Some(&record.spec),
+        ContainerBody::Infra { .. } | ContainerBody::Foreign(_) => None,
+    };
+    way(own, container.status.as_ref(), spec)
+}
+
+/// The same by what was asked for where the container is ours, and by what the runtime says of it.
+fn way(own: Option<&ContainerSpec>, status: Option<&ContainerStatus>, spec: &ExecSpec) -> Way {
+    let gate = own.is_some() && status.is_some_and(|status| gate::is_in(&status.mounts));
+    let verbose = status.map(|status| &status.verbose);
+    // Of what others made it is not known how its user was asked for.
+    let user = Some(&spec.user).filter(|asked| {
+        let known = own.is_some_and(|own| user_of(own) == *asked);
+        !asked.is_empty() && !known
+    });
+    let mut env = spec.env.clone();
+    if spec.tty && !names_terminal(own, verbose, spec) {
+        env.insert(0, TERM.to_owned());
+    }
+    let reason = match own {
+        Some(own) if gate => not_by_the_gate(own, verbose, spec, user.is_some()),
+        Some(_) => without_gate(
             spec,
             "something is mounted on its /dev, or an older daemon made it",
-        );
+        ),
+        None => without_gate(spec, "it was not made by this daemon"),
+    };
+    match reason {
+        None if gate => Way::Cri(in_gate(spec, user, &env)),
+        None => Way::Cri(spec.command.clone()),
+        Some(reason) => Way::OciRuntime(Beside {
+            args: match gate {
+                true => in_gate(spec, None, &[]),
+                false => spec.command.clone(),
+            },
+            env,
+            work_dir: Some(spec.work_dir.clone()).filter(|dir| !gate && !dir.is_empty()),
+            user: user.cloned(),
+            privileged: spec.privileged,
+            reason,
+        }),
     }
-    let own = user_of(record);
-    if !spec.user.is_empty() && spec.user != own && !is_root(own) {
-        return Err(Error::unsupported(
-            "User",
-            format!("the container's user is {own}, and only root can become another one"),
-        ));
-    }
+}
+
+/// A command that the gate executes, which also looks for it and says so where it is not there.
+fn in_gate(spec: &ExecSpec, user: Option<&String>, env: &[String]) -> Vec<String> {
     let mut argv = vec![gate::PROGRAM.to_owned(), "run".to_owned()];
     let mut option = |name: &str, value: &str| argv.extend([name.to_owned(), value.to_owned()]);
-    if !spec.user.is_empty() && spec.user != own {
-        option("--user", &spec.user);
+    if let Some(user) = user {
+        option("--user", user);
     }
     if !spec.work_dir.is_empty() {
         option("--workdir", &spec.work_dir);
     }
-    if spec.tty && !names_terminal(record, spec) {
-        option("--env", TERM);
-    }
-    for pair in &spec.env {
+    for pair in env {
         option("--env", pair);
     }
     argv.push("--".to_owned());
     argv.extend(spec.command.iter().cloned());
-    Ok(argv)
+    argv
 }
 
-fn without_gate(spec: &ExecSpec, why: &str) -> Result<Vec<String>, Error> {
+/// What the gate cannot do: it has no more than the container gives it.
+fn not_by_the_gate(
+    own: &ContainerSpec,
+    verbose: Option<&ContainerVerbose>,
+    spec: &ExecSpec,
+    becomes: bool,
+) -> Option<Reason> {
+    if spec.privileged && !own.privileged {
+        return Some(Reason {
+            field: "Privileged",
+            text: "CRI gives a command the container's capabilities".to_owned(),
+        });
+    }
+    let user = user_of(own);
+    let text = if is_root(user) {
+        let may = verbose.is_none_or(may_become);
+        (!may).then(|| "the container has not the capabilities SETUID and SETGID".to_owned())
+    } else {
+        let text = format!("the container's user is {user}, and only root can become another one");
+        Some(text)
+    };
+    let field = "User";
+    text.filter(|_| becomes).map(|text| Reason { field, text })
+}
+
+/// What CRI's `Exec` itself cannot say.
+fn without_gate(spec: &ExecSpec, why: &str) -> Option<Reason> {
     let fields = [
         ("User", !spec.user.is_empty()),
         ("WorkingDir", !spec.work_dir.is_empty()),
         ("Env", !spec.env.is_empty()),
         ("Privileged", spec.privileged),
     ];
-    match fields.into_iter().find(|(_, asked)| *asked) {
-        Some((field, _)) => Err(Error::unsupported(
-            field,
-            format!("CRI's Exec has no field for it, and the container has no gate, for {why}"),
-        )),
-        None => Ok(spec.command.clone()),
-    }
+    let (field, _) = fields.into_iter().find(|(_, asked)| *asked)?;
+    let text = format!("CRI's Exec has no field for it, the container has no gate, for {why}");
+    Some(Reason { field, text })
+}
+
+/// Whether root of a container may become somebody else; where nothing is known of it, it may.
+fn may_become(verbose: &ContainerVerbose) -> bool {
+    let has = |name: &&str| {
+        let mut all = verbose.effective_caps.iter();
+        all.any(|known| known.trim_start_matches("CAP_") == *name)
+    };
+    *verbose == ContainerVerbose::default() || TO_BECOME.iter().all(has)
 }
 
 /// The container's user as it was asked for; the empty text is root.
-fn user_of(record: &ContainerRecord) -> &str {
-    let own = record.spec.user.as_deref().filter(|user| !user.is_empty());
-    own.unwrap_or(&record.spec.image.config.user)
+fn user_of(own: &ContainerSpec) -> &str {
+    let asked = own.user.as_deref().filter(|user| !user.is_empty());
+    asked.unwrap_or(&own.image.config.user)
 }
 
 fn is_root(user: &str) -> bool {
@@ -87,20 +176,158 @@ fn is_root(user: &str) -> bool {
     matches!(name, "" | "0" | "root")
 }
 
-fn names_terminal(record: &ContainerRecord, spec: &ExecSpec) -> bool {
+fn names_terminal(
+    own: Option<&ContainerSpec>,
+    verbose: Option<&ContainerVerbose>,
+    spec: &ExecSpec,
+) -> bool {
     let is_term = |pair: &String| pair.split('=').next() == Some("TERM");
-    record.spec.env.contains_key("TERM")
-        || record.spec.image.config.env.iter().any(is_term)
-        || spec.env.iter().any(is_term)
+    let known = match own {
+        Some(own) => own.env.contains_key("TERM") || own.image.config.env.iter().any(is_term),
+        None => verbose.is_some_and(|verbose| verbose.env.iter().any(is_term)),
+    };
+    known || spec.env.iter().any(is_term)
 }
 
-/// What Podman answers where the OCI runtime could not execute the command: its text is all that says so.
-pub(super) fn exit_code_of(error: &Error) -> Option<i32> {
-    let text = error.to_string();
-    let says = |words: &[&str]| words.iter().any(|word| text.contains(word));
-    match () {
-        () if says(&["executable file not found", "no such file or directory"]) => Some(NOT_FOUND),
-        () if says(&["permission denied"]) => Some(NOT_EXECUTABLE),
-        () => None,
+#[cfg(test)]
+mod tests {
+    use model::observed::MountObserved;
+
+    use super::*;
+
+    /// A container with the gate that may become anybody.
+    fn status() -> ContainerStatus {
+        let caps = ["CAP_KILL", "CAP_SETGID", "CAP_SETUID"];
+        ContainerStatus {
+            mounts: vec![MountObserved {
+                destination: gate::PROGRAM.to_owned(),
+                ..MountObserved::default()
+            }],
+            verbose: ContainerVerbose {
+                effective_caps: caps.map(ToOwned::to_owned).into(),
+                ..ContainerVerbose::default()
+            },
+            ..ContainerStatus::default()
+        }
+    }
+
+    fn of_user(user: &str) -> ContainerSpec {
+        ContainerSpec {
+            user: Some(user.to_owned()),
+            ..ContainerSpec::default()
+        }
+    }
+
+    fn asked(change: impl FnOnce(&mut ExecSpec)) -> ExecSpec {
+        let mut spec = ExecSpec {
+            command: vec!["id".to_owned()],
+            ..ExecSpec::default()
+        };
+        change(&mut spec);
+        spec
+    }
+
+    fn line(way: Way) -> String {
+        match way {
+            Way::Cri(argv) => argv.join(" "),
+            Way::OciRuntime(beside) => panic!("not CRI's way: {beside:?}"),
+        }
+    }
+
+    fn beside(way: Way) -> Beside {
+        match way {
+            Way::Cri(argv) => panic!("CRI's way: {argv:?}"),
+            Way::OciRuntime(beside) => beside,
+        }
+    }
+
+    #[test]
+    fn what_the_gate_can_do_goes_by_cri() {
+        let program = gate::PROGRAM;
+        let by = |own: &ContainerSpec, spec| line(way(Some(own), Some(&status()), &spec));
+        let plain = asked(|_| ());
+        assert_eq!(
+            by(&of_user(""), plain.clone()),
+            format!("{program} run -- id")
+        );
+        let all = asked(|spec| {
+            spec.user = "web".to_owned();
+            spec.work_dir = "/w".to_owned();
+            spec.env = vec!["A=b".to_owned()];
+            spec.tty = true;
+        });
+        let wanted = "run --user web --workdir /w --env TERM=xterm --env A=b -- id";
+        assert_eq!(by(&of_user("root"), all), format!("{program} {wanted}"));
+        let same = asked(|spec| spec.user = "web".to_owned());
+        assert_eq!(by(&of_user("web"), same), format!("{program} run -- id"));
+        let privileged = ContainerSpec {
+            privileged: true,
+            ..ContainerSpec::default()
+        };
+        let spec = asked(|spec| spec.privileged = true);
+        assert_eq!(by(&privileged, spec), format!("{program} run -- id"));
+        assert_eq!(line(way(None, Some(&status()), &plain)), "id");
+        assert_eq!(line(way(Some(&of_user("")), None, &plain)), "id");
+    }
+
+    #[test]
+    fn what_it_cannot_do_goes_by_the_oci_runtime_which_is_named_where_it_cannot_be_asked() {
+        let root = || asked(|spec| spec.user = "root".to_owned());
+        let mut powerless = status();
+        powerless.verbose.effective_caps.pop();
+        let table = [
+            (
+                of_user("web"),
+                status(),
+                root(),
+                "User",
+                "the container's user is web",
+            ),
+            (
+                of_user(""),
+                powerless,
+                asked(|spec| spec.user = "web".to_owned()),
+                "User",
+                "SETUID",
+            ),
+            (
+                of_user(""),
+                status(),
+                asked(|spec| spec.privileged = true),
+                "Privileged",
+                "capabilities",
+            ),
+        ];
+        for (own, status, spec, field, why) in table {
+            let found = beside(way(Some(&own), Some(&status), &spec));
+            assert_eq!(found.args.join(" "), format!("{} run -- id", gate::PROGRAM));
+            assert_eq!(found.user.unwrap_or_default(), spec.user);
+            assert_eq!(found.privileged, spec.privileged);
+            let found = beside(way(Some(&own), Some(&status), &spec)).refused("it is a VM's");
+            let text = found.to_string();
+            let whole = text.starts_with(&format!("{field} is not supported: "))
+                && text.contains(why)
+                && text.ends_with("OCI runtime cannot be asked: it is a VM's");
+            assert!(whole, "{text}");
+        }
+    }
+
+    #[test]
+    fn without_the_gate_the_oci_runtime_is_told_everything() {
+        let spec = asked(|spec| {
+            spec.user = "web".to_owned();
+            spec.work_dir = "/w".to_owned();
+            spec.env = vec!["A=b".to_owned()];
+            spec.tty = true;
+        });
+        for own in [None, Some(&of_user("web"))] {
+            let status = ContainerStatus::default();
+            let found = beside(way(own, Some(&status), &spec));
+            assert_eq!(found.args, ["id"]);
+            assert_eq!(found.env, ["TERM=xterm", "A=b"]);
+            assert_eq!(found.work_dir.as_deref(), Some("/w"));
+            // the container's own user is nobody else
+            assert_eq!(found.user.is_some(), own.is_none());
+        }
     }
 }

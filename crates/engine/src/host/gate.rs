@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! STATE/gate                      this daemon's gate, written at its start
+//! STATE/exec/                     folders of sessions that an OCI runtime gives a terminal to; empty at the daemon's start
 //! STATE/containers/ID/gate        the gate of the container's last attempt: a hard link
 //! STATE/containers/ID/hold        the FIFO of an attempt that is held; gone once it is let go
 //! ```
@@ -34,6 +35,8 @@ impl std::fmt::Debug for GateProgram {
 
 /// The gate's name in the state folder and in a container's.
 const NAME: &str = "gate";
+/// Beside the gate: folders of sessions that the OCI runtime executes.
+pub(super) const SCRATCH: &str = "exec";
 /// The FIFO's, in a container's folder.
 const PIPE: &str = "hold";
 /// `SELinux` labels a file for the one container that has it mounted: there each has a file of its own.
@@ -54,6 +57,14 @@ impl Gate {
     /// [`Error::Internal`] when it cannot be written.
     pub(crate) fn write(state: &Path, program: GateProgram) -> Result<Self, Error> {
         let apart = Path::new(SELINUX).exists();
+        // What a daemon that died has left.
+        let scratch = state.join(SCRATCH);
+        match fs::remove_dir_all(&scratch) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                return Err(about(&scratch, error));
+            }
+            _ => {}
+        }
         let file = state.join(NAME);
         let flags = statvfs(state).map_err(|error| about(state, error))?.f_flag;
         if flags.contains(StatVfsMountFlags::NOEXEC) {
@@ -78,6 +89,11 @@ impl Gate {
             file: Some(file),
             apart,
         })
+    }
+
+    /// Where it lies on this host; `None` where it cannot be executed there.
+    pub(crate) fn program(&self) -> Option<&Path> {
+        self.file.as_deref()
     }
 
     /// Whether a container of this kind gets it.

@@ -9,19 +9,18 @@ mod program;
 
 use std::ffi::OsStr;
 use std::fmt;
-use std::fs::{self, File};
-use std::io::{self, Read as _};
-use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, fstat, openat2, stat};
+use rustix::fs::{OFlags, stat};
 
+use super::inside::{Identity, Inside};
+use super::proc::arguments;
 use program::{Program, Source};
 
 /// Processes looked at; as many as a kernel allows without being told otherwise on large machines.
 const MAX_PROCESSES: usize = 1 << 17;
-/// Bytes read of a command line or a configuration file; kubelets' have a few thousand.
-const MAX_TEXT: u64 = 1 << 20;
 /// Files read of a folder of drop-ins.
 const MAX_DROP_INS: usize = 256;
 
@@ -49,9 +48,6 @@ impl fmt::Display for Kubelet {
         write!(f, "{program} (process {pid}; {how}: {endpoint})")
     }
 }
-
-/// What names a file: device and inode.
-type Identity = (u64, u64);
 
 /// The kubelet that serves the runtime behind this socket, as `/proc` has it now. Some milliseconds for a
 /// thousand processes. `None` where the socket is not there.
@@ -93,48 +89,7 @@ fn kubelet_of(pid: i32, socket: Identity) -> Option<Kubelet> {
     })
 }
 
-fn arguments(process: &Path) -> Option<Vec<String>> {
-    let text = text_of(File::open(process.join("cmdline")).ok()?)?;
-    let words = text.split('\0').filter(|word| !word.is_empty());
-    Some(words.map(ToOwned::to_owned).collect())
-}
-
-/// Files as a process sees them: links too lead nowhere but below its own root.
-struct Inside {
-    root: OwnedFd,
-    working_folder: PathBuf,
-}
-
 impl Inside {
-    fn of(process: &Path) -> Option<Self> {
-        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let root = rustix::fs::openat(CWD, process.join("root"), flags, Mode::empty()).ok()?;
-        let working_folder = fs::read_link(process.join("cwd")).unwrap_or_default();
-        Some(Self {
-            root,
-            working_folder,
-        })
-    }
-
-    fn open(&self, path: &Path, flags: OFlags) -> Option<OwnedFd> {
-        let path = self.working_folder.join(path);
-        let root: BorrowedFd<'_> = self.root.as_fd();
-        let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
-        openat2(root, path, flags | OFlags::CLOEXEC, Mode::empty(), resolve).ok()
-    }
-
-    fn identity(&self, path: &Path) -> Option<Identity> {
-        let found = fstat(self.open(path, OFlags::PATH)?).ok()?;
-        Some((found.st_dev, found.st_ino))
-    }
-
-    fn text(&self, path: &Path) -> Option<String> {
-        // A pipe in its place must not hold us up.
-        text_of(File::from(
-            self.open(path, OFlags::RDONLY | OFlags::NONBLOCK)?,
-        ))
-    }
-
     /// What a source says: an endpoint, and where it stands.
     fn read(&self, source: Source) -> Option<(String, String)> {
         let (endpoint, path) = match source {
@@ -149,7 +104,8 @@ impl Inside {
 
     /// The last that names an endpoint, in the order of names; those that end in `.conf` count.
     fn read_drop_ins(&self, folder: &Path) -> Option<(String, String)> {
-        let opened = self.open(folder, OFlags::RDONLY | OFlags::DIRECTORY)?;
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY;
+        let opened = self.open(folder, flags).ok()?;
         let entries = rustix::fs::Dir::read_from(opened).ok()?;
         let names = entries.filter_map(|entry| {
             let name = entry.ok()?.file_name().to_string_lossy().into_owned();
@@ -163,12 +119,6 @@ impl Inside {
             Some((endpoint, path.display().to_string()))
         })
     }
-}
-
-fn text_of(file: File) -> Option<String> {
-    let mut bytes = Vec::new();
-    file.take(MAX_TEXT).read_to_end(&mut bytes).ok()?;
-    Some(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 #[cfg(test)]

@@ -8,6 +8,11 @@ pub use model::signal::Signal;
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, pidfd_open, pidfd_send_signal};
 
+use super::proc::stat_field;
+
+/// Which field of `/proc/PID/stat` it is.
+const START_TIME: usize = 22;
+
 /// Why a signal was not sent.
 #[derive(Debug, thiserror::Error)]
 pub enum SendError {
@@ -39,18 +44,12 @@ pub fn process_start_time(pid: i32) -> Result<u64, SendError> {
         }
         Err(error) => return Err(failed(error)),
     };
-    start_time(&String::from_utf8_lossy(&stat)).ok_or_else(|| {
+    stat_field(&String::from_utf8_lossy(&stat), START_TIME).ok_or_else(|| {
         failed(io::Error::new(
             io::ErrorKind::InvalidData,
             "the process's stat file has no start time",
         ))
     })
-}
-
-/// The program's name, in parentheses, may hold anything: fields are counted from its end.
-fn start_time(stat: &str) -> Option<u64> {
-    let (_, fields) = stat.rsplit_once(')')?;
-    fields.split_whitespace().nth(19)?.parse().ok()
 }
 
 /// Sends `signal` to the process `pid` that started at `start_time` (see [`process_start_time`]),
@@ -104,8 +103,9 @@ mod tests {
     #[test]
     fn a_program_name_with_parentheses_does_not_shift_the_start_time() {
         let stat = "7 (a) R (b) S 1 7 7 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 98765 1 2 3";
-        assert_eq!(start_time(stat), Some(98765));
-        assert_eq!(start_time("7 (a) S 1"), None);
+        assert_eq!(stat_field(stat, START_TIME), Some(98765));
+        assert_eq!(stat_field(stat, 4), Some(1));
+        assert_eq!(stat_field::<u64>("7 (a) S 1", START_TIME), None);
     }
 
     fn sleeper() -> (Child, i32) {
