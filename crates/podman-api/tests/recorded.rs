@@ -260,9 +260,7 @@ fn route(exchange: &Exchange) -> Option<(&'static str, Check)> {
             ("volume", same::<LibpodVolume>)
         }
         (false, "GET", ["volumes"]) => ("volume list compat", same::<CompatVolumeList>),
-        (false, "POST", ["containers", "prune"]) => {
-            ("container prune compat", same::<CompatContainerPrune>)
-        }
+        (false, "POST", ["containers", "prune"]) => ("prune compat", same::<CompatContainerPrune>),
         (false, "POST", ["volumes", "prune"]) => ("volume prune compat", same::<CompatVolumePrune>),
         (false, "POST", ["volumes", "create"]) | (false, "GET", ["volumes", _]) => {
             ("volume compat", same::<CompatVolume>)
