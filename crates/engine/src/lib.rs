@@ -5,6 +5,7 @@
 //! ARCHITECTURE.md: the runtime is the truth of what is, the store the truth of what was asked;
 //! intent is stored before the runtime is called; one function makes CRI objects.
 
+mod archive;
 mod attach;
 mod builder;
 mod builds;
@@ -33,6 +34,7 @@ mod streams;
 mod system;
 mod volumes;
 
+pub use archive::Packed;
 pub use attach::{AttachRequest, Attachment};
 pub use builder::{
     BuildAnswer, BuildRequest, Builder, BuilderImage, BuilderStorage, Builds, ByteStream,

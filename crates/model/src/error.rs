@@ -21,6 +21,8 @@ pub enum Kind {
     Network,
     /// An exec session.
     ExecSession,
+    /// A path in a container.
+    Path,
 }
 
 impl Kind {
@@ -33,6 +35,7 @@ impl Kind {
             Self::Volume => "no such volume",
             Self::Network => "network not found",
             Self::ExecSession => "no such exec session",
+            Self::Path => "no such file or directory",
         }
     }
 }
@@ -225,6 +228,7 @@ impl Error {
             Kind::ExecSession => {
                 format!("no exec session with ID {name} found: no such exec session")
             }
+            Kind::Path => format!("{name}: no such file or directory"),
         };
         Self::NotFound { kind, message }
     }
@@ -279,7 +283,7 @@ impl Error {
             Self::NameInUse { kind, .. } => match kind {
                 Kind::Pod => "pod already exists".to_owned(),
                 Kind::Volume => "volume already exists".to_owned(),
-                Kind::Container | Kind::Image | Kind::Network | Kind::ExecSession => {
+                Kind::Container | Kind::Image | Kind::Network | Kind::ExecSession | Kind::Path => {
                     "that name is already in use".to_owned()
                 }
             },

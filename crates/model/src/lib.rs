@@ -4,6 +4,7 @@
 //! and everything that travels in an annotation of a CRI object is defined here, so that a change
 //! of a stored form is a change of this crate and of nothing else.
 
+pub mod archive;
 pub mod container;
 pub mod error;
 pub mod event;

@@ -12,6 +12,7 @@
 //! - Names of types are those of their face: `container::libpod::InspectContainer` and
 //!   `container::compat::InspectContainer`. What is the same JSON in both is one type.
 
+pub mod archive;
 pub mod build;
 pub mod container;
 pub mod error;

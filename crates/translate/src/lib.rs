@@ -3,6 +3,7 @@
 //! One file per noun, both directions and both faces side by side. Every field is destructured: it
 //! is carried, or left out with a reason beside it, or refused by name.
 
+pub mod archive;
 pub mod build;
 pub mod cri;
 pub mod decode;

@@ -196,7 +196,9 @@ fn status(error: &Error) -> StatusCode {
         Error::NotFound { .. } => StatusCode::NOT_FOUND,
         Error::NameInUse { kind, .. } => match kind {
             Kind::Container | Kind::Volume => StatusCode::INTERNAL_SERVER_ERROR,
-            Kind::Pod | Kind::Image | Kind::Network | Kind::ExecSession => StatusCode::CONFLICT,
+            Kind::Pod | Kind::Image | Kind::Network | Kind::ExecSession | Kind::Path => {
+                StatusCode::CONFLICT
+            }
         },
         Error::WrongStateConflict(_) | Error::Conflict { .. } | Error::PodErrors { .. } => {
             StatusCode::CONFLICT

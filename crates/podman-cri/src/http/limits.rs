@@ -38,6 +38,10 @@ pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// 512 there are for all that blocks; and Podman works at all of them.
 pub(crate) const BUILDS: usize = 64;
 
+/// Archives of containers' files under way at once: each takes a thread, of the 512 there are for all that blocks,
+/// for as long as its client takes.
+pub(crate) const ARCHIVES: usize = 64;
+
 /// The last bytes of a build's context that are held back until its base images are there. A tar ends in up to
 /// 10 KiB of zeros, and Podman could begin when it has seen the first of them.
 pub(crate) const CONTEXT_END: usize = 64 * 1024;
@@ -46,7 +50,7 @@ pub(crate) const CONTEXT_END: usize = 64 * 1024;
 /// was read of the connection, some 400 KiB at most.
 pub(crate) const CONTEXT_QUEUE: usize = 4;
 
-/// How long the context of a build that was refused is read, so that its client gets to read the refusal: on
+/// How long the body of a build or an archive that was refused is read, so that its client gets to read the refusal: on
 /// a unix socket several GiB.
 pub(crate) const REFUSED_CONTEXT: Duration = Duration::from_secs(30);
 

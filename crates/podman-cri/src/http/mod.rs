@@ -43,6 +43,8 @@ pub struct App {
     operations: operations::Operations,
     /// Builds that may begin.
     builds: Arc<Semaphore>,
+    /// Archives that may begin.
+    archives: Arc<Semaphore>,
 }
 
 impl App {
@@ -54,6 +56,7 @@ impl App {
             draining,
             operations: operations::Operations::new(limits::OPERATIONS),
             builds: Arc::new(Semaphore::new(limits::BUILDS)),
+            archives: Arc::new(Semaphore::new(limits::ARCHIVES)),
         }
     }
 }

@@ -110,7 +110,7 @@ macro_rules! methods {
         }
     )*};
 }
-methods! { get GET  head HEAD  post POST  delete DELETE }
+methods! { get GET  head HEAD  post POST  put PUT  delete DELETE }
 
 /// Where a request leads.
 pub(crate) enum Found<'a> {

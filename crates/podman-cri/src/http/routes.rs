@@ -1,6 +1,6 @@
 //! Every route that is served, as a list.
 
-use super::router::{Route, delete, get, head, post};
+use super::router::{Route, delete, get, head, post, put};
 use super::{absent, compat, libpod, shared};
 
 /// All routes: those served, then what Podman has beside them.
@@ -100,8 +100,14 @@ fn libpod_others() -> Vec<Route> {
 }
 
 fn streams() -> Vec<Route> {
-    use shared::{attach, execs};
+    use shared::{archives, attach, execs};
     vec![
+        get("/libpod/containers/{name}/archive", archives::get),
+        head("/libpod/containers/{name}/archive", archives::head),
+        put("/libpod/containers/{name}/archive", archives::put),
+        get("/containers/{name}/archive", archives::get),
+        head("/containers/{name}/archive", archives::head),
+        put("/containers/{name}/archive", archives::put),
         post("/libpod/containers/{name}/attach", attach::attach),
         post("/libpod/containers/{name}/resize", attach::resize),
         post("/containers/{name}/attach", attach::attach),

@@ -33,8 +33,10 @@ mod walk;
 mod xattr;
 
 use std::collections::HashSet;
-use std::ffi::OsStr;
+use std::ffi::{CString, OsStr};
 use std::io;
+use std::os::fd::BorrowedFd;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Component, Path, PathBuf};
 
 use rustix::io::Errno;
@@ -204,4 +206,19 @@ pub fn carry<'a>(
     leave_out: &LeaveOut,
 ) -> Result<Carried, LayerError> {
     walk::carry(source.into(), target, leave_out)
+}
+
+/// Removes an entry of an open folder, with all that is in it; one that is not there is fine. What something is mounted on
+/// stays, and is `EBUSY`.
+pub(crate) fn remove_entry(folder: BorrowedFd<'_>, name: &Path) -> Result<(), Errno> {
+    let c_name = CString::new(name.as_os_str().as_bytes()).map_err(|_| Errno::INVAL)?;
+    match remove::remove(folder, &c_name, name, &LeaveOut::default()) {
+        Ok(_) => Ok(()),
+        Err(LayerError::Io { source, .. }) => match Errno::from_io_error(&source) {
+            Some(Errno::XDEV) => Err(Errno::BUSY),
+            other => Err(other.unwrap_or(Errno::IO)),
+        },
+        Err(LayerError::TooDeep { .. }) => Err(Errno::NAMETOOLONG),
+        Err(_) => Err(Errno::IO),
+    }
 }

@@ -4,7 +4,7 @@ use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, Dir, FileType, fstat, statat, unlinkat};
+use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, ResolveFlags, fstat, openat2, unlinkat};
 use rustix::io::Errno;
 
 use super::walk::{Id, OPEN_LEVELS, id, join, next_name, open_folder, reopen_parent};
@@ -35,7 +35,10 @@ pub(super) fn remove(
 }
 
 fn is_folder(parent: BorrowedFd<'_>, name: &CStr, path: &Path) -> Result<bool, LayerError> {
-    match statat(parent, name, AtFlags::SYMLINK_NOFOLLOW) {
+    // What something is mounted on stays: removed here, it would be unmounted in a container's namespace.
+    let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let found = openat2(parent, name, flags, Mode::empty(), ResolveFlags::NO_XDEV);
+    match found.and_then(fstat) {
         Ok(stat) => Ok(FileType::from_raw_mode(stat.st_mode) == FileType::Directory),
         Err(Errno::NOENT) => Ok(false),
         Err(errno) => Err(LayerError::io("stat", path)(errno)),

@@ -4,6 +4,7 @@ use std::ffi::CString;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+use model::observed::Layer;
 use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
 
 use super::LayerError;
@@ -23,7 +24,7 @@ pub struct View {
 impl View {
     /// Mounts folders over each other, topmost first, at `at`, read-only.
     pub fn mount(folders: &[PathBuf], at: &Path) -> Result<Self, LayerError> {
-        let Some(options) = options(folders)? else {
+        let Some(options) = options(folders) else {
             // The kernel takes overlays of overlays one level deep.
             let (top, bottom) = folders.split_at(folders.len() / 2);
             let below = Self::mount(bottom, &at.with_extension("below"))?;
@@ -33,18 +34,55 @@ impl View {
             view.below = Some(Box::new(below));
             return Ok(view);
         };
+        let flags =
+            MountFlags::RDONLY | MountFlags::NODEV | MountFlags::NOSUID | MountFlags::NOEXEC;
+        Self::overlay(at, flags, options, None)
+    }
+
+    /// Mounts an attempt's own layer at `at`, writable, where nobody else has it mounted.
+    pub(crate) fn mount_writable(layer: &Layer, at: &Path) -> Result<Self, LayerError> {
+        let no_work =
+            || LayerError::View("where overlay's work folder lies is not known".to_owned());
+        let work = layer.work.as_deref().ok_or_else(no_work)?;
+        let all = |lower: &[PathBuf]| {
+            let mut options = b"index=off,upperdir=".to_vec();
+            escape(&mut options, &layer.upper);
+            options.extend_from_slice(b",workdir=");
+            escape(&mut options, work);
+            options.extend_from_slice(b",lowerdir=");
+            folders_into(&mut options, lower);
+            options
+        };
+        let mut options = all(&layer.lower);
+        let mut below = None;
+        if options.len() > MAX_OPTIONS {
+            let view = Self::mount(&layer.lower, &at.with_extension("below"))?;
+            options = all(std::slice::from_ref(&view.at));
+            below = Some(Box::new(view));
+        }
+        // CRI-O mounts without waiting for the disk, and the kernel's mark of that forbids to mount it again, for after a
+        // power cut the layer may not be whole: the container's end shows that there was none.
+        std::fs::remove_dir_all(work.join("work/incompat/volatile")).unwrap_or_default();
+        let flags = MountFlags::NODEV | MountFlags::NOSUID | MountFlags::NOEXEC;
+        Self::overlay(at, flags, options, below)
+    }
+
+    fn overlay(
+        at: &Path,
+        flags: MountFlags,
+        options: Vec<u8>,
+        below: Option<Box<Self>>,
+    ) -> Result<Self, LayerError> {
+        let options = CString::new(options)
+            .map_err(|_| LayerError::View("a path has a zero byte".to_owned()))?;
         std::fs::create_dir_all(at).map_err(|source| LayerError::Io {
             op: "make",
             path: at.to_owned(),
             source,
         })?;
-        let flags =
-            MountFlags::RDONLY | MountFlags::NODEV | MountFlags::NOSUID | MountFlags::NOEXEC;
         mount("overlay", at, "overlay", flags, &*options).map_err(LayerError::io("mount", at))?;
-        Ok(Self {
-            at: at.to_owned(),
-            below: None,
-        })
+        let at = at.to_owned();
+        Ok(Self { at, below })
     }
 
     /// The root of the merged tree.
@@ -54,25 +92,29 @@ impl View {
 }
 
 /// The mount options of these folders; `None` where they are too long.
-fn options(folders: &[PathBuf]) -> Result<Option<CString>, LayerError> {
+fn options(folders: &[PathBuf]) -> Option<Vec<u8>> {
     let mut options = b"redirect_dir=on,metacopy=on,lowerdir=".to_vec();
+    folders_into(&mut options, folders);
+    let too_long = options.len() > MAX_OPTIONS && folders.len() > 2;
+    (!too_long).then_some(options)
+}
+
+fn folders_into(options: &mut Vec<u8>, folders: &[PathBuf]) {
     for (index, folder) in folders.iter().enumerate() {
         if index > 0 {
             options.push(b':');
         }
-        for byte in folder.as_os_str().as_bytes() {
-            if b":,\\".contains(byte) {
-                options.push(b'\\');
-            }
-            options.push(*byte);
+        escape(options, folder);
+    }
+}
+
+fn escape(options: &mut Vec<u8>, folder: &Path) {
+    for byte in folder.as_os_str().as_bytes() {
+        if b":,\\".contains(byte) {
+            options.push(b'\\');
         }
+        options.push(*byte);
     }
-    if options.len() > MAX_OPTIONS && folders.len() > 2 {
-        return Ok(None);
-    }
-    let options = CString::new(options);
-    let options = options.map_err(|_| LayerError::View("a path has a zero byte".to_owned()))?;
-    Ok(Some(options))
 }
 
 impl Drop for View {

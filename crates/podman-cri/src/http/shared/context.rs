@@ -36,8 +36,7 @@ impl Fault {
 
 /// A context and what becomes of it.
 struct Context {
-    /// Taken when this is dropped.
-    body: Option<Incoming>,
+    body: Draining,
     engine: Engine,
     face: Face,
     plan: BuildPlan,
@@ -59,7 +58,8 @@ pub(crate) fn watched(
 ) -> ByteStream {
     let wanted = plan.wanted.clone();
     let context = Context {
-        body: Some(body),
+        // Podman may answer before the end: it refuses
+        body: Draining::new(body),
         engine,
         face,
         scanner: wanted.map(|wanted| Scanner::begin(form, wanted)),
@@ -91,7 +91,7 @@ impl Context {
             if self.ended || (first > 0 && length - first >= limits::CONTEXT_END) {
                 return Ok(self.held.pop_front());
             }
-            let Some(body) = &mut self.body else {
+            let Some(body) = self.body.get() else {
                 return Ok(None);
             };
             match body.frame().await {
@@ -139,11 +139,24 @@ impl Context {
     }
 }
 
-/// Podman has answered before the end: it refuses. The rest is read and forgotten, so that the client reads the
-/// refusal and not that the connection broke.
-impl Drop for Context {
+/// A body that may not be read to its end: then the rest is read and forgotten, so that the client reads the refusal
+/// and not that the connection broke.
+pub(crate) struct Draining(Option<Incoming>);
+
+impl Draining {
+    pub(crate) fn new(body: Incoming) -> Self {
+        Self(Some(body))
+    }
+
+    /// The body; it is there until this is dropped.
+    pub(crate) fn get(&mut self) -> Option<&mut Incoming> {
+        self.0.as_mut()
+    }
+}
+
+impl Drop for Draining {
     fn drop(&mut self) {
-        if let Some(body) = self.body.take().filter(|body| !body.is_end_stream()) {
+        if let Some(body) = self.0.take().filter(|body| !body.is_end_stream()) {
             tokio::spawn(drain(body));
         }
     }

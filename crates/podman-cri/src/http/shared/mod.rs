@@ -1,5 +1,6 @@
 //! What both faces do alike: the handlers they share, and the pieces of those that differ in little.
 
+pub(crate) mod archives;
 pub(crate) mod attach;
 pub(crate) mod builds;
 pub(crate) mod containers;

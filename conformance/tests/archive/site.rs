@@ -1,0 +1,196 @@
+//! A container, and archives for it.
+
+use std::io::Read as _;
+
+use anyhow::{Context, Result, ensure};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE;
+use conformance::{
+    Http, Response, frames,
+    scenario::{Api, IMAGE},
+};
+use serde_json::{Value, json};
+use tar::{Archive, Builder, EntryType, Header};
+
+pub(crate) const LIBPOD: &str = "/v5.8.0/libpod";
+pub(crate) const COMPAT: &str = "/v1.44";
+
+/// A service with a container that runs.
+pub(crate) struct Site {
+    http: Http,
+    container: String,
+}
+
+/// What an archive says of an entry.
+#[derive(Debug)]
+pub(crate) struct Seen {
+    pub(crate) name: String,
+    pub(crate) link: String,
+    pub(crate) owner: (u64, u64),
+    pub(crate) data: Vec<u8>,
+}
+
+impl Site {
+    pub(crate) async fn new(http: Http, container: &str) -> Result<Self> {
+        let api = Api::new(http.clone());
+        api.create(&json!({
+            "name": container, "image": IMAGE, "command": ["sleep", "1000"], "stop_timeout": 0
+        }))
+        .await?;
+        api.start(container).await?;
+        Ok(Self {
+            http,
+            container: container.to_owned(),
+        })
+    }
+
+    pub(crate) async fn stop(&self) -> Result<()> {
+        Api::new(self.http.clone()).stop(&self.container).await
+    }
+
+    pub(crate) async fn start(&self) -> Result<()> {
+        Api::new(self.http.clone()).start(&self.container).await
+    }
+
+    pub(crate) async fn finish(self) -> Result<()> {
+        Api::new(self.http).remove(&self.container).await
+    }
+
+    /// The output of a shell's commands in the container.
+    pub(crate) async fn run(&self, script: &str) -> Result<String> {
+        let body =
+            json!({ "AttachStdout": true, "AttachStderr": true, "Cmd": ["sh", "-c", script] });
+        let path = format!("{LIBPOD}/containers/{}/exec", self.container);
+        let made = self.http.post(&path, &body).await?.expect(201)?.json();
+        let id = made["Id"].as_str().context("an id")?;
+        let path = format!("{LIBPOD}/exec/{id}/start");
+        let said = self.http.post(&path, &json!({})).await?;
+        let text = frames::text(&said.expect(200)?.body)?;
+        let ended = self
+            .http
+            .get(&format!("{LIBPOD}/exec/{id}/json"))
+            .await?
+            .json();
+        ensure!(ended["ExitCode"] == 0, "{script}: {text}");
+        Ok(text)
+    }
+
+    fn archive(&self, face: &str, query: &str) -> String {
+        format!("{face}/containers/{}/archive?{query}", self.container)
+    }
+
+    /// The status, and what stands at a path.
+    pub(crate) async fn stat(&self, face: &str, path: &str) -> Result<(u16, Value)> {
+        let path = self.archive(face, &format!("path={path}"));
+        let head = self.http.open("HEAD", &path, &[], None).await?.head;
+        let stat = match head.header("X-Docker-Container-Path-Stat") {
+            Some(stat) => serde_json::from_slice(&URL_SAFE.decode(stat)?)?,
+            None => Value::Null,
+        };
+        Ok((head.status, stat))
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Result<Response> {
+        self.http
+            .get(&self.archive(COMPAT, &format!("path={path}")))
+            .await
+    }
+
+    /// The entries of an archive of a path, by name.
+    pub(crate) async fn entries(&self, path: &str) -> Result<Vec<Seen>> {
+        let answer = self.get(path).await?.expect(200)?;
+        ensure!(answer.header("Content-Type") == Some("application/x-tar"));
+        entries_of(&answer.body)
+    }
+
+    pub(crate) async fn put(&self, face: &str, query: &str, body: &[u8]) -> Result<Response> {
+        let headers = [("Content-Type", "application/x-tar")];
+        self.http
+            .send("PUT", &self.archive(face, query), &headers, Some(body))
+            .await
+    }
+
+    /// Podman undoes more compressions than gzip.
+    pub(crate) async fn refuses_xz(&self) -> Result<()> {
+        let refused = self
+            .put(LIBPOD, "path=/", b"\xfd7zXZ\0...")
+            .await?
+            .expect(501)?
+            .text();
+        ensure!(refused.contains("compressed with xz"), "{refused}");
+        Ok(())
+    }
+}
+
+impl Site {
+    /// A container that never ran, and what is mounted in one only while it runs: Podman reaches both.
+    pub(crate) async fn refuses_what_is_not_there(&self) -> Result<()> {
+        self.stop().await?;
+        let hosts = packed(&[("etc/hosts", "", b"")])?;
+        let refused = self
+            .put(LIBPOD, "path=/", &hosts)
+            .await?
+            .expect(501)?
+            .text();
+        ensure!(refused.contains("is there only while it does"), "{refused}");
+        self.start().await?;
+        let kept = self
+            .put(LIBPOD, "path=/", &hosts)
+            .await?
+            .expect(500)?
+            .json();
+        ensure!(kept["cause"] == "device or resource busy", "{kept}");
+        let api = Api::new(self.http.clone());
+        api.create(&Api::body("never", &["true"])).await?;
+        let refused = self
+            .http
+            .get("/v1.44/containers/never/archive?path=/")
+            .await?;
+        ensure!(refused.expect(501)?.text().contains("has run"));
+        api.remove("never").await
+    }
+}
+
+pub(crate) fn entries_of(body: &[u8]) -> Result<Vec<Seen>> {
+    let mut archive = Archive::new(body);
+    let mut all = Vec::new();
+    for entry in archive.entries()? {
+        let mut entry = entry?;
+        let mut data = Vec::new();
+        entry.read_to_end(&mut data)?;
+        let link = entry.link_name_bytes().unwrap_or_default().into_owned();
+        all.push(Seen {
+            name: String::from_utf8(entry.path_bytes().into_owned())?,
+            link: match entry.header().entry_type() {
+                EntryType::Link => String::from_utf8(link)?,
+                _ => String::new(),
+            },
+            owner: (entry.header().uid()?, entry.header().gid()?),
+            data,
+        });
+    }
+    all.sort_by(|one, other| one.name.cmp(&other.name));
+    Ok(all)
+}
+
+/// An archive of files and links, each by name, target and data.
+pub(crate) fn packed(entries: &[(&str, &str, &[u8])]) -> Result<Vec<u8>> {
+    let mut archive = Builder::new(Vec::new());
+    for (name, target, data) in entries {
+        let mut header = Header::new_ustar();
+        header.set_entry_type(EntryType::Regular);
+        header.set_mode(0o640);
+        header.set_uid(7);
+        header.set_gid(8);
+        header.set_mtime(1_000_000_000);
+        header.set_size(data.len() as u64);
+        header.as_old_mut().name[..name.len()].copy_from_slice(name.as_bytes());
+        if !target.is_empty() {
+            header.set_entry_type(EntryType::Symlink);
+            header.set_link_name_literal(target)?;
+        }
+        header.set_cksum();
+        archive.append(&header, *data)?;
+    }
+    Ok(archive.into_inner()?)
+}

@@ -1,0 +1,351 @@
+//! A file or a folder of a container is packed into an archive.
+//!
+//! No recursion, a bounded number of open folders, nothing followed below the first name: what is read is what was
+//! looked at, by descriptor. Source of names and of what is left out: Podman 5.8.6, tried.
+
+use std::collections::HashMap;
+use std::ffi::{CString, OsStr};
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{
+    Dir, FileType, Mode, OFlags, ResolveFlags, getxattr, listxattr, major, minor, open, openat,
+    openat2,
+};
+use rustix::io::Errno;
+use tar::{Builder, EntryType, Header};
+
+use super::entries::XATTR;
+use super::root::{Found, LOOK, Root, magic, target_of};
+
+/// How many folders of one branch stay open; those above are found again by their path.
+const OPEN_LEVELS: usize = 32;
+/// Files with several names that are remembered; further ones are packed as files of their own.
+const LINKED_MAX: usize = 65_536;
+/// Bytes of a name that a header has place for.
+const NAME_MAX: usize = 100;
+/// Bytes of the names of a file's attributes, and of one value: the kernel has no more.
+const XATTR_MAX: usize = 64 << 10;
+
+/// What is packed.
+pub(super) struct Source {
+    pub(super) root: Root,
+    /// From the root.
+    pub(super) path: PathBuf,
+    /// What its entry is called, and what those in it are below; `None` packs what is in a folder alone.
+    pub(super) name: Option<Vec<u8>>,
+    /// Whom everything is given to in the archive.
+    pub(super) owner: (u32, u32),
+}
+
+/// Packs. What cannot be read ends it early.
+pub(super) fn pack(source: &Source, to: impl Write) -> io::Result<()> {
+    let mut packing = Packing {
+        archive: Builder::new(to),
+        owner: source.owner,
+        linked: HashMap::new(),
+    };
+    let real = source.root.lead(&source.path)?;
+    if !is_excluded(&real) {
+        let found = Found::new(source.root.open(&source.path, LOOK)?)?;
+        match (found.kind() == FileType::Directory, &source.name) {
+            (true, name) => packing.folder(
+                &found,
+                name.as_deref().unwrap_or_default(),
+                real == Path::new("/"),
+            )?,
+            (false, Some(name)) => packing.one(&found, name)?,
+            (false, None) => {}
+        }
+    }
+    packing.archive.finish()
+}
+
+/// What Podman leaves out of every archive: what the kernel mounts there has no end.
+fn is_excluded(real: &Path) -> bool {
+    ["/dev", "/proc", "/sys"]
+        .iter()
+        .any(|left_out| real.starts_with(left_out))
+}
+
+struct Packing<W: Write> {
+    archive: Builder<W>,
+    owner: (u32, u32),
+    /// The first names of files that have several, by device and inode.
+    linked: HashMap<(u64, u64), Vec<u8>>,
+}
+
+/// A folder that is being packed.
+struct Level {
+    dir: Option<Dir>,
+    /// Behind the last name that was read.
+    position: i64,
+    /// Its path below the first one.
+    path: PathBuf,
+}
+
+impl Level {
+    fn new(folder: OwnedFd, path: PathBuf) -> Result<Self, Errno> {
+        Ok(Self {
+            dir: Some(Dir::new(folder)?),
+            position: 0,
+            path,
+        })
+    }
+
+    /// Opens it again where it had been closed.
+    fn dir(&mut self, top: &OwnedFd) -> Result<&mut Dir, Errno> {
+        if self.dir.is_none() {
+            let path = Path::new(".").join(&self.path);
+            let inside = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
+            let folder = openat2(top, path, READ_FOLDER, Mode::empty(), inside)?;
+            let mut dir = Dir::new(folder)?;
+            dir.seek(self.position)?;
+            self.dir = Some(dir);
+        }
+        self.dir.as_mut().ok_or(Errno::BADF)
+    }
+}
+
+const READ_FOLDER: OFlags = OFlags::RDONLY
+    .union(OFlags::DIRECTORY)
+    .union(OFlags::NOFOLLOW)
+    .union(OFlags::CLOEXEC);
+
+impl<W: Write> Packing<W> {
+    /// A folder, with all that is in it but what is mounted in a container's root by the kernel's wish.
+    fn folder(&mut self, top: &Found, name: &[u8], is_root: bool) -> io::Result<()> {
+        if !name.is_empty() {
+            self.one(top, name)?;
+        }
+        let mut stack = vec![Level::new(
+            open(
+                magic(&top.fd),
+                READ_FOLDER.difference(OFlags::NOFOLLOW),
+                Mode::empty(),
+            )?,
+            PathBuf::new(),
+        )?];
+        while let Some(level) = stack.last_mut() {
+            let Some((entry, found)) = next(level, &top.fd)? else {
+                stack.pop();
+                continue;
+            };
+            let path = level.path.join(OsStr::from_bytes(entry.to_bytes()));
+            if is_root && is_excluded(&Path::new("/").join(&path)) {
+                continue;
+            }
+            self.one(&found, &below(name, path.as_os_str().as_bytes()))?;
+            if found.kind() == FileType::Directory {
+                let folder = openat(&found.fd, ".", READ_FOLDER, Mode::empty())?;
+                stack.push(Level::new(folder, path)?);
+                if let Some(old) = stack.len().checked_sub(OPEN_LEVELS + 1)
+                    && let Some(old) = stack.get_mut(old)
+                {
+                    old.dir = None;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// One entry, a folder without what is in it.
+    fn one(&mut self, found: &Found, name: &[u8]) -> io::Result<()> {
+        let kind = match found.kind() {
+            FileType::RegularFile => EntryType::Regular,
+            FileType::Directory => EntryType::Directory,
+            FileType::Symlink => EntryType::Symlink,
+            FileType::Fifo => EntryType::Fifo,
+            FileType::CharacterDevice => EntryType::Char,
+            FileType::BlockDevice => EntryType::Block,
+            FileType::Socket | FileType::Unknown => return Ok(()), // there is no such entry
+        };
+        let mut entry = Entry::new(kind, name, found, self.owner)?;
+        match kind {
+            EntryType::Symlink => entry.link(target_of(found)?.as_os_str().as_bytes()),
+            EntryType::Regular => {
+                if let Some(first) = self.first_name(found, name) {
+                    entry.header.set_entry_type(EntryType::Link);
+                    entry.link(&first);
+                } else {
+                    let file = open(
+                        magic(&found.fd),
+                        OFlags::RDONLY | OFlags::CLOEXEC,
+                        Mode::empty(),
+                    )?;
+                    let size = u64::try_from(found.stat.st_size).unwrap_or_default();
+                    entry.header.set_size(size);
+                    let data = Whole {
+                        file: File::from(file),
+                        left: size,
+                    };
+                    return entry.append(&mut self.archive, data);
+                }
+            }
+            _ => {}
+        }
+        entry.append(&mut self.archive, io::empty())
+    }
+
+    /// The name under which the same file is in the archive already.
+    fn first_name(&mut self, found: &Found, name: &[u8]) -> Option<Vec<u8>> {
+        if found.stat.st_nlink < 2 {
+            return None;
+        }
+        let id = (found.stat.st_dev, found.stat.st_ino);
+        if let Some(first) = self.linked.get(&id) {
+            return Some(first.clone());
+        }
+        if self.linked.len() < LINKED_MAX {
+            self.linked.insert(id, name.to_vec());
+        }
+        None
+    }
+}
+
+/// The next entry of a folder; what is gone by now is passed over.
+fn next(level: &mut Level, top: &OwnedFd) -> io::Result<Option<(CString, Found)>> {
+    loop {
+        let dir = level.dir(top)?;
+        let Some(entry) = dir.read() else {
+            return Ok(None);
+        };
+        let entry = entry?;
+        let (name, position) = (entry.file_name().to_owned(), entry.offset());
+        if name.as_c_str() == c"." || name.as_c_str() == c".." {
+            continue;
+        }
+        let found =
+            openat(dir.fd()?, &name, LOOK | OFlags::NOFOLLOW, Mode::empty()).and_then(Found::new);
+        level.position = position;
+        match found {
+            Ok(found) => return Ok(Some((name, found))),
+            Err(Errno::NOENT) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+fn below(name: &[u8], path: &[u8]) -> Vec<u8> {
+    match name {
+        b"" => path.to_vec(),
+        b"/" => [b"/", path].concat(),
+        name => [name, b"/", path].concat(),
+    }
+}
+
+/// An entry on its way into an archive.
+struct Entry {
+    header: Header,
+    /// What the header has no place for.
+    more: Vec<(String, Vec<u8>)>,
+}
+
+impl Entry {
+    fn new(kind: EntryType, name: &[u8], found: &Found, owner: (u32, u32)) -> io::Result<Self> {
+        let mut header = Header::new_ustar();
+        header.set_entry_type(kind);
+        header.set_mode(found.stat.st_mode & 0o7777);
+        header.set_uid(owner.0.into());
+        header.set_gid(owner.1.into());
+        header.set_size(0);
+        // to the next second, as Go does
+        let seconds = found.stat.st_mtime + i64::from(found.stat.st_mtime_nsec >= 500_000_000);
+        header.set_mtime(u64::try_from(seconds).unwrap_or_default());
+        if matches!(kind, EntryType::Char | EntryType::Block) {
+            header.set_device_major(major(found.stat.st_rdev))?;
+            header.set_device_minor(minor(found.stat.st_rdev))?;
+        }
+        let mut name = name.to_vec();
+        if kind == EntryType::Directory && !name.ends_with(b"/") {
+            name.push(b'/');
+        }
+        let mut more = match kind {
+            EntryType::Symlink => Vec::new(),
+            _ => attributes(found)?,
+        };
+        if name.len() > NAME_MAX {
+            more.push(("path".to_owned(), name.clone()));
+        }
+        write(&mut header.as_old_mut().name, &name);
+        Ok(Self { header, more })
+    }
+
+    fn link(&mut self, target: &[u8]) {
+        if target.len() > NAME_MAX {
+            self.more.push(("linkpath".to_owned(), target.to_vec()));
+        }
+        write(&mut self.header.as_old_mut().linkname, target);
+    }
+
+    fn append(mut self, archive: &mut Builder<impl Write>, data: impl Read) -> io::Result<()> {
+        let more = self
+            .more
+            .iter()
+            .map(|(key, value)| (key.as_str(), value.as_slice()));
+        if !self.more.is_empty() {
+            archive.append_pax_extensions(more)?;
+        }
+        self.header.set_cksum();
+        archive.append(&self.header, data)
+    }
+}
+
+fn write(place: &mut [u8], bytes: &[u8]) {
+    place
+        .iter_mut()
+        .zip(bytes)
+        .for_each(|(place, byte)| *place = *byte);
+}
+
+/// The extended attributes that Podman packs: those of users, and capabilities.
+fn attributes(found: &Found) -> io::Result<Vec<(String, Vec<u8>)>> {
+    let at = magic(&found.fd);
+    let mut names = vec![0; XATTR_MAX];
+    let length = match listxattr(&at, &mut names) {
+        Ok(length) => length,
+        Err(Errno::OPNOTSUPP | Errno::PERM | Errno::ACCESS) => return Ok(Vec::new()),
+        Err(error) => return Err(error.into()),
+    };
+    names.truncate(length);
+    let mut packed = Vec::new();
+    for name in names.split(|byte| *byte == 0) {
+        let Ok(name) = std::str::from_utf8(name) else {
+            continue;
+        };
+        if !(name.starts_with("user.") || ["security.capability", "security.ima"].contains(&name)) {
+            continue;
+        }
+        let mut value = vec![0; XATTR_MAX];
+        match getxattr(&at, name, &mut value) {
+            Ok(length) => value.truncate(length),
+            Err(Errno::NODATA) => continue,
+            Err(error) => return Err(error.into()),
+        }
+        packed.push((format!("{XATTR}{name}"), value));
+    }
+    Ok(packed)
+}
+
+/// As much of a file as its header says: one that has become shorter is an error, for an archive cannot tell it.
+struct Whole {
+    file: File,
+    left: u64,
+}
+
+impl Read for Whole {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let most = usize::try_from(self.left)
+            .unwrap_or(usize::MAX)
+            .min(into.len());
+        let read = self.file.read(into.get_mut(..most).unwrap_or_default())?;
+        if read == 0 && most > 0 {
+            return Err(io::Error::other("a file became shorter while it was read"));
+        }
+        self.left -= read as u64;
+        Ok(read)
+    }
+}

@@ -1,0 +1,395 @@
+//! Files into and out of containers (`podman cp`), as archives.
+//!
+//! CRI has nothing for it. The root of a container that runs is that of its process; paths in it are resolved by the
+//! kernel as the container sees them, its volumes and other mounts included. That of one that has ended is mounted from
+//! its layers, without them. Archives pass a piece at a time, read and
+//! written on a thread.
+
+mod entries;
+mod get;
+mod put;
+mod root;
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use futures_util::{StreamExt as _, stream};
+
+use model::archive::{PathStat, PutOptions};
+use model::error::Kind;
+use model::observed::{ContainerStatus, CriState};
+use model::view::{ContainerBody, ContainerDetail, ContainerView};
+use model::{Error, Id};
+use rustix::fs::FileType;
+use rustix::io::Errno;
+use tokio_util::io::{ReaderStream, StreamReader, SyncIoBridge};
+
+use crate::builder::ByteStream;
+use crate::list::found;
+use crate::runtime::Runtime as _;
+use crate::system::{Claim, Engine, Inner};
+use crate::volumes::on_disk;
+use root::{Root, clean};
+
+/// Bytes of an archive between the thread that packs and the client: beyond them the thread waits.
+const QUEUE: usize = 256 << 10;
+/// Bytes that a client is given at once.
+const PIECE: usize = 64 << 10;
+
+/// An archive of what a container has at a path.
+pub struct Packed {
+    /// What stands there.
+    pub stat: PathStat,
+    /// The archive, without a byte of a link that leads nowhere. It ends early, with a line in the daemon's log, where something cannot be read.
+    pub body: ByteStream,
+}
+
+/// A container whose files can be reached.
+struct Opened {
+    root: Root,
+    /// Whom its process is.
+    user: (u32, u32),
+    /// Where paths without a slash before them begin.
+    work_dir: PathBuf,
+    /// Where something is mounted while it runs, and not now.
+    covered: Vec<PathBuf>,
+    _claim: Option<Claim>,
+}
+
+/// What files are wanted for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Access {
+    Read,
+    Write,
+}
+
+impl Engine {
+    /// `HEAD /containers/{name}/archive`, both faces: what stands at a path. Of a link that leads nowhere it is told too.
+    ///
+    /// # Errors
+    /// No such container or path; a container whose files cannot be reached.
+    pub async fn stat_in_container(&self, name: &str, path: &str) -> Result<PathStat, Error> {
+        let opened = self.open_files(name, Access::Read).await?;
+        let path = path.to_owned();
+        on_disk(move || opened.stat(&path)).await
+    }
+
+    /// `GET /containers/{name}/archive`, both faces. As in Podman everything is given to the container's user, and
+    /// `/dev`, `/proc` and `/sys` are left out.
+    ///
+    /// # Errors
+    /// As [`Self::stat_in_container`].
+    pub async fn copy_from_container(&self, name: &str, path: &str) -> Result<Packed, Error> {
+        let opened = self.open_files(name, Access::Read).await?;
+        let path = path.to_owned();
+        let (stat, source) = on_disk(move || {
+            let stat = opened.stat(&path)?;
+            let source = opened.source(&path);
+            Ok((stat, source))
+        })
+        .await?;
+        if stat.dangling {
+            let body = stream::empty().boxed();
+            return Ok(Packed { stat, body });
+        }
+        let (writer, reader) = tokio::io::duplex(QUEUE);
+        let mut writer = SyncIoBridge::new(writer);
+        tokio::task::spawn_blocking(move || {
+            let packed = get::pack(&source, &mut writer).and_then(|()| writer.flush());
+            match packed {
+                // the client has gone away
+                Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => {}
+                Err(error) => {
+                    let path = source.path.display();
+                    tracing::warn!(%path, %error, "an archive of a container's files is cut off");
+                }
+                Ok(()) => {}
+            }
+        });
+        let pieces = ReaderStream::with_capacity(reader, PIECE);
+        let body = pieces.map(|piece| piece.map_err(Error::internal)).boxed();
+        Ok(Packed { stat, body })
+    }
+
+    /// `PUT /containers/{name}/archive`, both faces: unpacks a tar, plain or in gzip, into a folder, which is made where it
+    /// is not there. What was unpacked before an error stays.
+    ///
+    /// # Errors
+    /// No such container, one whose files cannot be reached; an archive that is none; what the file system refuses.
+    pub async fn copy_to_container(
+        &self,
+        name: &str,
+        path: &str,
+        options: PutOptions,
+        body: ByteStream,
+    ) -> Result<(), Error> {
+        let opened = self.open_files(name, Access::Write).await?;
+        let path = opened.absolute(path);
+        let body = body.map(|piece| piece.map_err(std::io::Error::other));
+        let body = SyncIoBridge::new(StreamReader::new(body));
+        on_disk(move || {
+            let target = put::Target {
+                root: &opened.root,
+                path,
+                covered: &opened.covered,
+                owner: options.chown.then_some(opened.user),
+                options: &options,
+            };
+            put::unpack(&target, entries::open(body)?)
+        })
+        .await
+    }
+
+    /// The files of a container.
+    async fn open_files(&self, name: &str, access: Access) -> Result<Opened, Error> {
+        let inner = self.inner();
+        let detail = self.inspect_container(name, false).await?;
+        inner.check_files(&detail.view)?;
+        let state = detail.status.as_ref().map(|status| status.state);
+        match (&detail.view.body, state) {
+            (_, Some(CriState::Running)) => self.open_running(&detail).await,
+            (ContainerBody::Own(record), Some(CriState::Exited)) => {
+                self.open_ended(&record.id, access).await
+            }
+            _ => Err(not_reached(&detail.view)),
+        }
+    }
+
+    async fn open_running(&self, detail: &ContainerDetail) -> Result<Opened, Error> {
+        let gone = || not_reached(&detail.view);
+        let status = detail.status.as_ref().ok_or_else(gone)?;
+        let pid = status.verbose.pid.ok_or_else(|| {
+            Error::unsupported("cp", "the container's process is not on this host")
+        })?;
+        let root = on_disk(move || Root::of_process(pid).map_err(Error::internal)).await?;
+        // Its number may have been another process's when the root was opened.
+        let now = self
+            .inner()
+            .runtime
+            .container_status(&status.cri_id, true)
+            .await;
+        let same = found(now)?
+            .is_some_and(|now| now.state == CriState::Running && now.verbose.pid == Some(pid));
+        let root = root.filter(|_| same).ok_or_else(gone)?;
+        Ok(Opened::new(root, status))
+    }
+
+    /// Of one that has ended. As long as it is written to it is not started; one that is started while it is read is
+    /// read as it was.
+    async fn open_ended(&self, id: &Id, access: Access) -> Result<Opened, Error> {
+        let inner = self.inner();
+        let claim = inner.claim(id).await;
+        let detail = self.inspect_container(id.as_str(), false).await?;
+        let gone = || not_reached(&detail.view);
+        let ended = detail.status.as_ref();
+        let status = ended
+            .filter(|status| status.state == CriState::Exited)
+            .ok_or_else(gone)?;
+        let layer = status.verbose.layer.clone().ok_or_else(|| {
+            Error::unsupported(
+                "cp",
+                "where the container's writable layer lies is not known",
+            )
+        })?;
+        let folder = inner.store.dir().container(id);
+        let writable = access == Access::Write;
+        let root = on_disk(move || {
+            let at = folder.join(if writable { "files-rw" } else { "files" });
+            let root = Root::of_layer(&layer, &at, writable);
+            std::fs::remove_dir(&at).unwrap_or_default();
+            std::fs::remove_dir(at.with_extension("below")).unwrap_or_default();
+            root
+        })
+        .await?;
+        let asked = match &detail.view.body {
+            ContainerBody::Own(record) => record.spec.mounts.as_slice(),
+            ContainerBody::Infra { .. } | ContainerBody::Foreign(_) => &[],
+        };
+        let asked = asked.iter().map(|mount| Path::new(&mount.destination));
+        let mounted = status
+            .verbose
+            .mount_destinations
+            .iter()
+            .map(PathBuf::as_path);
+        Ok(Opened {
+            covered: asked.chain(mounted).map(clean).collect(),
+            _claim: writable.then_some(claim),
+            ..Opened::new(root, status)
+        })
+    }
+}
+
+impl Inner {
+    /// Whether files of it may be read and written.
+    fn check_files(&self, container: &ContainerView) -> Result<(), Error> {
+        match &container.body {
+            ContainerBody::Own(_) => Ok(()),
+            ContainerBody::Infra { .. } => Err(Error::unsupported(
+                "cp",
+                "the runtime keeps a pod's infra container for itself",
+            )),
+            ContainerBody::Foreign(foreign) if foreign.infra => Err(Error::unsupported(
+                "cp",
+                format!("container {} is a pod's sandbox", foreign.name),
+            )),
+            ContainerBody::Foreign(_) if self.options.foreign_exec => Ok(()),
+            ContainerBody::Foreign(foreign) => Err(Error::Forbidden(format!(
+                "container {} was not made by this daemon, and --foreign-exec=deny forbids to read and write its files",
+                foreign.name
+            ))),
+        }
+    }
+}
+
+fn not_reached(container: &ContainerView) -> Error {
+    Error::unsupported(
+        "cp",
+        format!(
+            "container {} is {}: files are reached of one that runs or has run",
+            container.id(),
+            container.state.word()
+        ),
+    )
+}
+
+/// Podman's words for a path where nothing is.
+fn no_such_path() -> Error {
+    Error::NotFound {
+        kind: Kind::Path,
+        message: Kind::Path.unknown().to_owned(),
+    }
+}
+
+impl Opened {
+    fn new(root: Root, status: &ContainerStatus) -> Self {
+        Self {
+            root,
+            user: status.verbose.user,
+            work_dir: clean(Path::new(&status.verbose.cwd)),
+            covered: Vec::new(),
+            _claim: None,
+        }
+    }
+
+    /// Of a container that has ended the mounts are not there: what lies below them is not what is meant.
+    fn check(&self, at: &Path) -> Result<(), Error> {
+        match self.covered.iter().find(|mount| at.starts_with(mount)) {
+            Some(mount) => Err(put::covered(mount)),
+            None => Ok(()),
+        }
+    }
+
+    /// A container's path from its root.
+    fn absolute(&self, path: &str) -> PathBuf {
+        clean(&self.work_dir.join(path))
+    }
+
+    /// Source: Podman's `Container.stat`.
+    fn stat(&self, path: &str) -> Result<PathStat, Error> {
+        // Podman keeps the star for patterns
+        if path.contains('*') {
+            return Err(no_such_path());
+        }
+        let wanted = if path == "/" { "/." } else { path };
+        let at = self.absolute(path);
+        self.check(&at)?;
+        let failed = |error| match error {
+            Errno::NOENT | Errno::NOTDIR => no_such_path(),
+            error => Error::Plain(format!("{}: {}", at.display(), put::words(error))),
+        };
+        let here = self.root.find(&at).map_err(failed)?;
+        self.check(&self.root.lead(&at).map_err(failed)?)?;
+        let is_link = here.kind() == FileType::Symlink;
+        let leads = match is_link {
+            true => self.root.lead(&at).map_err(failed)?,
+            false => PathBuf::from(wanted),
+        };
+        let end = self.root.open(&at, root::LOOK).and_then(root::Found::new);
+        let (dangling, is_dir) = match end {
+            Ok(end) => (false, end.kind() == FileType::Directory),
+            Err(Errno::NOENT | Errno::NOTDIR) => (true, false),
+            Err(error) => return Err(failed(error)),
+        };
+        let link_target = keep_end(wanted, &leads.to_string_lossy());
+        Ok(PathStat {
+            name: base(&link_target).to_owned(),
+            size: here.stat.st_size,
+            mode: here.stat.st_mode,
+            modified: root::modified(&here.stat),
+            is_dir,
+            link_target,
+            dangling,
+        })
+    }
+
+    /// What an archive of this path has.
+    fn source(self, path: &str) -> get::Source {
+        let at = self.absolute(path);
+        let name = match base(path) {
+            "." => None,
+            _ => Some(base(&at.to_string_lossy()).as_bytes().to_vec()),
+        };
+        get::Source {
+            root: self.root,
+            path: at,
+            name,
+            owner: self.user,
+        }
+    }
+}
+
+/// The last name of a path, as Go's `filepath.Base` has it.
+fn base(path: &str) -> &str {
+    let trimmed = path.trim_end_matches('/');
+    match (path, trimmed) {
+        ("", _) => ".",
+        (_, "") => "/",
+        (_, trimmed) => trimmed.rsplit('/').next().unwrap_or(trimmed),
+    }
+}
+
+/// A path with the end that was asked for: clients tell by `/` and `/.` what they mean.
+fn keep_end(asked: &str, path: &str) -> String {
+    let mut kept = path.to_owned();
+    if base(asked) == "." && base(path) != "." {
+        if !kept.ends_with('/') {
+            kept.push('/');
+        }
+        kept.push('.');
+    }
+    if asked.ends_with('/') && !kept.ends_with('/') {
+        kept.push('/');
+    }
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_name_is_gos() {
+        for (path, expected) in [
+            ("", "."),
+            ("/", "/"),
+            ("/a/b/", "b"),
+            ("a", "a"),
+            ("/a/.", "."),
+        ] {
+            assert_eq!(base(path), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn the_end_that_was_asked_for_stays() {
+        for (asked, path, expected) in [
+            ("/tmp/ld", "/tmp/d", "/tmp/d"),
+            ("/tmp/ld/", "/tmp/d", "/tmp/d/"),
+            ("/tmp/ld/.", "/tmp/d", "/tmp/d/."),
+            ("/.", "/.", "/."),
+            ("/l/.", "/", "/."),
+        ] {
+            assert_eq!(keep_end(asked, path), expected, "{asked}");
+        }
+    }
+}

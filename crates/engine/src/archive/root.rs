@@ -1,0 +1,316 @@
+//! The root of a container's file system, as a descriptor: each path below it is resolved by the kernel as in the
+//! container (`openat2` with `RESOLVE_IN_ROOT`), so no link leads out of it, whatever a container swaps meanwhile.
+
+use std::collections::VecDeque;
+use std::ffi::OsString;
+use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStringExt as _;
+use std::path::{Component, Path, PathBuf};
+
+use jiff::Timestamp;
+use model::Error;
+use model::observed::Layer;
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::fs::{
+    FileType, Gid, Mode, OFlags, ResolveFlags, Stat, Timespec, Uid, chownat, fstat, mkdirat, open,
+    openat2, readlinkat,
+};
+use rustix::io::Errno;
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
+
+use crate::host::layer::View;
+
+/// Links followed at most in one path, as many as the kernel does.
+const LINKS_MAX: usize = 40;
+/// How often the kernel is asked again for a path with `..` in a link while folders are renamed: it answers
+/// `EAGAIN` to each that it cannot be sure of.
+const TRIES: usize = 256;
+
+/// What is opened to be looked at, or to have things made in it.
+pub(super) const LOOK: OFlags = OFlags::PATH.union(OFlags::CLOEXEC);
+/// The same for a folder.
+pub(super) const FOLDER: OFlags = LOOK.union(OFlags::DIRECTORY);
+
+/// The root of a file system.
+#[derive(Debug)]
+pub(super) struct Root(OwnedFd);
+
+/// An entry as it was found, its last name not followed.
+pub(super) struct Found {
+    pub(super) fd: OwnedFd,
+    pub(super) stat: Stat,
+}
+
+impl Found {
+    pub(super) fn new(fd: OwnedFd) -> Result<Self, Errno> {
+        let stat = fstat(&fd)?;
+        Ok(Self { fd, stat })
+    }
+
+    pub(super) fn kind(&self) -> FileType {
+        FileType::from_raw_mode(self.stat.st_mode)
+    }
+}
+
+impl Root {
+    /// That of a process, in its mount namespace; `None` where it has ended.
+    pub(super) fn of_process(pid: i32) -> Result<Option<Self>, Errno> {
+        // The descriptor first: what it refers to cannot become another process.
+        let process = Pid::from_raw(pid).filter(|_| pid > 1);
+        let process = match pidfd_open(process.ok_or(Errno::INVAL)?, PidfdFlags::empty()) {
+            Err(Errno::SRCH) => return Ok(None),
+            other => other?,
+        };
+        let root = match open(format!("/proc/{pid}/root"), FOLDER, Mode::empty()) {
+            Err(Errno::NOENT | Errno::SRCH) => return Ok(None),
+            other => other?,
+        };
+        // One that has ended can be read, and its number may have been another's when the root was opened.
+        let mut ended = [PollFd::new(&process, PollFlags::IN)];
+        let ended = poll(&mut ended, Some(&Timespec::default()))?;
+        Ok((ended == 0).then_some(Self(root)))
+    }
+
+    /// That of a container that has ended, from its layers, mounted at `at` until it is open. What is open stays mounted,
+    /// and nowhere to be seen, until it is closed.
+    pub(super) fn of_layer(layer: &Layer, at: &Path, writable: bool) -> Result<Self, Error> {
+        if let Some(merged) = layer.merged.as_deref()
+            && let Some(root) = mounted(merged)
+        {
+            return Ok(Self(root));
+        }
+        if layer.lower.is_empty() {
+            return Err(Error::unsupported(
+                "cp",
+                "where the layers of the container's image lie is not known",
+            ));
+        }
+        let view = if writable {
+            View::mount_writable(layer, at)
+        } else {
+            let upper = std::iter::once(layer.upper.clone());
+            let folders: Vec<_> = upper.chain(layer.lower.iter().cloned()).collect();
+            View::mount(&folders, at)
+        };
+        let view = view.map_err(Error::internal)?;
+        let root = open(view.path(), FOLDER, Mode::empty());
+        root.map(Self).map_err(Error::internal)
+    }
+
+    /// Opens a path, links followed as in the container.
+    pub(super) fn open(&self, path: &Path, flags: OFlags) -> Result<OwnedFd, Errno> {
+        resolve(&self.0, path, flags)
+    }
+
+    /// The entry at a path, which may be a link itself.
+    pub(super) fn find(&self, path: &Path) -> Result<Found, Errno> {
+        Found::new(self.open(path, LOOK | OFlags::NOFOLLOW)?)
+    }
+
+    /// Where a path leads, in the container's words, whether there is something or not.
+    pub(super) fn lead(&self, path: &Path) -> Result<PathBuf, Errno> {
+        let mut to_do = parts(path);
+        let mut done = PathBuf::from("/");
+        let mut followed = 0;
+        while let Some(part) = to_do.pop_front() {
+            if part == ".." {
+                done.pop();
+                continue;
+            }
+            let here = done.join(&part);
+            let Some(target) = self.link(&here)? else {
+                done = here;
+                continue;
+            };
+            followed += 1;
+            if followed > LINKS_MAX {
+                return Err(Errno::LOOP);
+            }
+            if target.is_absolute() {
+                done = PathBuf::from("/");
+            }
+            for part in parts(&target).into_iter().rev() {
+                to_do.push_front(part);
+            }
+        }
+        Ok(done)
+    }
+
+    /// The target of a link; `None` where there is none.
+    fn link(&self, path: &Path) -> Result<Option<PathBuf>, Errno> {
+        match self.find(path) {
+            Ok(found) if found.kind() == FileType::Symlink => target_of(&found).map(Some),
+            Ok(_) | Err(Errno::NOENT | Errno::NOTDIR) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The folder at a path; it and those above are made where they are not there, with this owner.
+    pub(super) fn ensure(&self, path: &Path, owner: (u32, u32)) -> Result<OwnedFd, Errno> {
+        match self.open(path, FOLDER) {
+            Err(Errno::NOENT) => {}
+            other => return other,
+        }
+        let mut folder = self.open(Path::new("/"), FOLDER)?;
+        let mut here = PathBuf::from("/");
+        for part in parts(path) {
+            here.push(&part);
+            folder = match self.open(&here, FOLDER) {
+                Err(Errno::NOENT) => {
+                    make_folder(folder.as_fd(), Path::new(&part), owner)?;
+                    self.open(&here, FOLDER)?
+                }
+                other => other?,
+            };
+        }
+        Ok(folder)
+    }
+}
+
+/// The root of what the runtime has mounted, where it has.
+fn mounted(merged: &Path) -> Option<OwnedFd> {
+    let root = Found::new(open(merged, FOLDER, Mode::empty()).ok()?).ok()?;
+    let above = Found::new(open(merged.parent()?, FOLDER, Mode::empty()).ok()?).ok()?;
+    (root.stat.st_dev != above.stat.st_dev).then_some(root.fd)
+}
+
+/// Makes a folder as Podman makes those that an archive does not name.
+fn make_folder(parent: BorrowedFd<'_>, name: &Path, (uid, gid): (u32, u32)) -> Result<(), Errno> {
+    match mkdirat(parent, name, Mode::from_raw_mode(0o755)) {
+        // the daemon's own umask
+        Ok(()) => {}
+        Err(Errno::EXIST) => return Ok(()),
+        Err(error) => return Err(error),
+    }
+    let made = rustix::fs::openat(parent, name, FOLDER | OFlags::NOFOLLOW, Mode::empty())?;
+    let empty = rustix::fs::AtFlags::EMPTY_PATH;
+    chownat(
+        &made,
+        "",
+        Some(Uid::from_raw(uid)),
+        Some(Gid::from_raw(gid)),
+        empty,
+    )?;
+    rustix::fs::chmod(magic(&made), Mode::from_raw_mode(0o755))
+}
+
+/// Opens a path below a folder that counts as the root of all its links.
+pub(super) fn resolve(root: impl AsFd, path: &Path, flags: OFlags) -> Result<OwnedFd, Errno> {
+    let how = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
+    let mut tries = TRIES;
+    loop {
+        tries -= 1;
+        match openat2(&root, path, flags | OFlags::CLOEXEC, Mode::empty(), how) {
+            Err(Errno::AGAIN) if tries > 0 => {}
+            other => return other,
+        }
+    }
+}
+
+/// The target of a link that is open.
+pub(super) fn target_of(link: &Found) -> Result<PathBuf, Errno> {
+    let target = readlinkat(&link.fd, "", Vec::new())?;
+    Ok(PathBuf::from(OsString::from_vec(target.into_bytes())))
+}
+
+/// When an entry was changed.
+pub(super) fn modified(stat: &Stat) -> Timestamp {
+    let nanoseconds = i32::try_from(stat.st_mtime_nsec).unwrap_or_default();
+    // a file system may hold times that no calendar has
+    Timestamp::new(stat.st_mtime, nanoseconds).unwrap_or_default()
+}
+
+/// The path that leads to exactly what is open, for calls that take no descriptor of [`LOOK`].
+pub(super) fn magic(fd: &OwnedFd) -> String {
+    format!("/proc/self/fd/{}", fd.as_raw_fd())
+}
+
+/// The names of a path, `..` among them.
+fn parts(path: &Path) -> VecDeque<OsString> {
+    let names = path.components().filter_map(|part| match part {
+        Component::Normal(name) => Some(name.to_owned()),
+        Component::ParentDir => Some(OsString::from("..")),
+        Component::Prefix(_) | Component::RootDir | Component::CurDir => None,
+    });
+    names.collect()
+}
+
+/// A path from the root, `.`, `..` and empty names resolved by name.
+pub(super) fn clean(path: &Path) -> PathBuf {
+    let mut cleaned = PathBuf::from("/");
+    for part in parts(path) {
+        match part == ".." {
+            true => drop(cleaned.pop()),
+            false => cleaned.push(part),
+        }
+    }
+    cleaned
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    fn tree() -> (tempfile::TempDir, Root) {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(folder.path().join("root/d/e")).unwrap();
+        std::fs::write(folder.path().join("outside"), "secret").unwrap();
+        let root = open(folder.path().join("root"), FOLDER, Mode::empty()).unwrap();
+        (folder, Root(root))
+    }
+
+    #[test]
+    fn a_path_is_cleaned_by_name() {
+        for (path, expected) in [
+            ("", "/"),
+            ("/..", "/"),
+            ("a/./b//../c/", "/a/c"),
+            ("/tmp/../../etc", "/etc"),
+        ] {
+            assert_eq!(clean(Path::new(path)), Path::new(expected), "{path}");
+        }
+    }
+
+    #[test]
+    fn no_link_leads_out() {
+        let (folder, root) = tree();
+        let at = |path: &str| folder.path().join("root").join(path);
+        symlink("../../outside", at("up")).unwrap();
+        symlink(folder.path().join("outside"), at("away")).unwrap();
+        for path in ["/up", "/away", "/../outside", "/d/../../outside"] {
+            let found = root.open(Path::new(path), OFlags::RDONLY);
+            assert_eq!(found.unwrap_err(), Errno::NOENT, "{path}");
+        }
+        assert_eq!(root.lead(Path::new("/up")).unwrap(), Path::new("/outside"));
+    }
+
+    #[test]
+    fn where_a_link_leads_is_told_as_the_container_sees_it() {
+        let (folder, root) = tree();
+        let at = |path: &str| folder.path().join("root").join(path);
+        symlink("/d/./e", at("l")).unwrap();
+        symlink("../l/nope", at("d/m")).unwrap();
+        symlink("loop", at("loop")).unwrap();
+        let lead = |path: &str| root.lead(Path::new(path));
+        assert_eq!(lead("/d/m").unwrap(), Path::new("/d/e/nope"));
+        assert_eq!(lead("/loop").unwrap_err(), Errno::LOOP);
+    }
+
+    #[test]
+    fn folders_are_made_through_links_inside_the_root() {
+        let (folder, root) = tree();
+        let at = |path: &str| folder.path().join("root").join(path);
+        symlink("/d", at("l")).unwrap();
+        let owner = (
+            rustix::process::getuid().as_raw(),
+            rustix::process::getgid().as_raw(),
+        );
+        root.ensure(Path::new("/l/x/y"), owner).unwrap();
+        assert!(at("d/x/y").is_dir());
+        symlink("/nowhere", at("dangling")).unwrap();
+        let made = root.ensure(Path::new("/dangling/x"), owner);
+        assert_eq!(made.unwrap_err(), Errno::NOENT);
+    }
+}
