@@ -3,6 +3,7 @@
 use std::process::Stdio;
 
 use anyhow::{Context, Result, ensure};
+use conformance::Client;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     process::{Child, Command},
@@ -73,8 +74,29 @@ async fn exec(user: &User<'_>) -> Result<()> {
     user.say("exec -d box touch /dev/shm/made").await?;
     user.hears_soon("exec box ls /dev/shm", "made").await?;
     user.fails("exec nosuch true", "no such container").await?;
+    copies(user).await.context("cp")?;
     user.say("rm -f box").await?;
     more_than_the_container_has(user).await
+}
+
+/// A file goes in and comes out again, a folder too; and what is not there is told.
+async fn copies(user: &User<'_>) -> Result<()> {
+    if let Client::PodmanRemote(_) = user.client {
+        // It executes itself for this, which a program that another loader runs cannot.
+        return Ok(());
+    }
+    let at = |name: &str| user.dir().join(name);
+    std::fs::write(at("in"), "brought\n")?;
+    user.say(&format!("cp {} box:/root/in", at("in").display()))
+        .await?;
+    user.hears("exec box cat /root/in", "brought").await?;
+    user.say("exec box mkdir -p /root/below/it").await?;
+    user.say("exec box cp /root/in /root/below/it").await?;
+    user.say(&format!("cp box:/root/below {}", at("out").display()))
+        .await?;
+    ensure!(std::fs::read_to_string(at("out/it/in"))? == "brought\n");
+    let line = format!("cp box:/nosuch {}", at("none").display());
+    user.fails(&line, "no such file").await
 }
 
 /// Root's commands in a container that is not root's, and commands that may do what it may not.

@@ -24,6 +24,11 @@ impl<'a> User<'a> {
         Ok(Self { lab, client, dir })
     }
 
+    /// A folder for what a client reads and writes.
+    pub(crate) fn dir(&self) -> &std::path::Path {
+        &self.dir
+    }
+
     fn daemon(&self) -> Result<&Daemon> {
         self.lab.daemon.as_ref().context("a daemon")
     }
