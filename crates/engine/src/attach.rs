@@ -20,7 +20,7 @@ use model::{Error, Id};
 use tokio::sync::oneshot;
 
 use crate::events::of_container;
-use crate::observe::ContainerFacts;
+use crate::freezer::is_paused;
 use crate::runtime::Runtime as _;
 use crate::streams::{StdinWanted, Streams, StreamsWanted};
 use crate::system::{Engine, Inner};
@@ -147,7 +147,7 @@ impl Inner {
             return Ok(attachment);
         };
         drop(claim);
-        if ContainerFacts::of(&status).paused() {
+        if is_paused(&status) {
             return Err(Error::WrongState(
                 "can only attach to created or running containers - currently in state paused"
                     .to_owned(),

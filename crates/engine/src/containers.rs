@@ -22,8 +22,9 @@ use model::{Error, Id};
 
 use crate::attach::Starter;
 use crate::events::of_container;
+use crate::freezer::is_paused;
 use crate::list::{ambiguous, current_id, found};
-use crate::observe::{ContainerFacts, run_of};
+use crate::observe::run_of;
 use crate::runtime::Runtime as _;
 use crate::store::{Book, Write};
 use crate::system::{End, Engine, Inner};
@@ -99,7 +100,7 @@ impl Inner {
         let record = self.startable(id)?;
         let status = self.status_of(&record).await?;
         if let Some(status) = status.filter(|status| status.state == CriState::Running) {
-            if ContainerFacts::of(&status).paused() {
+            if is_paused(&status) {
                 return Err(Error::WrongState(format!(
                     "container {id} must be in Created or Stopped state to be started"
                 )));

@@ -3,7 +3,17 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use model::observed::ContainerStatus;
+
+use crate::observe::pid_of;
+
 const CGROUP_ROOT: &str = "/sys/fs/cgroup";
+
+/// Whether a container is paused now, by what its runtime has just said of it.
+pub(crate) fn is_paused(status: &ContainerStatus) -> bool {
+    let file = pid_of(status).and_then(freezer_of);
+    file.as_deref().is_some_and(is_frozen)
+}
 
 /// The file that tells whether the cgroup of a process is frozen: `cgroup.events` (v2) or
 /// `freezer.state` (v1, hybrid).

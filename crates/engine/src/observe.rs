@@ -75,10 +75,7 @@ pub(crate) struct ContainerFacts {
 
 impl ContainerFacts {
     pub(crate) fn of(status: &ContainerStatus) -> Self {
-        let pid = status
-            .verbose
-            .pid
-            .filter(|pid| *pid > 0 && status.state == CriState::Running);
+        let pid = pid_of(status);
         Self {
             run: run_of(status),
             pid,
@@ -93,6 +90,12 @@ impl ContainerFacts {
             .as_deref()
             .is_some_and(crate::freezer::is_frozen)
     }
+}
+
+/// The process of a container that runs, where it is on this host.
+pub(crate) fn pid_of(status: &ContainerStatus) -> Option<i32> {
+    let runs = status.state == CriState::Running;
+    status.verbose.pid.filter(|pid| *pid > 0 && runs)
 }
 
 /// Facts of a CRI sandbox that hold as long as it is ready.

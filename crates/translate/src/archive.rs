@@ -8,6 +8,7 @@ use podman_api::archive::FileInfo;
 use serde_json::Value;
 
 use crate::go_json::{self, Source};
+use crate::go_value::go_word;
 use crate::human::rfc3339;
 
 /// What stands at a path, in Podman's form.
@@ -65,25 +66,14 @@ pub fn rename(text: &str) -> Result<BTreeMap<String, String>, Error> {
     let object = match value {
         Value::Object(object) => object,
         Value::Null => return Ok(BTreeMap::new()),
-        other => return Err(wrong(kind_of(&other), "map[string]string")),
+        other => return Err(wrong(go_word(&other), "map[string]string")),
     };
     let pairs = object.into_iter().map(|(name, other)| match other {
         Value::String(other) => Ok((name, other)),
         Value::Null => Ok((name, String::new())),
-        other => Err(wrong(kind_of(&other), "string")),
+        other => Err(wrong(go_word(&other), "string")),
     });
     pairs.collect()
-}
-
-fn kind_of(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "bool",
-        Value::Number(_) => "number",
-        Value::String(_) => "string",
-        Value::Array(_) => "array",
-        Value::Object(_) => "object",
-    }
 }
 
 #[cfg(test)]

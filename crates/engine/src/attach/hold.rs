@@ -159,23 +159,15 @@ impl Inner {
         opened: &mut Opened,
     ) -> Result<(), Error> {
         let requests = hold.waiting.iter().zip(opened.iter_mut());
-        let (mut clients, mut keys) = (Vec::new(), Vec::new());
-        for (at, ((_, request), (_, given))) in requests.enumerate() {
-            if let Ok(streams) = given {
-                keys.push(at);
-                clients.push(Probed {
-                    wanted: request.wanted(record, StdinWanted::No),
-                    streams,
-                    failed: None,
-                });
-            }
-        }
+        let clients = requests.map(|((_, request), (_, given))| Probed {
+            wanted: request.wanted(record, StdinWanted::No),
+            given,
+        });
+        let mut clients: Vec<_> = clients.filter(|client| client.given.is_ok()).collect();
         probe::until_they_stand(pipe, &mut clients).await?;
-        let failed: Vec<_> = clients.into_iter().map(|client| client.failed).collect();
-        for (at, failed) in keys.into_iter().zip(failed) {
-            if let (Some(error), Some((_, given))) = (failed, opened.get_mut(at)) {
+        for client in &clients {
+            if let Err(error) = &*client.given {
                 tracing::warn!(container = %record.id, %error, "a client that waited for the start is not attached");
-                *given = Err(error);
             }
         }
         Ok(())

@@ -16,6 +16,7 @@ use futures_util::future::{Either, join_all, select};
 use model::Error;
 use model::gate::word;
 
+use super::clients::Given;
 use crate::host::GatePipe;
 use crate::streams::{OutputSource, Streams, StreamsWanted};
 
@@ -24,12 +25,11 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// After this another letter is asked for.
 const AGAIN: Duration = Duration::from_millis(5);
 
-/// Streams of one client, and what was asked of them.
+/// What one client is given, and what was asked for it.
 pub(super) struct Probed<'a> {
     pub(super) wanted: StreamsWanted,
-    pub(super) streams: &'a mut Streams,
-    /// Why they do not stand after all.
-    pub(super) failed: Option<Error>,
+    /// An error takes the place of streams that do not stand after all.
+    pub(super) given: &'a mut Given,
 }
 
 /// Which letter goes where.
@@ -90,9 +90,8 @@ pub(super) async fn until_they_stand(
 fn sources_of(clients: &[Probed<'_>]) -> Vec<OutputSource> {
     let mut all = vec![OutputSource::Stdout, OutputSource::Stderr];
     all.retain(|source| {
-        clients
-            .iter()
-            .any(|client| wants(client.wanted).contains(source))
+        let mut all = clients.iter();
+        all.any(|client| wants(client.wanted).contains(source))
     });
     all
 }
@@ -109,13 +108,16 @@ fn ask(pipe: &GatePipe, letters: Letters, sources: &[OutputSource]) -> Result<()
 }
 
 async fn all_have(letters: Letters, clients: &mut [Probed<'_>]) {
-    let all = clients.iter_mut().filter(|client| client.failed.is_none());
-    let each = all.map(async |client| {
-        let had = has(letters, client.wanted, client.streams);
-        client.failed = match tokio::time::timeout(PATIENCE, had).await {
-            Ok(had) => had.err(),
-            Err(_) => Some(broken(&format!("nothing came through within {PATIENCE:?}"))),
+    let each = clients.iter_mut().map(async |client| {
+        let Ok(streams) = client.given else {
+            return;
         };
+        let had = has(letters, client.wanted, streams);
+        let had = tokio::time::timeout(PATIENCE, had).await;
+        let late = |_| Err(broken(&format!("nothing came through within {PATIENCE:?}")));
+        if let Err(error) = had.unwrap_or_else(late) {
+            *client.given = Err(error);
+        }
     });
     join_all(each).await;
 }
@@ -197,19 +199,18 @@ mod tests {
         let (to, from) = mpsc::unbounded_channel();
         let gate = tokio::spawn(late(words, to, 7));
         let from = tokio_stream::wrappers::UnboundedReceiverStream::new(from);
-        let (mut late, mut gone) = (streams(from.boxed()), streams(stream::empty().boxed()));
-        let probed = |streams| Probed {
+        let mut late = Ok(streams(from.boxed()));
+        let mut gone = Ok(streams(stream::empty().boxed()));
+        let probed = |given| Probed {
             wanted: BOTH,
-            streams,
-            failed: None,
+            given,
         };
         let mut clients = [probed(&mut late), probed(&mut gone)];
         until_they_stand(&pipe, &mut clients).await.unwrap();
-        let [first, second] = &clients;
-        assert!(first.failed.is_none() && second.failed.is_some());
+        assert!(late.is_ok() && gone.is_err());
         pipe.let_go().unwrap();
         let heard = gate.await.unwrap();
         assert!(heard.ends_with(&[word::LAST_STDOUT, word::LAST_STDERR, word::GO]));
-        assert_eq!(late.output.next().await.unwrap().1, &b"oOeE"[..]);
+        assert_eq!(late.unwrap().output.next().await.unwrap().1, &b"oOeE"[..]);
     }
 }

@@ -10,8 +10,8 @@ use model::view::{ContainerBody, ContainerView, State};
 
 use crate::events::{of_container, of_view};
 use crate::foreign::Target;
+use crate::freezer::is_paused;
 use crate::list::cri_id_of;
-use crate::observe::ContainerFacts;
 use crate::runtime::Runtime as _;
 use crate::system::{Engine, Inner};
 
@@ -149,7 +149,7 @@ impl Inner {
     /// Lets a container go on that is to be ended: a frozen process takes no signal. As Docker does it; Podman 5.8 leaves such a
     /// container frozen, and fails.
     pub(crate) async fn thaw(&self, status: &ContainerStatus) -> Result<(), Error> {
-        match ContainerFacts::of(status).paused() {
+        match is_paused(status) {
             true => {
                 self.runtime
                     .unpause_container(self.facts().kind, &status.cri_id)

@@ -12,8 +12,8 @@ use model::{Error, Id};
 use super::no_such_to_remove;
 use crate::events::of_container;
 use crate::foreign::Target;
+use crate::freezer::is_paused;
 use crate::list::is_ours;
-use crate::observe::ContainerFacts;
 use crate::runtime::Runtime as _;
 use crate::store::{Write, is_pod};
 use crate::system::{Engine, Inner};
@@ -80,7 +80,7 @@ impl Inner {
             && status.state == CriState::Running
         {
             if !force {
-                let state = match ContainerFacts::of(&status).paused() {
+                let state = match is_paused(&status) {
                     true => State::Paused,
                     false => State::Running,
                 };

@@ -35,17 +35,12 @@ impl Inner {
             return Ok(());
         }
         let sandbox = self.store.sandbox(&record.sandbox)?;
-        let event = |record: &ContainerRecord| of_container(record, Some(&sandbox), Action::Rename);
-        self.store
-            .rename_container(
-                id,
-                new.to_owned(),
-                event(&ContainerRecord {
-                    name: new.to_owned(),
-                    ..ContainerRecord::clone(&record)
-                }),
-            )
-            .await?;
+        let renamed = ContainerRecord {
+            name: new.to_owned(),
+            ..ContainerRecord::clone(&record)
+        };
+        let event = of_container(&renamed, Some(&sandbox), Action::Rename);
+        self.store.rename_container(id, renamed.name, event).await?;
         if !is_pod(&sandbox) {
             return Ok(());
         }
