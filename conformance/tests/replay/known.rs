@@ -75,13 +75,6 @@ const ROWS: &[Row] = &[
         EVERYWHERE,
         "the service removes it too, and was second",
     )),
-    row(
-        &["attach"],
-        INSPECT,
-        "/HostConfig/Memory",
-        EVERYWHERE,
-        "it had a limit of memory by a command that is left out",
-    ),
     at_times(row(
         &["start-a"],
         INSPECT,

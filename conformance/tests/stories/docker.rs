@@ -43,6 +43,10 @@ async fn a_container(user: &User<'_>) -> Result<()> {
         &format!("{id}/true//web"),
     )
     .await?;
+    user.hears("update --memory 64m --memory-swap 128m web", "web")
+        .await?;
+    user.hears("inspect web --format {{.HostConfig.Memory}}", "67108864")
+        .await?;
     user.hears("stop -t 0 web", "web").await?;
     user.hears(
         "inspect web --format {{.State.Status}}/{{.State.ExitCode}}",

@@ -139,6 +139,11 @@ async fn one_never_started(user: &User<'_>) -> Result<()> {
         .await?;
     user.hears(&format!("container exists {}", &id[..12]), "")
         .await?;
+    // not on `web`: Podman 4.3 cannot print this event
+    user.say("update --memory 64m --memory-swap 128m idle")
+        .await?;
+    user.hears("inspect idle --format {{.HostConfig.Memory}}", "67108864")
+        .await?;
     user.say("rm idle").await?;
     let said = user.try_say("container exists idle").await?;
     ensure!(said.code == 1, "{said:?}");

@@ -19,6 +19,8 @@ use crate::{
 const MEMBERS: [&str; 2] = ["left", "right"];
 /// The name of the pod, the volume, or the only container.
 const NAME: &str = "subject";
+/// The memory limit of [`Do::Update`].
+const UPDATED_BYTES: u64 = 64 << 20;
 /// Its name in the middle of [`Do::Rename`].
 const RENAMED: &str = "renamed";
 /// The volume of a container that sleeps that is mounted while it runs.
@@ -146,14 +148,11 @@ impl Play {
             Do::Stop => api.post(&path(&format!("stop?{timeout}"))).await?,
             Do::Pause => api.post(&path("pause")).await?,
             Do::Unpause => api.post(&path("unpause")).await?,
-            // there and back: it is looked for under its name
-            Do::Rename => {
-                let there = api.post(&path(&format!("rename?name={RENAMED}"))).await?;
-                let back = format!("/{kind}/{RENAMED}/rename?name={name}");
-                match there.status {
-                    204 => api.post(&back).await?,
-                    _ => there,
-                }
+            Do::Rename => rename(api).await?,
+            Do::Update => {
+                let path = format!("{LIBPOD}{}", path("update"));
+                let body = json!({ "memory": { "limit": UPDATED_BYTES } });
+                api.http.post(&path, &body).await?
             }
             Do::Restart => api.post(&path("restart?t=0&timeout=0")).await?,
             Do::Remove => api.delete(&format!("/{kind}/{name}")).await?,
@@ -267,6 +266,7 @@ impl Play {
                     .await?;
                 let found = self.container_is_one_of(eyes, NAME, states).await?;
                 self.has_come_back(found)?;
+                has_its_limit(api, found).await?;
                 self.publishes(eyes, found)?;
                 let objects = eyes.objects().await?;
                 match (found, objects.sandboxes.as_slice()) {
@@ -523,4 +523,50 @@ async fn exec(api: &Api) -> Result<Response> {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     bail!("the command does not end")
+}
+
+/// There and back: it is looked for under its name.
+async fn rename(api: &Api) -> Result<Response> {
+    let there = api
+        .post(&format!("/containers/{NAME}/rename?name={RENAMED}"))
+        .await?;
+    match there.status {
+        204 => {
+            api.post(&format!("/containers/{RENAMED}/rename?name={NAME}"))
+                .await
+        }
+        _ => Ok(there),
+    }
+}
+
+/// The limit that is asked for is the one that holds.
+async fn has_its_limit(api: &Api, found: State) -> Result<()> {
+    if found != State::Running {
+        return Ok(());
+    }
+    let inspected = api.inspect(NAME).await?.context("it runs")?;
+    let asked = inspected["HostConfig"]["Memory"] == json!(UPDATED_BYTES);
+    let pid = inspected["State"]["Pid"].as_u64().context("its pid")?;
+    let holds = memory_limit(pid)?;
+    match asked == (holds == UPDATED_BYTES.to_string()) {
+        true => Ok(()),
+        false => bail!("asked for: {asked}, and the cgroup says {holds}"),
+    }
+}
+
+/// What the cgroup of a process has as limit of memory, in bytes: v1's file or v2's.
+fn memory_limit(pid: u64) -> Result<String> {
+    let groups = fs::read_to_string(format!("/proc/{pid}/cgroup"))?;
+    let file = groups.lines().find_map(|line| {
+        let (controllers, path) = line.split_once(':')?.1.split_once(':')?;
+        let v1 = controllers.split(',').any(|name| name == "memory");
+        v1.then(|| format!("/sys/fs/cgroup/memory{path}/memory.limit_in_bytes"))
+    });
+    let unified = || {
+        let path = groups.lines().find_map(|line| line.strip_prefix("0::"))?;
+        Some(format!("/sys/fs/cgroup{path}/memory.max"))
+    };
+    let file = file.or_else(unified).context("a cgroup of memory")?;
+    let limit = fs::read_to_string(&file).with_context(|| file)?;
+    Ok(limit.trim().to_owned())
 }

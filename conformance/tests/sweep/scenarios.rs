@@ -3,7 +3,7 @@
 
 use Do::{
     AttachAndStart, Break, Create, CreateMembers, DieAt, Exec, ForceRemove, Forget, Go, Pause,
-    Pull, Remove, Rename, Restart, Start, StartDaemon, Stop, Unpause,
+    Pull, Remove, Rename, Restart, Start, StartDaemon, Stop, Unpause, Update,
 };
 use State::{Created, Exited, Gone, Paused, Running};
 
@@ -39,6 +39,8 @@ pub(crate) enum Do {
     Pause,
     Unpause,
     Rename,
+    /// A limit that holds at once.
+    Update,
     Restart,
     Remove,
     ForceRemove,
@@ -111,6 +113,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     scenario("unpause", Sleeper, &[Create, Start, Pause], Unpause, Running, &[Paused]),
     scenario("stop of a paused one", Sleeper, &[Create, Start, Pause], Stop, Exited, &[Paused, Running]),
     scenario("rename", Sleeper, &[Create], Rename, Created, &[]),
+    scenario("update", Sleeper, &[Create, Start], Update, Running, &[]),
     scenario("restart", Sleeper, &[Create, Start], Restart, Running, &[Exited]),
     scenario("rm", Sleeper, &[Create, Start, Stop], Remove, Gone, &[Exited]),
     scenario("rm -f", Sleeper, &[Create, Start], ForceRemove, Gone, &[Running, Exited]),

@@ -6,6 +6,7 @@ mod prune;
 mod remove;
 mod rename;
 mod stop;
+mod update;
 mod volume_mounts;
 mod volumes;
 mod wait;

@@ -53,6 +53,8 @@ pub(crate) enum Action {
     },
     /// What a tombstone or a newer attempt names.
     RemoveLeftover { id: Id, cri_id: String },
+    /// An update of limits has not been brought to its end.
+    FinishUpdate { id: Id },
     /// A container that is down for good still has volumes with a mount.
     ReleaseVolumes { id: Id },
     /// The last container of a hidden sandbox is down for good, or a pod is to be down.
@@ -168,6 +170,10 @@ fn container_actions(container: &ContainerNow, world: &World, now: Timestamp, pl
         return;
     }
     plan.actions.extend(leftovers(container));
+    if record.progress.limits_before.is_some() {
+        plan.actions.push(Action::FinishUpdate { id });
+        return;
+    }
     let Some(run) = &container.ended else {
         if world.holders.contains(&id) && !has_current(container) {
             plan.actions.push(Action::ReleaseVolumes { id });

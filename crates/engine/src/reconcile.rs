@@ -313,6 +313,7 @@ impl Inner {
                 self.reinstate_sandbox(&id, over, attempt).await
             }
             Action::RemoveLeftover { id, cri_id } => self.remove_leftover(&id, &cri_id).await,
+            Action::FinishUpdate { id } => self.finish_cut_off_update(&id).await,
             Action::ReleaseVolumes { id } => self.release_volumes(&id).await,
             Action::StopSandbox { id } => self.stop_idle_sandbox(&id).await,
             Action::RemoveCriSandbox { id, cri_id } => self.remove_idle_sandbox(&id, &cri_id).await,
@@ -582,6 +583,7 @@ impl Action {
             | Self::ReinstateSandbox { id, .. }
             | Self::Reinstate { id, .. }
             | Self::RemoveLeftover { id, .. }
+            | Self::FinishUpdate { id }
             | Self::ReleaseVolumes { id }
             | Self::StopSandbox { id }
             | Self::RemoveCriSandbox { id, .. }

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use async_trait::async_trait;
 use futures_util::Stream;
 use model::Error;
-use model::container::ContainerSpec;
+use model::container::{ContainerSpec, Resources};
 use model::image::{Credentials, ImageDetail, ImageSummary};
 use model::observed::{ContainerStatus, Hint, Listing, RuntimeFacts, RuntimeKind, SandboxStatus};
 use model::order::{ContainerOrder, SandboxOrder};
@@ -63,6 +63,8 @@ pub trait Runtime: Send + Sync {
     async fn pause_container(&self, kind: RuntimeKind, cri_id: &str) -> Result<(), Error>;
     /// Lets a frozen container go on.
     async fn unpause_container(&self, kind: RuntimeKind, cri_id: &str) -> Result<(), Error>;
+    /// `UpdateContainerResources`: new limits of one that is created or runs.
+    async fn update_container(&self, cri_id: &str, limits: &Resources) -> Result<(), Error>;
     /// `RemoveContainer`.
     async fn remove_container(&self, cri_id: &str) -> Result<(), Error>;
     /// `ContainerStatus`; verbose with what only that has.
@@ -119,6 +121,7 @@ pub(crate) const CHANGING_CALLS: &[&str] = &[
     "StopContainer",
     "PauseContainer",
     "UnpauseContainer",
+    "UpdateContainerResources",
     "RemoveContainer",
     "ReopenContainerLog",
     "Exec",
@@ -189,6 +192,12 @@ impl Runtime for Probed {
         Self::passed(
             "UnpauseContainer",
             self.0.unpause_container(kind, cri_id).await,
+        )
+    }
+    async fn update_container(&self, cri_id: &str, limits: &Resources) -> Result<(), Error> {
+        Self::passed(
+            "UpdateContainerResources",
+            self.0.update_container(cri_id, limits).await,
         )
     }
     async fn remove_container(&self, cri_id: &str) -> Result<(), Error> {

@@ -52,6 +52,7 @@ pub(crate) enum Write {
     ContainerCreate,
     ContainerWanted,
     ContainerRenamed,
+    ContainerUpdated,
     AttemptIntended,
     AttemptCreated,
     AttemptStarted,
@@ -81,6 +82,7 @@ impl Write {
         Self::ContainerCreate,
         Self::ContainerWanted,
         Self::ContainerRenamed,
+        Self::ContainerUpdated,
         Self::AttemptIntended,
         Self::AttemptCreated,
         Self::AttemptStarted,
@@ -119,6 +121,7 @@ impl Write {
             Self::ContainerCreate
             | Self::ContainerWanted
             | Self::ContainerRenamed
+            | Self::ContainerUpdated
             | Self::AttemptIntended
             | Self::AttemptStarted
             | Self::ContainerEnded
@@ -142,6 +145,7 @@ impl Write {
             Self::ContainerCreate => "container.create",
             Self::ContainerWanted => "container.wanted",
             Self::ContainerRenamed => "container.renamed",
+            Self::ContainerUpdated => "container.updated",
             Self::AttemptIntended => "attempt.intended",
             Self::AttemptCreated => "attempt.created",
             Self::AttemptStarted => "attempt.started",

@@ -305,7 +305,7 @@ pub struct Dns {
     pub options: Vec<String>,
 }
 
-/// Limits; `None` is no limit.
+/// Limits; `None` is no limit, and so is -1 of memory and of the quota, once an update has taken a limit away.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Resources {
@@ -329,6 +329,62 @@ pub struct Resources {
     pub pids: Option<i64>,
     /// OOM score adjustment.
     pub oom_score_adj: Option<i64>,
+}
+
+impl Resources {
+    /// These limits, with those of `over` in the place of theirs where it has one.
+    #[must_use]
+    pub fn changed_by(&self, over: &Self) -> Self {
+        let Self {
+            cpu_quota_us,
+            cpu_period_us,
+            cpu_shares,
+            cpuset_cpus,
+            cpuset_mems,
+            memory_bytes,
+            memory_swap_bytes,
+            memory_reservation_bytes,
+            pids,
+            oom_score_adj,
+        } = self.clone();
+        Self {
+            cpu_quota_us: over.cpu_quota_us.or(cpu_quota_us),
+            cpu_period_us: over.cpu_period_us.or(cpu_period_us),
+            cpu_shares: over.cpu_shares.or(cpu_shares),
+            cpuset_cpus: over.cpuset_cpus.clone().or(cpuset_cpus),
+            cpuset_mems: over.cpuset_mems.clone().or(cpuset_mems),
+            memory_bytes: over.memory_bytes.or(memory_bytes),
+            memory_swap_bytes: over.memory_swap_bytes.or(memory_swap_bytes),
+            memory_reservation_bytes: over.memory_reservation_bytes.or(memory_reservation_bytes),
+            pids: over.pids.or(pids),
+            oom_score_adj: over.oom_score_adj.or(oom_score_adj),
+        }
+    }
+
+    /// Podman's checks of the three memory limits against each other.
+    ///
+    /// # Errors
+    /// [`Error::InvalidArgument`] in Podman's words.
+    pub fn check_memory(&self) -> Result<(), Error> {
+        let above_zero = |bytes: Option<i64>| bytes.filter(|bytes| *bytes > 0);
+        let text = match (
+            above_zero(self.memory_bytes),
+            above_zero(self.memory_swap_bytes),
+            above_zero(self.memory_reservation_bytes),
+        ) {
+            (Some(limit), Some(swap), _) if swap < limit => {
+                "minimum memoryswap limit should be larger than memory limit, see usage"
+            }
+            (None, Some(_), _) => {
+                "you should always set a memory limit when using a memoryswap limit, see usage"
+            }
+            (Some(limit), _, Some(soft)) if limit < soft => {
+                "minimum memory limit cannot be less than memory reservation limit, see usage"
+            }
+            _ => return Ok(()),
+        };
+        Err(Error::InvalidArgument(text.to_owned()))
+    }
 }
 
 /// What becomes of a container's output.
@@ -434,6 +490,8 @@ pub struct Progress {
     pub removing: bool,
     /// The removal takes its anonymous volumes along.
     pub removing_volumes: bool,
+    /// An update is under way: the limits that the runtime had before it. Those of the spec are the new ones.
+    pub limits_before: Option<Resources>,
 }
 
 impl Progress {

@@ -79,6 +79,8 @@ pub enum Action {
     Unpause,
     /// It has another name.
     Rename,
+    /// Its limits, its restart policy or its environment have changed.
+    Update,
     /// Restarted by a user.
     Restart,
     /// A command was started in it.
@@ -115,6 +117,7 @@ impl Action {
             Self::Pause => "pause",
             Self::Unpause => "unpause",
             Self::Rename => "rename",
+            Self::Update => "update",
             Self::Restart => "restart",
             Self::Exec => "exec",
             Self::ExecDied => "exec_died",

@@ -1,11 +1,11 @@
 //! What a caller asks of the engine, and its short answers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
 use crate::Id;
-use crate::container::ContainerSpec;
+use crate::container::{ContainerSpec, Resources, RestartPolicy};
 use crate::pod::PodSpec;
 
 /// A container to be created.
@@ -209,4 +209,17 @@ pub struct LogQuery {
     pub until: Option<Timestamp>,
     /// Only so many of the last lines.
     pub tail: Option<u64>,
+}
+
+/// What an update changes of a container; what is `None` or empty here stays as it is.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ContainerUpdate {
+    /// Limits; -1 of memory, of the quota and of processes takes the limit away.
+    pub limits: Resources,
+    /// The restart policy.
+    pub restart: Option<RestartPolicy>,
+    /// Variables that are set, from the next start on.
+    pub env: BTreeMap<String, String>,
+    /// Variables that are taken away, from the next start on.
+    pub unset_env: BTreeSet<String>,
 }

@@ -18,7 +18,7 @@ use async_trait::async_trait;
 use cri_client::Client;
 use engine::{HintStream, Runtime, Streams, StreamsWanted};
 use model::Error;
-use model::container::ContainerSpec;
+use model::container::{ContainerSpec, Resources};
 use model::image::{Credentials, ImageDetail, ImageSummary};
 use model::observed::{ContainerStatus, Listing, RuntimeFacts, RuntimeKind, SandboxStatus};
 use model::order::{ContainerOrder, SandboxOrder};
@@ -214,6 +214,12 @@ impl Runtime for CriRuntime {
             RuntimeKind::Containerd => self.client.containerd().resume(cri_id).await,
             RuntimeKind::Other => return Err(no_pause("unpause")),
         };
+        done.map_err(|error| self.failed(error))
+    }
+
+    async fn update_container(&self, cri_id: &str, limits: &Resources) -> Result<(), Error> {
+        let limits = cri::updated_resources(limits, unified_cgroups())?;
+        let done = self.client.update_container_resources(cri_id, limits).await;
         done.map_err(|error| self.failed(error))
     }
 

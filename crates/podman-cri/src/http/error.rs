@@ -94,6 +94,15 @@ impl Failure {
         }
     }
 
+    /// An error of an update: a field that is not carried out is the request's fault.
+    pub(crate) fn of_update(error: &Error) -> Self {
+        let failure = Self::of(error);
+        match error {
+            Error::Unsupported { .. } => failure.with_status(StatusCode::BAD_REQUEST),
+            _ => failure,
+        }
+    }
+
     fn of(error: &Error) -> Self {
         let body = match error {
             Error::PodErrors { id, errors } => FailureBody::Pod {

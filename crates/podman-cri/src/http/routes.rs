@@ -59,6 +59,7 @@ fn libpod_containers() -> Vec<Route> {
         post("/libpod/containers/{name}/pause", both::pause),
         post("/libpod/containers/{name}/unpause", both::unpause),
         post("/libpod/containers/{name}/rename", both::rename),
+        post("/libpod/containers/{name}/update", containers::update),
         post("/libpod/containers/{name}/wait", containers::wait).ends_with_client(),
         delete("/libpod/containers/{name}", containers::remove),
     ]
@@ -142,6 +143,7 @@ fn compat_routes() -> Vec<Route> {
         post("/containers/{name}/pause", both::pause),
         post("/containers/{name}/unpause", both::unpause),
         post("/containers/{name}/rename", both::rename),
+        post("/containers/{name}/update", containers::update),
         post("/containers/{name}/wait", containers::wait).ends_with_client(),
         delete("/containers/{name}", containers::remove),
         post("/build", builds::build).ends_with_client(),

@@ -22,6 +22,14 @@ pub(super) fn from_libpod(
     oom_score_adj: Option<i64>,
     host: Host,
 ) -> Result<Resources, Error> {
+    let mut resources = from_oci(limits.unwrap_or_default(), host)?;
+    resources.oom_score_adj = oom("oom_score_adj", oom_score_adj.unwrap_or(0))?;
+    resources.check_memory()?;
+    Ok(resources)
+}
+
+/// OCI's limits, each by itself.
+pub(super) fn from_oci(limits: oci::Resources, host: Host) -> Result<Resources, Error> {
     let oci::Resources {
         devices,
         memory,
@@ -32,7 +40,7 @@ pub(super) fn from_libpod(
         network,
         rdma,
         unified,
-    } = limits.unwrap_or_default();
+    } = limits;
     LIMITS.refuse_if(!devices.is_empty(), "devices")?;
     LIMITS.refuse_if(
         block_io.is_some_and(|limits| limits != oci::BlockIo::default()),
@@ -53,8 +61,6 @@ pub(super) fn from_libpod(
         pids.map(|pids| pids.limit),
         host,
     )?;
-    resources.oom_score_adj = oom("oom_score_adj", oom_score_adj.unwrap_or(0))?;
-    check_memory(&resources)?;
     Ok(resources)
 }
 
@@ -114,6 +120,13 @@ fn set_cpu(resources: &mut Resources, cpu: oci::Cpu) -> Result<(), Error> {
 
 /// The limits of a compat create's `HostConfig`.
 pub(super) fn from_compat(config: &HostConfigRequest, host: Host) -> Result<Resources, Error> {
+    let resources = from_host_config(config, host)?;
+    resources.check_memory()?;
+    Ok(resources)
+}
+
+/// The same, each by itself.
+pub(super) fn from_host_config(config: &HostConfigRequest, host: Host) -> Result<Resources, Error> {
     let mut resources = Resources {
         cpu_shares: unsigned("HostConfig.CpuShares", config.cpu_shares)?,
         cpu_quota_us: Some(config.cpu_quota).filter(|value| *value > 0),
@@ -142,7 +155,6 @@ pub(super) fn from_compat(config: &HostConfigRequest, host: Host) -> Result<Reso
             resources.cpu_quota_us = Some(nano / NANO_CPUS_PER_US);
         }
     }
-    check_memory(&resources)?;
     Ok(resources)
 }
 
@@ -175,28 +187,6 @@ fn pids_limit(field: &str, value: Option<i64>, host: Host) -> Result<Option<i64>
         Some(value) if host.cgroup_v2 => Ok(Some(value)),
         Some(_) => Err(Error::unsupported(field, PIDS)),
     }
-}
-
-/// Podman's checks of the three memory limits against each other.
-fn check_memory(resources: &Resources) -> Result<(), Error> {
-    let swap = resources.memory_swap_bytes.filter(|bytes| *bytes > 0);
-    let text = match (
-        resources.memory_bytes,
-        swap,
-        resources.memory_reservation_bytes,
-    ) {
-        (Some(limit), Some(swap), _) if swap < limit => {
-            "minimum memoryswap limit should be larger than memory limit, see usage"
-        }
-        (None, Some(_), _) => {
-            "you should always set a memory limit when using a memoryswap limit, see usage"
-        }
-        (Some(limit), _, Some(soft)) if limit < soft => {
-            "minimum memory limit cannot be less than memory reservation limit, see usage"
-        }
-        _ => return Ok(()),
-    };
-    Err(Error::InvalidArgument(text.to_owned()))
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ mod show;
 mod show_host;
 mod show_network;
 mod sysctls;
+mod update;
 
 pub use create_compat::compat_create;
 pub use create_libpod::libpod_create;
@@ -27,6 +28,7 @@ pub(crate) use mount_options::PROPAGATIONS;
 pub(crate) use security::ALL as ALL_PATHS;
 pub(crate) use show::restarts as shown_restarts;
 pub(crate) use show_network::NETWORK;
+pub use update::{compat_update, libpod_update};
 
 /// What Podman was doing when it misses something in a compat body.
 const FILL_OUT: &str = "fill out specgen";

@@ -34,6 +34,7 @@ pub use observed::{
 };
 pub(crate) use paths::hides_nothing;
 pub use paths::{MASKED_PATHS, READONLY_PATHS};
+pub use resources::updated_resources;
 pub use sandbox::{NAMESPACE, SandboxConfig, sandbox_config};
 pub use spelled::spelled_out;
 

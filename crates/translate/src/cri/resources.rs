@@ -53,7 +53,8 @@ pub(super) fn cri_resources(
             return Err(Error::unsupported("memory reservation", SOFT_MEMORY));
         }
     }
-    let memory = memory_bytes.unwrap_or(0);
+    // none after an update has taken it away
+    let memory = memory_bytes.filter(|bytes| *bytes > 0).unwrap_or(0);
     Ok(LinuxContainerResources {
         cpu_period: signed("cpu period", *cpu_period_us)?,
         cpu_quota: cpu_quota_us.unwrap_or(0),
@@ -71,6 +72,25 @@ pub(super) fn cri_resources(
             (None, _) => 0,
         },
     })
+}
+
+/// The limits as an update tells them: -1 takes a limit of memory away, where 0 would leave it as it is.
+///
+/// # Errors
+/// As [`cri_resources`].
+pub fn updated_resources(
+    resources: &Resources,
+    unified: bool,
+) -> Result<LinuxContainerResources, Error> {
+    let made = cri_resources(resources, unified)?;
+    match resources.memory_bytes {
+        Some(none @ ..0) => Ok(LinuxContainerResources {
+            memory_limit_in_bytes: none,
+            memory_swap_limit_in_bytes: none,
+            ..made
+        }),
+        Some(_) | None => Ok(made),
+    }
 }
 
 fn signed(what: &str, value: Option<u64>) -> Result<i64, Error> {

@@ -6,6 +6,7 @@ mod fields;
 mod inspect;
 mod inspect_host;
 mod list;
+mod update;
 
 pub use create::{CreateContainer, NetworkingConfig};
 pub use create_host::{
@@ -16,3 +17,4 @@ pub use fields::COMPAT_FIELDS;
 pub use inspect::{Config, GraphDriver, InspectContainer, MountPoint, NetworkSettings, State};
 pub use inspect_host::{InspectHostConfig, LogConfig, RestartPolicy, Ulimit};
 pub use list::{ListContainer, ListHostConfig, ListNetworkSettings, Port};
+pub use update::{UpdateContainer, UpdateResponse};

@@ -6,6 +6,7 @@ mod inspect;
 mod inspect_config;
 mod inspect_v4;
 mod list;
+mod update;
 
 pub use create::{LogConfig, NamedVolume, Namespace, SpecGenerator};
 pub use fields::SPEC_FIELDS;
@@ -19,3 +20,4 @@ pub use inspect_config::{
 };
 pub use inspect_v4::{Entrypoint, StopSignal};
 pub use list::{ContainerSize, ListContainer, ListNamespaces};
+pub use update::UpdateContainer;

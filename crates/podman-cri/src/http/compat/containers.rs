@@ -6,6 +6,7 @@ use http::StatusCode;
 use jiff::Timestamp;
 use model::Error;
 use model::request::WaitCondition;
+use podman_api::container::compat::UpdateResponse;
 use podman_api::container::{CreateResponse, WaitError, WaitResponse};
 use tokio_util::sync::CancellationToken;
 
@@ -55,6 +56,14 @@ pub(crate) async fn inspect(cx: Cx) -> Answer {
         .inspect_container(cx.name(), cx.query().flag("size")?)
         .await?;
     ok(&translate::container::compat_inspect(&detail))
+}
+
+/// Source: `UpdateContainer`.
+pub(crate) async fn update(mut cx: Cx) -> Answer {
+    let body = cx.json("decode()").await?;
+    let update = translate::container::compat_update(body, containers::host(&cx));
+    containers::update(&cx, update).await?;
+    ok(&UpdateResponse::default())
 }
 
 /// Source: `PruneContainers`.

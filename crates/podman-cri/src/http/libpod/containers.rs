@@ -67,6 +67,17 @@ pub(crate) async fn exists(cx: Cx) -> Answer {
     })
 }
 
+/// Source: `UpdateContainerLibpod`. The answer is the id as text.
+pub(crate) async fn update(mut cx: Cx) -> Answer {
+    let body = cx.json("decode()").await?;
+    let query = cx.query();
+    let tries = query.number("restartRetries")?;
+    let policy = query.text("restartPolicy");
+    let update = translate::container::libpod_update(body, policy, tries, containers::host(&cx));
+    let id = containers::update(&cx, update).await?;
+    Ok(text(StatusCode::CREATED, id.as_str()))
+}
+
 /// Source: `PruneContainersLibpod`.
 pub(crate) async fn prune(cx: Cx) -> Answer {
     let pruned = containers::prune(&cx).await?;

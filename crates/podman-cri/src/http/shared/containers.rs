@@ -3,7 +3,10 @@
 use engine::host::signal::Signal;
 use http::StatusCode;
 use model::container::Face;
-use model::request::{ListOptions, NewContainer, Pruned, RemoveOptions, Removed, WaitCondition};
+use model::request::{
+    ContainerUpdate, ListOptions, NewContainer, Pruned, RemoveOptions, Removed, WaitCondition,
+};
+use model::{Error, Id};
 
 use super::{changed, done};
 use crate::http::body::Answer;
@@ -77,6 +80,15 @@ pub(crate) async fn rename(cx: Cx) -> Answer {
     let name = query.text("name").unwrap_or_default();
     cx.engine().rename_container(cx.name(), name).await?;
     Ok(done())
+}
+
+/// Updates by what a face has read in the body; the id.
+pub(crate) async fn update(cx: &Cx, update: Result<ContainerUpdate, Error>) -> Result<Id, Failure> {
+    let updated = match update {
+        Ok(update) => cx.engine().update_container(cx.name(), update).await,
+        Err(error) => Err(error),
+    };
+    updated.map_err(|error| Failure::of_update(&error))
 }
 
 /// The signal that a kill asks for; `context` stands before the text for one that is none.

@@ -1,0 +1,303 @@
+//! Update: limits, restart policy and environment of a container that is there, both faces.
+
+use std::collections::BTreeMap;
+
+use model::Error;
+use model::container::{Resources, RestartPolicy};
+use model::request::ContainerUpdate;
+use podman_api::container::compat::{self, HostConfigRequest, RestartPolicyRequest};
+use podman_api::container::libpod;
+use podman_api::oci;
+use serde_json::Value;
+
+use super::Host;
+use super::common::{environment, restart};
+use super::limits;
+use crate::fields::PIDS;
+use crate::refuse::invalid;
+
+/// No limit, in the words of both faces and of the OCI runtimes.
+const UNLIMITED: i64 = -1;
+/// Why another field is refused.
+const ONLY: &str = "an update changes limits of memory, CPU and processes, the restart policy and the environment; \
+                    make the container anew with it";
+
+/// What a libpod update asks for; `policy` and `tries` stand in the query.
+///
+/// # Errors
+/// A field that is not carried out, or cannot be meant, by name; a bound of restarts without a policy that has one, in
+/// Podman's words.
+pub fn libpod_update(
+    body: libpod::UpdateContainer,
+    policy: Option<&str>,
+    tries: Option<u64>,
+    host: Host,
+) -> Result<ContainerUpdate, Error> {
+    let libpod::UpdateContainer {
+        memory,
+        cpu,
+        pids,
+        resources,
+        env,
+        unset_env,
+        rest,
+    } = body;
+    refuse_rest(&rest)?;
+    let asked = resources.unwrap_or(oci::Resources {
+        memory,
+        cpu,
+        pids,
+        ..oci::Resources::default()
+    });
+    let restart = policy_of(policy, tries)?;
+    let env = environment("Env", env)?;
+    let unlimited = Unlimited {
+        memory: asked.memory.as_ref().and_then(|memory| memory.limit),
+        quota: asked.cpu.as_ref().and_then(|cpu| cpu.quota),
+        pids: asked.pids.as_ref().map(|pids| ("pids.limit", pids.limit)),
+    };
+    Ok(ContainerUpdate {
+        limits: unlimited.in_place(limits::from_oci(asked, host)?, host)?,
+        restart,
+        env,
+        unset_env: unset_env.into_iter().collect(),
+    })
+}
+
+/// What a compat update asks for. A policy without a name stays as it is, as in Docker; Podman 5.8 takes it away.
+///
+/// # Errors
+/// A field that is not carried out, or cannot be meant, by name.
+pub fn compat_update(body: compat::UpdateContainer, host: Host) -> Result<ContainerUpdate, Error> {
+    let compat::UpdateContainer {
+        cpu_shares,
+        memory,
+        nano_cpus,
+        cpu_period,
+        cpu_quota,
+        cpuset_cpus,
+        cpuset_mems,
+        memory_reservation,
+        memory_swap,
+        pids_limit,
+        restart_policy:
+            RestartPolicyRequest {
+                name,
+                maximum_retry_count,
+            },
+        rest,
+    } = body;
+    refuse_rest(&rest)?;
+    let unlimited = Unlimited {
+        memory: Some(memory),
+        quota: Some(cpu_quota),
+        pids: pids_limit.map(|limit| ("PidsLimit", limit)),
+    };
+    let asked = HostConfigRequest {
+        cpu_shares,
+        memory,
+        nano_cpus,
+        cpu_period,
+        cpu_quota,
+        cpuset_cpus,
+        cpuset_mems,
+        memory_reservation,
+        memory_swap,
+        pids_limit,
+        ..HostConfigRequest::default()
+    };
+    // Docker's clients send a bound with other policies too; Podman reads it with on-failure alone
+    let tries = match name.as_str() {
+        "on-failure" => u64::try_from(maximum_retry_count)
+            .map_err(|_| invalid("RestartPolicy", "MaximumRetryCount is negative"))?,
+        _ => 0,
+    };
+    let policy = Some(name.as_str()).filter(|name| !name.is_empty());
+    let context = |error: Error| error.behind("updating container");
+    Ok(ContainerUpdate {
+        limits: unlimited.in_place(limits::from_host_config(&asked, host)?, host)?,
+        restart: policy_of(policy, Some(tries).filter(|_| policy.is_some())).map_err(context)?,
+        ..ContainerUpdate::default()
+    })
+}
+
+/// What a create reads as "none asked for", and an update as "take it away".
+struct Unlimited {
+    memory: Option<i64>,
+    quota: Option<i64>,
+    pids: Option<(&'static str, i64)>,
+}
+
+impl Unlimited {
+    fn in_place(self, mut limits: Resources, host: Host) -> Result<Resources, Error> {
+        let asked = |value: Option<i64>| value.filter(|value| *value == UNLIMITED);
+        limits.memory_bytes = limits.memory_bytes.or(asked(self.memory));
+        limits.cpu_quota_us = limits.cpu_quota_us.or(asked(self.quota));
+        match self.pids {
+            Some((_, UNLIMITED)) if host.cgroup_v2 => limits.pids = Some(UNLIMITED),
+            Some((field, UNLIMITED)) => return Err(Error::unsupported(field, PIDS)),
+            Some(_) | None => {}
+        }
+        Ok(limits)
+    }
+}
+
+/// A policy and its bound; Podman's words for a bound without one.
+fn policy_of(policy: Option<&str>, tries: Option<u64>) -> Result<Option<RestartPolicy>, Error> {
+    let refused = |why: &str| {
+        Err(Error::BadRequest(format!(
+            "cannot set restart retries unless {why}"
+        )))
+    };
+    match (policy, tries.unwrap_or(0)) {
+        (None, 0) => Ok(None),
+        (None, _) => refused("restart policy is set"),
+        (Some(word), tries) if tries > 0 && word != "on-failure" => {
+            refused("restart policy is on-failure")
+        }
+        (Some(word), tries) => match restart(word, tries) {
+            Ok(policy) => Ok(Some(policy)),
+            Err(_) => Err(Error::InvalidArgument(format!(
+                "{word:?} is not a valid restart policy"
+            ))),
+        },
+    }
+}
+
+/// Refuses by name what asks for something and is not typed.
+fn refuse_rest(rest: &BTreeMap<String, Value>) -> Result<(), Error> {
+    match rest.iter().find(|(_, value)| !asks_for_nothing(value)) {
+        Some((name, _)) => Err(Error::unsupported(name.as_str(), ONLY)),
+        None => Ok(()),
+    }
+}
+
+/// What a client sends unasked: nothing, and Go's values of nothing.
+fn asks_for_nothing(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Bool(set) => !set,
+        Value::Number(number) => number.as_f64() == Some(0.0),
+        Value::String(text) => text.is_empty(),
+        Value::Array(list) => list.is_empty(),
+        Value::Object(map) => map.is_empty(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::de::DeserializeOwned;
+    use serde_json::json;
+
+    use super::*;
+
+    const V1: Host = Host { cgroup_v2: false };
+    const V2: Host = Host { cgroup_v2: true };
+
+    fn body<T: DeserializeOwned>(json: Value) -> T {
+        serde_json::from_value(json).unwrap()
+    }
+
+    fn libpod(json: Value, host: Host) -> Result<ContainerUpdate, Error> {
+        libpod_update(body(json), None, None, host)
+    }
+
+    #[test]
+    fn both_faces_updates_mean_the_same() {
+        let limits = Resources {
+            memory_bytes: Some(33_554_432),
+            memory_swap_bytes: Some(67_108_864),
+            cpu_quota_us: Some(50_000),
+            cpu_period_us: Some(100_000),
+            ..Resources::default()
+        };
+        // as podman-remote and docker send it (recorded)
+        let podman = libpod(
+            json!({"memory": {"limit": 33_554_432, "swap": 67_108_864}, "cpu": {"quota": 50_000, "period": 100_000},
+                   "Env": null, "UnsetEnv": null}),
+            V1,
+        );
+        assert_eq!(podman.unwrap().limits, limits);
+        let older = json!({"Resources": {"memory": {"limit": 33_554_432, "swap": 67_108_864},
+            "cpu": {"quota": 50_000, "period": 100_000}}});
+        assert_eq!(libpod(older, V1).unwrap().limits, limits);
+        let docker = json!({"CpuShares": 0, "Memory": 33_554_432, "NanoCpus": 500_000_000, "CgroupParent": "",
+            "BlkioWeight": 0, "BlkioWeightDevice": null, "Devices": null, "MemorySwap": 67_108_864, "PidsLimit": null,
+            "OomKillDisable": null, "RestartPolicy": {"Name": "", "MaximumRetryCount": 0}});
+        let docker = compat_update(body(docker), V1).unwrap();
+        assert_eq!((docker.limits, docker.restart), (limits, None));
+    }
+
+    #[test]
+    fn a_limit_can_be_taken_away() {
+        let libpod = libpod(
+            json!({"memory": {"limit": -1}, "cpu": {"quota": -1}, "pids": {"limit": -1}}),
+            V2,
+        );
+        let compat = compat_update(
+            body(json!({"Memory": -1, "CpuQuota": -1, "PidsLimit": -1})),
+            V2,
+        );
+        for limits in [libpod.unwrap().limits, compat.unwrap().limits] {
+            assert_eq!(
+                (limits.memory_bytes, limits.cpu_quota_us, limits.pids),
+                (Some(-1), Some(-1), Some(-1))
+            );
+        }
+        let refused = compat_update(body(json!({"PidsLimit": -1})), V1).unwrap_err();
+        assert!(
+            refused
+                .to_string()
+                .starts_with("PidsLimit is not supported: ")
+        );
+    }
+
+    #[test]
+    fn a_policy_comes_with_its_bound() {
+        let policy =
+            |word, tries| libpod_update(libpod::UpdateContainer::default(), word, tries, V1);
+        assert_eq!(policy(None, None).unwrap().restart, None);
+        let three = Some(RestartPolicy::OnFailure { max: 3 });
+        assert_eq!(policy(Some("on-failure"), Some(3)).unwrap().restart, three);
+        for (word, tries, text) in [
+            (
+                None,
+                Some(3),
+                "cannot set restart retries unless restart policy is set",
+            ),
+            (
+                Some("always"),
+                Some(3),
+                "cannot set restart retries unless restart policy is on-failure",
+            ),
+            (
+                Some("sometimes"),
+                None,
+                "\"sometimes\" is not a valid restart policy: invalid argument",
+            ),
+        ] {
+            assert_eq!(policy(word, tries).unwrap_err().to_string(), text);
+        }
+    }
+
+    #[test]
+    fn what_is_not_carried_out_is_refused_by_name() {
+        for (asked, name) in [
+            (json!({"blockIO": {"weight": 100}}), "blockIO"),
+            (json!({"health_cmd": "true"}), "health_cmd"),
+            (
+                json!({"memory": {"swappiness": 1}}),
+                "resource_limits.memory.swappiness",
+            ),
+        ] {
+            let text = libpod(asked, V1).unwrap_err().to_string();
+            assert!(
+                text.starts_with(&format!("{name} is not supported: ")),
+                "{text}"
+            );
+        }
+        let asked = json!({"Ulimits": [{"Name": "nofile", "Soft": 5, "Hard": 5}]});
+        let text = compat_update(body(asked), V1).unwrap_err().to_string();
+        assert!(text.starts_with("Ulimits is not supported: "), "{text}");
+    }
+}
