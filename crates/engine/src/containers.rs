@@ -5,6 +5,7 @@ mod pause;
 mod prune;
 mod remove;
 mod rename;
+mod requires;
 mod stop;
 mod update;
 mod volume_mounts;
@@ -95,8 +96,15 @@ impl Inner {
         }
     }
 
-    /// Starts a container; `Already` when it runs.
+    /// Starts a container, after those that it requires; `Already` when it runs.
     pub(crate) async fn start(self: &Arc<Self>, id: &Id) -> Result<Changed, Error> {
+        for required in self.required_first(id)? {
+            self.start_it(&required).await?;
+        }
+        self.start_it(id).await
+    }
+
+    async fn start_it(self: &Arc<Self>, id: &Id) -> Result<Changed, Error> {
         let _claim = self.claim(id).await;
         let record = self.startable(id)?;
         let status = self.status_of(&record).await?;
@@ -157,6 +165,7 @@ impl Inner {
     }
 
     async fn restart(self: &Arc<Self>, id: &Id, timeout_secs: Option<u32>) -> Result<(), Error> {
+        self.check_required_run(id).await?;
         let _busy = self.claim(id).await;
         let record = self.startable(id)?;
         let leave = self.leave().await?;

@@ -201,10 +201,18 @@ fn container_actions(container: &ContainerNow, world: &World, now: Timestamp, pl
                 plan.next_due = Some(plan.next_due.map_or(due, |other| other.min(due)));
             }
         }
-        None if record.spec.remove => plan.actions.push(Action::Remove { id }),
+        None if record.spec.remove && !is_required(&id, world) => {
+            plan.actions.push(Action::Remove { id });
+        }
         None if world.holders.contains(&id) => plan.actions.push(Action::ReleaseVolumes { id }),
         None => {}
     }
+}
+
+/// Whether another container is to run after it.
+fn is_required(id: &Id, world: &World) -> bool {
+    let mut containers = world.containers.iter();
+    containers.any(|other| other.record.spec.requires.contains(id))
 }
 
 /// Whether the runtime has the current attempt.

@@ -111,6 +111,9 @@ pub struct ContainerSpec {
     pub remove: bool,
     /// What happens when it exits.
     pub restart: RestartPolicy,
+    /// The containers that run before it: each is started with it, and none is removed before it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub requires: Vec<Id>,
     /// CRI runtime handler asked for by name.
     pub handler: Option<String>,
     /// The client's command line, shown by inspect.

@@ -17,6 +17,8 @@ pub struct NewContainer {
     pub pod: Option<String>,
     /// What was asked; of `spec.image` only `asked` is set, the engine finds the rest.
     pub spec: ContainerSpec,
+    /// The containers that are to run before it, by name or id.
+    pub requires: Vec<String>,
     /// What lies at the image's volumes.
     pub image_volumes: ImageVolumes,
     /// What the user should know of what was left out.
@@ -64,6 +66,7 @@ pub enum Changed {
 
 /// How to remove a container.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "the switches of a request")]
 pub struct RemoveOptions {
     /// Also when it runs: it is stopped first.
     pub force: bool,
@@ -71,6 +74,8 @@ pub struct RemoveOptions {
     pub ignore: bool,
     /// Its anonymous volumes too.
     pub volumes: bool,
+    /// Those that require it too, before it.
+    pub dependents: bool,
     /// Seconds for the stop of `force`; `None` means its own stop timeout.
     pub timeout_secs: Option<u32>,
 }
@@ -81,6 +86,7 @@ impl RemoveOptions {
         force: true,
         ignore: true,
         volumes: true,
+        dependents: false,
         timeout_secs: Some(0),
     };
 }

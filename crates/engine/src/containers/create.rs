@@ -30,6 +30,7 @@ impl Engine {
             name,
             pod,
             mut spec,
+            requires,
             image_volumes,
             warnings,
         } = new;
@@ -46,6 +47,7 @@ impl Engine {
         }
         inner.leave().await?;
         let pod = pod.map(|pod| inner.pod_to_join(&pod)).transpose()?;
+        spec.requires = inner.required(&requires, pod.as_deref())?;
         inner.check_handler(&mut spec.handler, pod.as_deref())?;
         spec.image = inner.image_for_create(&spec.image.asked, spec.face).await?;
         inner.take_mounts(&mut spec).await?;

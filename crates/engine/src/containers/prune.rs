@@ -47,7 +47,10 @@ impl Inner {
             return None;
         };
         let size = self.size_of(view).await;
-        let removed = self.remove(&record.id, &RemoveOptions::default()).await;
+        let removed = match self.check_unrequired(&record.id) {
+            Ok(()) => self.remove(&record.id, &RemoveOptions::default()).await,
+            Err(error) => Err(error),
+        };
         Some(Pruned {
             id: record.id.to_string(),
             size: size.map(|size| size.writable).unwrap_or_default(),

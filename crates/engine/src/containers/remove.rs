@@ -33,15 +33,13 @@ impl Engine {
             Err(error) => return Err(error),
         };
         let id = match target {
-            Target::Own(record) => {
-                inner.remove(&record.id, &options).await?;
-                record.id.to_string()
-            }
+            Target::Own(record) => return inner.remove_in_order(&record.id, &options).await,
             Target::Foreign(view) => {
                 let RemoveOptions {
                     force,
-                    ignore: _,  // it is there
-                    volumes: _, // it has none of ours
+                    ignore: _,     // it is there
+                    volumes: _,    // it has none of ours
+                    dependents: _, // nothing of ours requires it
                     timeout_secs,
                 } = options;
                 inner.remove_foreign(&view, force, timeout_secs).await?;
@@ -70,6 +68,7 @@ impl Inner {
             force,
             ignore: _, // one that is gone is none anyway
             volumes,
+            dependents: _, // they are gone by now, or go with all of their pod
             timeout_secs,
         } = *options;
         let _busy = self.claim(id).await;

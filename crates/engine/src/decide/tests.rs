@@ -551,3 +551,31 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_container_with_rm_stays_while_another_one_requires_it() {
+    let mut world = exited(RestartPolicy::No, 0);
+    let record = Arc::make_mut(&mut world.containers[0].record);
+    record.spec.remove = true;
+    let required = record.id.clone();
+    let removes = |world: &World| {
+        let remove = Action::Remove {
+            id: required.clone(),
+        };
+        decide(world, at(100)).actions.contains(&remove)
+    };
+    assert!(removes(&world));
+    let mut other = exited(RestartPolicy::No, 0).containers.remove(0);
+    Arc::make_mut(&mut other.record).spec.requires = vec![required.clone()];
+    world.containers.push(other);
+    assert!(!removes(&world));
+}
+
+#[test]
+fn an_update_that_was_cut_off_is_finished_before_anything_else() {
+    let mut world = exited(RestartPolicy::Always, 0);
+    let record = Arc::make_mut(&mut world.containers[0].record);
+    record.progress.limits_before = Some(model::container::Resources::default());
+    let finish = Action::FinishUpdate { id: id(&world) };
+    assert_eq!(decide(&world, at(100)).actions, [finish]);
+}

@@ -115,6 +115,7 @@ pub fn compat_create(
         name: name(asked_name.unwrap_or_default())?,
         pod: None,
         spec,
+        requires: Vec::new(), // nor dependencies
         image_volumes: ImageVolumes::Anonymous,
         warnings: ports.warnings,
     })

@@ -66,6 +66,7 @@ fn what_docker_sends_unasked_asks_for_nothing() {
             name: Some("c1".into()),
             pod: None,
             spec: expected,
+            requires: Vec::new(),
             image_volumes: ImageVolumes::Anonymous,
             warnings: Vec::new(),
         }

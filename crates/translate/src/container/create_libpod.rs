@@ -99,7 +99,8 @@ pub fn libpod_create(spec: SpecGenerator, host: &Host) -> Result<NewContainer, E
         oom_score_adj,
         unified: _,       // refused
         health_config: _, // refused, or NONE
-        rest: _,          // refused, or asks for nothing
+        dependency_containers,
+        rest: _, // refused, or asks for nothing
     } = spec;
     if image.is_empty() {
         return Err(Error::InvalidArgument(
@@ -188,6 +189,7 @@ pub fn libpod_create(spec: SpecGenerator, host: &Host) -> Result<NewContainer, E
         remove: remove.unwrap_or(false),
         restart: restart(&restart_policy, restart_tries.unwrap_or(0))?,
         create_command: container_create_command,
+        requires: Vec::new(), // the engine finds them
         face: Face::Libpod,
     };
     security::check_privileged(BODY, "mask", &spec)?;
@@ -195,6 +197,7 @@ pub fn libpod_create(spec: SpecGenerator, host: &Host) -> Result<NewContainer, E
         name: name(asked_name)?,
         pod,
         spec,
+        requires: dependency_containers,
         image_volumes: image_volumes(&image_volume_mode)?,
         warnings: ports.warnings,
     })

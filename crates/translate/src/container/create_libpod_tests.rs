@@ -56,6 +56,7 @@ fn what_podman_remote_sends_unasked_asks_for_nothing() {
             name: None,
             pod: None,
             spec: expected,
+            requires: Vec::new(),
             image_volumes: ImageVolumes::Anonymous,
             warnings: Vec::new(),
         }
@@ -252,10 +253,6 @@ fn what_is_not_carried_out_is_refused_by_name() {
         (json!({"systemd": "always"}), "systemd"),
         (json!({"unified": {"memory.high": "1"}}), "unified"),
         (json!({"use_image_hosts": true}), "use_image_hosts"),
-        (
-            json!({"dependencyContainers": ["a"]}),
-            "dependencyContainers",
-        ),
     ] {
         match remote(change) {
             Err(Error::Unsupported { what, why }) => {

@@ -70,7 +70,11 @@ pub fn libpod_inspect(detail: &ContainerDetail) -> InspectContainer {
             .into_iter()
             .map(mount)
             .collect(),
-        dependencies: infra.map(str::to_owned).into_iter().collect(),
+        dependencies: infra
+            .map(str::to_owned)
+            .into_iter()
+            .chain(show::requires(view))
+            .collect(),
         network_settings: libpod_settings(view, infra),
         namespace: String::new(), // libpod namespaces are no more
         is_infra: view.is_infra(),

@@ -213,6 +213,16 @@ pub(super) fn exec_ids(detail: &ContainerDetail) -> Vec<String> {
     detail.execs.iter().map(ToString::to_string).collect()
 }
 
+/// The containers that run before it.
+pub(super) fn requires(view: &ContainerView) -> impl Iterator<Item = String> {
+    let record = match &view.body {
+        ContainerBody::Own(record) => Some(record),
+        ContainerBody::Infra { .. } | ContainerBody::Foreign(_) => None,
+    };
+    let ids = record.into_iter().flat_map(|record| &record.spec.requires);
+    ids.map(ToString::to_string)
+}
+
 /// The infra container that a container in a pod shares its namespaces with.
 pub(super) fn infra_of(detail: &ContainerDetail) -> Option<&Id> {
     if detail.view.is_infra() {

@@ -110,6 +110,7 @@ fn asked(order: &ContainerOrder<'_>, spec: &ContainerSpec) -> Result<v1::Contain
         exposed: _,        // shown only; at create they can be published
         publish_all: _,    // carried out at create
         log: _,            // the driver and rotation are the host's
+        requires: _,       // the engine's order of starts
         face: _,           // shown by inspect only
     } = spec;
     let unified = order.sandbox_order.runtime.unified_cgroups;

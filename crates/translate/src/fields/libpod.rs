@@ -50,10 +50,11 @@ const LIFE: &[Row] = &[
     .how("the runtime handler by its name")
     .kept(&["handler"])
     .on_crio("it does not tell a sandbox's handler again: an annotation keeps it"),
-    Row::refused(
+    Row::daemon(
         "dependencyContainers",
-        "the order of starts is not carried out yet; start the containers in order",
-    ),
+        "started with it, before it, and not removed before it",
+    )
+    .kept(&["requires"]),
     Row::refused("init_container_type", INIT_CONTAINERS),
     Row::anyway(
         "systemd",

@@ -25,6 +25,7 @@ pub(super) fn carried(request: Request, name: &str) -> Value {
     match last.as_str() {
         "name" | "pod" | "hostname" | "oci_runtime" | "runtime" => json!("other"),
         "image" => json!("alpine"),
+        "dependencycontainers" => json!(["other"]),
         "labels" | "annotations" => json!({"a": "b"}),
         "containercreatecommand" | "pod_create_command" | "entrypoint" => {
             json!(["a", "b"])

@@ -168,6 +168,7 @@ fn of_container(mut new: NewContainer) -> Result<Outcome, model::Error> {
     let mut record = difference(&record.spec, &ContainerSpec::default())?;
     record.insert("name".to_owned(), json!(new.name));
     record.insert("pod".to_owned(), json!(new.pod));
+    record.insert("requires".to_owned(), json!(new.requires));
     record.insert(
         "image_volumes".to_owned(),
         json!(new.image_volumes == ImageVolumes::Tmpfs),

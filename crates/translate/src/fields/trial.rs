@@ -74,6 +74,7 @@ pub(super) fn records(new: &NewContainer) -> (ContainerRecord, SandboxRecord) {
         name,
         pod,
         spec,
+        requires: _,      // they are not known
         image_volumes: _, // the image is not known
         warnings: _,      // of what the client sent beside
     } = new;

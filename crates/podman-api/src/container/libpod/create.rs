@@ -157,6 +157,13 @@ pub struct SpecGenerator {
     pub unified: BTreeMap<String, String>,
     #[serde(rename = "healthconfig")]
     pub health_config: Option<HealthConfig>,
+    /// Containers that run before it, by name or id.
+    #[serde(
+        rename = "dependencyContainers",
+        deserialize_with = "null_default",
+        skip_serializing_if = "Vec::is_empty"
+    )]
+    pub dependency_containers: Vec<String>,
     /// The fields that are not carried out yet, and unknown ones, under their names.
     #[serde(flatten)]
     pub rest: BTreeMap<String, Value>,

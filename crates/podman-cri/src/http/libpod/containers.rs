@@ -84,11 +84,9 @@ pub(crate) async fn prune(cx: Cx) -> Answer {
     ok(&translate::prune::libpod_prune(pruned))
 }
 
-/// Source: `ContainerDeleteLibpod`. `depend` asks for what is always so: of a container that
-/// others live with, they are removed too.
+/// Source: `ContainerDeleteLibpod`.
 pub(crate) async fn remove(cx: Cx) -> Answer {
     let query = cx.query();
-    query.flag("depend")?;
     // old clients say `v`
     let volumes = if query.has("volumes") { "volumes" } else { "v" };
     let removed = containers::remove(&cx, &query, volumes).await?;

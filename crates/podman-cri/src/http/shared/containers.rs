@@ -112,6 +112,7 @@ pub(crate) async fn remove(cx: &Cx, query: &Query, volumes: &str) -> Result<Vec<
         force: query.flag("force")?,
         ignore: query.flag("ignore")?,
         volumes: query.flag(volumes)?,
+        dependents: query.flag("depend")?,
         timeout_secs: match (cx.face, query.number("timeout")?) {
             // Docker's force kills; Podman's compat face waits the whole stop timeout there.
             (Face::Compat, None) => Some(0),
