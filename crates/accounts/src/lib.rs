@@ -2,6 +2,7 @@
 //!
 //! The gate reads them inside of a container, the daemon from outside.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, ErrorKind, Read as _};
@@ -100,6 +101,26 @@ pub fn resolve(asked: &str, open: impl Fn(Table) -> io::Result<File>) -> Result<
 }
 
 type Open<'a> = dyn Fn(Table) -> io::Result<File> + 'a;
+
+/// The names of all users or groups by their numbers; of two names for one number the first.
+///
+/// # Errors
+/// The file cannot be read.
+pub fn names(
+    table: Table,
+    open: impl Fn(Table) -> io::Result<File>,
+) -> Result<HashMap<u32, String>, NotFound> {
+    let mut names = HashMap::new();
+    find_line(&open, table, |fields| {
+        if let [name, _, number, ..] = fields
+            && let Some(number) = id(number)
+        {
+            names.entry(number).or_insert_with(|| (*name).to_owned());
+        }
+        false
+    })?;
+    Ok(names)
+}
 
 /// Fills in what `/etc/passwd` has of a user; the name it has there. "" is root.
 fn find_user(

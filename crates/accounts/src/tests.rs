@@ -73,3 +73,16 @@ fn a_user_or_group_that_is_not_there_is_refused_in_podmans_words() {
     assert_eq!(by(&empty, "7:8").unwrap().gid, 8);
     assert!(by(&empty, "root").is_err());
 }
+
+#[test]
+fn the_first_name_of_a_number_counts() {
+    let etc = etc();
+    let users = names(Table::Passwd, |_| File::open(etc.path().join("passwd"))).unwrap();
+    let name = |number: u32| users.get(&number).map(String::as_str);
+    assert_eq!(
+        (name(0), name(1000), name(5)),
+        (Some("root"), Some("web"), None)
+    );
+    let none = names(Table::Group, |_| File::open(etc.path().join("nothing"))).unwrap();
+    assert!(none.is_empty());
+}

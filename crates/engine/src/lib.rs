@@ -32,6 +32,7 @@ mod runtime;
 mod store;
 mod streams;
 mod system;
+mod top;
 mod volumes;
 
 pub use archive::Packed;

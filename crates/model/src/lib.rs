@@ -16,6 +16,7 @@ pub mod observed;
 pub mod order;
 pub mod pod;
 pub mod port;
+pub mod process;
 pub mod record;
 pub mod reference;
 pub mod request;

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use podman_api::container::compat::{self, COMPAT_FIELDS, CreateContainer};
 use podman_api::container::libpod::{self, SPEC_FIELDS, SpecGenerator};
 use podman_api::container::{
-    CompatContainerPrune, CreateResponse, PruneReport, RmReport, WaitResponse,
+    CompatContainerPrune, CreateResponse, PruneReport, RmReport, Top, WaitResponse,
 };
 use podman_api::error::{DockerMessage, ErrorModel};
 use podman_api::event::Event;
@@ -252,7 +252,6 @@ fn route(exchange: &Exchange) -> Option<(&'static str, Check)> {
         }
         (false, "POST", ["images", "create"]) => ("pull compat", same::<PullProgress>),
         (_, "GET", ["events"]) => ("events", same::<Event>),
-        (_, "GET", ["version"]) => ("version", same::<Version>),
         (true, "GET", ["info"]) => ("info", same::<info::libpod::Info>),
         (false, "GET", ["info"]) => ("info compat", same::<info::compat::Info>),
         (true, "GET", ["volumes", "json"]) => ("volume list", same::<Vec<LibpodVolume>>),
@@ -265,6 +264,16 @@ fn route(exchange: &Exchange) -> Option<(&'static str, Check)> {
         (false, "POST", ["volumes", "create"]) | (false, "GET", ["volumes", _]) => {
             ("volume compat", same::<CompatVolume>)
         }
+        (_, "GET", path) => return of_both_faces(path),
+        _ => return None,
+    })
+}
+
+/// The same of what both faces show alike.
+fn of_both_faces(path: &[&str]) -> Option<(&'static str, Check)> {
+    Some(match path {
+        ["version"] => ("version", same::<Version>),
+        ["containers" | "pods", _, "top"] => ("top", same::<Top>),
         _ => return None,
     })
 }
@@ -300,6 +309,7 @@ fn recorded_answers_come_back_unchanged() {
         "container list compat",
         "container inspect",
         "container inspect compat",
+        "top",
         "pod list",
         "pod inspect",
         "pod rm",

@@ -1,7 +1,7 @@
 //! Times and durations as Podman words them.
 
-use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 
 /// What Go shows for a time that is not set.
 pub const ZERO_TIME: &str = "0001-01-01T00:00:00Z";
@@ -30,6 +30,37 @@ pub fn duration(seconds: i64) -> String {
             _ => format!("{} years", seconds / HOUR / 24 / 365),
         },
     }
+}
+
+/// A duration as Go writes it: `1h0m2.5s`, `881.974888ms`, `0s`.
+pub fn go_duration(duration: SignedDuration) -> String {
+    let nanos = duration.as_nanos();
+    let sign = if nanos < 0 { "-" } else { "" };
+    let nanos = nanos.unsigned_abs();
+    let text = match nanos {
+        0 => "0s".to_owned(),
+        1..1_000 => format!("{nanos}ns"),
+        1_000..1_000_000 => format!("{}µs", decimal(nanos, 3)),
+        1_000_000..1_000_000_000 => format!("{}ms", decimal(nanos, 6)),
+        _ => {
+            let minutes = nanos / 60_000_000_000;
+            let seconds = decimal(nanos % 60_000_000_000, 9);
+            match (minutes / 60, minutes % 60) {
+                (0, 0) => format!("{seconds}s"),
+                (0, minutes) => format!("{minutes}m{seconds}s"),
+                (hours, minutes) => format!("{hours}h{minutes}m{seconds}s"),
+            }
+        }
+    };
+    format!("{sign}{text}")
+}
+
+/// A number with so many digits behind the point, without zeros at its end.
+fn decimal(value: u128, digits: u32) -> String {
+    let unit = 10_u128.pow(digits);
+    let (whole, part) = (value / unit, value % unit);
+    let text = format!("{whole}.{part:0>width$}", width = digits as usize);
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
 /// The human duration from `then` to `now`.
@@ -71,6 +102,23 @@ pub fn ansic(time: Timestamp) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn durations_read_as_in_go() {
+        for (nanos, expected) in [
+            (0, "0s"),
+            (7, "7ns"),
+            (1_500, "1.5µs"),
+            (881_974_888, "881.974888ms"),
+            (2_485_821_450, "2.48582145s"),
+            (60_000_000_000, "1m0s"),
+            (3_600_000_000_000, "1h0m0s"),
+            (90_061_000_000_001, "25h1m1.000000001s"),
+            (-1_000_000, "-1ms"),
+        ] {
+            assert_eq!(go_duration(SignedDuration::from_nanos(nanos)), expected);
+        }
+    }
 
     #[test]
     fn durations_read_as_in_go_units() {

@@ -22,4 +22,5 @@ mod ports;
 pub mod prune;
 mod refuse;
 pub mod system;
+pub mod top;
 pub mod volume;

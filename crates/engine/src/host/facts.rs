@@ -205,6 +205,16 @@ fn memory(meminfo: &str) -> Memory {
     }
 }
 
+/// Bytes of memory that this host has.
+#[allow(
+    clippy::useless_conversion,
+    reason = "the field is narrower on some processors"
+)]
+pub(crate) fn memory_bytes() -> u64 {
+    let found = rustix::system::sysinfo();
+    u64::from(found.totalram).saturating_mul(found.mem_unit.into())
+}
+
 /// Whole seconds since boot.
 fn uptime_seconds(text: &str) -> Option<u64> {
     let whole = text.split_whitespace().next()?.split('.').next()?;

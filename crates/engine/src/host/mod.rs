@@ -18,6 +18,7 @@ mod neighbours;
 mod oci_runtime;
 mod ports;
 mod proc;
+mod processes;
 pub mod registries;
 pub mod signal;
 mod sources;
@@ -36,6 +37,7 @@ pub(crate) use neighbours::{forget as forget_neighbour, tell as tell_neighbours}
 pub(crate) use oci_runtime::{Capabilities, OciRuntime, Order, exit_code_in};
 pub(crate) use ports::{Ports, Target, free_range};
 pub(crate) use proc::{capability_bound, namespaces_of, open_files};
+pub(crate) use processes::processes_around;
 pub(crate) use sources::{check_sources, make_or_miss_sources};
 pub(crate) use volume_mounts::{MountPoints, mount_volume, unmount_volume};
 pub(crate) use volumes::{ImageTree, VolumeToFill, copy_tree, own, take_over};

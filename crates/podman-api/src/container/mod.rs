@@ -3,10 +3,12 @@
 pub mod compat;
 pub mod libpod;
 mod report;
+mod top;
 
 pub use report::{
     CompatContainerPrune, CreateResponse, PruneReport, RmReport, WaitError, WaitResponse,
 };
+pub use top::Top;
 
 use serde::{Deserialize, Serialize};
 

@@ -22,7 +22,8 @@ pub(crate) type Reply = Response<Body>;
 /// What a handler ends in.
 pub(crate) type Answer = Result<Reply, Failure>;
 
-const JSON: HeaderValue = HeaderValue::from_static("application/json");
+/// The type of JSON.
+pub(crate) const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// An answer of any kind.
 pub(crate) fn reply(status: StatusCode, content_type: Option<HeaderValue>, body: Body) -> Reply {

@@ -1,9 +1,11 @@
 //! A request as its handler sees it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use engine::Engine;
+use futures_util::stream::{self, StreamExt as _};
 use http::StatusCode;
 use http::request::Parts;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
@@ -15,6 +17,7 @@ use serde::de::DeserializeOwned;
 use tokio_util::sync::CancellationToken;
 
 use super::App;
+use super::body::{self, Reply};
 use super::error::Failure;
 use super::hijack::Takeover;
 use super::limits;
@@ -89,6 +92,26 @@ impl Cx {
     /// Ends when the daemon does: streams end with it.
     pub(crate) fn draining(&self) -> CancellationToken {
         self.app.draining.clone()
+    }
+
+    /// A stream of JSON lines: the first one now, then one after each pause, until there is no next one or the
+    /// daemon ends. With the client's connection it is dropped.
+    pub(crate) fn every<F>(
+        &self,
+        pause: Duration,
+        first: Bytes,
+        next: impl Fn() -> F + Send + 'static,
+    ) -> Reply
+    where
+        F: Future<Output = Option<Bytes>> + Send + 'static,
+    {
+        let later = stream::unfold(next, move |next| async move {
+            tokio::time::sleep(pause).await;
+            Some((next().await?, next))
+        });
+        let lines = stream::iter([first]).chain(later);
+        let lines = lines.take_until(self.draining().cancelled_owned());
+        body::lines(StatusCode::OK, lines)
     }
 
     /// The body as JSON, read as Go reads it; `context` stands before the cause of an error.

@@ -11,6 +11,7 @@ pub(crate) mod images;
 pub(crate) mod logs;
 pub(crate) mod pulls;
 pub(crate) mod system;
+pub(crate) mod top;
 pub(crate) mod volumes;
 
 use http::StatusCode;
