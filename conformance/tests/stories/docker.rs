@@ -8,6 +8,7 @@ pub(crate) async fn story(user: &User<'_>) -> Result<()> {
     the_system(user).await?;
     a_container(user).await?;
     logs(user).await?;
+    at_work(user).await?;
     crate::streams::story(user).await?;
     volumes(user).await?;
     pruned_volumes(user).await?;
@@ -89,6 +90,45 @@ async fn logs(user: &User<'_>) -> Result<()> {
     user.say("wait painter").await?;
     user.hears("logs painter", "one\r\ntwo").await?;
     user.say("rm painter").await.map(drop)
+}
+
+async fn at_work(user: &User<'_>) -> Result<()> {
+    user.runs("run -d --name busy -m 64m", "sleep 1000; true")
+        .await?;
+    let shown = user.say("top busy").await?;
+    let rows: Vec<Vec<_>> = shown
+        .lines()
+        .map(|line| line.split_whitespace().collect())
+        .collect();
+    let [titles, shell, sleep] = rows.as_slice() else {
+        anyhow::bail!("{shown}");
+    };
+    ensure!(
+        titles == &["UID", "PID", "PPID", "C", "STIME", "TTY", "TIME", "CMD"]
+            && shell[..3] == ["root", "1", "0"]
+            && sleep[7..] == ["sleep", "1000"],
+        "{shown}"
+    );
+    let shown = user.say("top busy -o pid,comm").await?;
+    ensure!(
+        shown
+            .split_whitespace()
+            .take(4)
+            .eq(["PID", "COMMAND", "1", "sh"]),
+        "{shown}"
+    );
+    // not the name, of which docker leaves out the first letter: Docker's has a slash there, and Podman's none
+    let form = "{{.PIDs}}|{{.MemUsage}}|{{.NetIO}}";
+    let shown = user
+        .say(&format!("stats --no-stream --format {form}"))
+        .await?;
+    let cells: Vec<_> = shown.trim().split('|').collect();
+    ensure!(
+        matches!(cells[..], ["2", memory, network] if memory.ends_with(" / 64MiB") && network != "0B / 0B"),
+        "{shown}"
+    );
+    user.say("stats --no-stream busy").await?;
+    user.hears("rm -f busy", "busy").await
 }
 
 async fn volumes(user: &User<'_>) -> Result<()> {

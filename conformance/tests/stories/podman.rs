@@ -11,6 +11,7 @@ pub(crate) async fn story(user: &User<'_>) -> Result<()> {
     a_container(user).await?;
     one_never_started(user).await?;
     logs(user).await?;
+    at_work(user).await?;
     crate::streams::story(user).await?;
     a_pod(user).await?;
     volumes(user).await?;
@@ -148,6 +149,40 @@ async fn one_never_started(user: &User<'_>) -> Result<()> {
     let said = user.try_say("container exists idle").await?;
     ensure!(said.code == 1, "{said:?}");
     user.hears("ps -a -q", "").await
+}
+
+async fn at_work(user: &User<'_>) -> Result<()> {
+    user.runs("run -d --name busy -m 64m", "sleep 1000; true")
+        .await?;
+    let shown = user.say("top busy pid user capamb comm").await?;
+    let words: Vec<_> = shown.split_whitespace().collect();
+    ensure!(
+        words.starts_with(&[
+            "PID", "USER", "AMBIENT", "CAPS", "COMMAND", "1", "root", "none", "sh"
+        ]),
+        "{shown}"
+    );
+    let shown = user.say("top busy").await?;
+    ensure!(
+        shown.lines().count() == 3 && shown.contains("sh -c sleep 1000; true"),
+        "{shown}"
+    );
+    user.fails("top nobody", "no such container").await?;
+    let stats = user.json("stats --no-stream --format json").await?;
+    let busy = &stats[0];
+    let limited = busy["mem_usage"]
+        .as_str()
+        .is_some_and(|usage| usage.ends_with(" / 67.11MB"));
+    ensure!(
+        busy["name"] == "busy" && busy["pids"] == "2" && limited && stats[1].is_null(),
+        "{stats}"
+    );
+    let shown = user.say("stats --no-stream busy").await?;
+    ensure!(
+        shown.contains("busy") && shown.contains("67.11MB"),
+        "{shown}"
+    );
+    user.say("rm -f -t 0 busy").await.map(drop)
 }
 
 async fn a_pod(user: &User<'_>) -> Result<()> {

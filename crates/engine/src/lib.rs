@@ -29,6 +29,7 @@ mod pods;
 mod ports;
 mod reconcile;
 mod runtime;
+mod stats;
 mod store;
 mod streams;
 mod system;

@@ -21,6 +21,7 @@ pub mod pod;
 mod ports;
 pub mod prune;
 mod refuse;
+pub mod stats;
 pub mod system;
 pub mod top;
 pub mod volume;

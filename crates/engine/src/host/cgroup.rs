@@ -1,8 +1,8 @@
-//! Which control groups the host has, as Podman's info reports them.
+//! Which control groups the host has, as Podman's info reports them, and those that a process is in.
 
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::statfs;
 
@@ -72,6 +72,65 @@ impl Cgroups {
     }
 }
 
+/// The control groups of a process.
+#[derive(Debug)]
+pub(crate) struct Groups {
+    root: PathBuf,
+    /// The controllers of a hierarchy, none for the unified one, and the path in it.
+    paths: Vec<(Vec<String>, PathBuf)>,
+}
+
+impl Groups {
+    /// Those of a process; `None` where it has ended.
+    pub(crate) fn of(pid: i32) -> Option<Self> {
+        let text = fs::read_to_string(format!("/proc/{pid}/cgroup")).ok()?;
+        Some(Self::parse(&text, Path::new(ROOT)))
+    }
+
+    /// By the text of `/proc/PID/cgroup` and where the hierarchies are mounted.
+    pub(crate) fn parse(text: &str, root: &Path) -> Self {
+        let line = |line: &str| {
+            let mut parts = line.splitn(3, ':').skip(1);
+            let controllers = parts.next()?.split(',').filter(|name| !name.is_empty());
+            let controllers = controllers.map(str::to_owned).collect();
+            let path = parts.next()?.trim_start_matches('/');
+            Some((controllers, PathBuf::from(path)))
+        };
+        Self {
+            root: root.to_owned(),
+            paths: text.lines().filter_map(line).collect(),
+        }
+    }
+
+    /// The same, but where a path goes on below a group that is named after a container, that group.
+    pub(crate) fn of_container(mut self, id: &str) -> Self {
+        for (_, path) in &mut self.paths {
+            let named = |part: &Path| part.to_string_lossy().contains(id);
+            let own = path.ancestors().filter(|part| part.file_name().is_some());
+            let own =
+                own.filter(|part| part.file_name().is_some_and(|name| named(Path::new(name))));
+            if let Some(own) = own.last().map(Path::to_owned) {
+                *path = own;
+            }
+        }
+        self
+    }
+
+    /// The folder of a controller with cgroup v1.
+    pub(crate) fn v1(&self, controller: &str) -> Option<PathBuf> {
+        let has =
+            |(names, _): &&(Vec<String>, PathBuf)| names.iter().any(|name| name == controller);
+        let (_, path) = self.paths.iter().find(has)?;
+        Some(self.root.join(controller).join(path))
+    }
+
+    /// The folder in the unified hierarchy, where that has the controllers.
+    pub(crate) fn v2(&self) -> Option<PathBuf> {
+        let (_, path) = self.paths.iter().find(|(names, _)| names.is_empty())?;
+        Some(self.root.join(path))
+    }
+}
+
 #[allow(
     clippy::useless_conversion,
     reason = "the field is narrower on some processors"
@@ -110,6 +169,21 @@ mod tests {
     fn hybrid_counts_as_version_one() {
         assert_eq!((Mode::Hybrid.version(), Mode::Hybrid.number()), ("v1", "1"));
         assert_eq!((Mode::V2.version(), Mode::V2.number()), ("v2", "2"));
+    }
+
+    #[test]
+    fn a_containers_group_is_above_those_that_it_makes() {
+        let text =
+            "4:memory:/kubepods/crio-abc.scope/init.scope\n3:cpu,cpuacct:/x\n0::/k8s.io/abc/a/b\n";
+        let groups = Groups::parse(text, Path::new("/r")).of_container("abc");
+        let path = |path: &str| Some(PathBuf::from(path));
+        assert_eq!(
+            groups.v1("memory"),
+            path("/r/memory/kubepods/crio-abc.scope")
+        );
+        assert_eq!(groups.v1("cpuacct"), path("/r/cpuacct/x"));
+        assert_eq!(groups.v2(), path("/r/k8s.io/abc"));
+        assert_eq!(groups.v1("pids"), None);
     }
 
     #[test]

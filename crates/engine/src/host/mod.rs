@@ -22,11 +22,13 @@ mod processes;
 pub mod registries;
 pub mod signal;
 mod sources;
+mod usage;
 mod volume_mounts;
 mod volumes;
 
 use std::net::{Ipv4Addr, UdpSocket};
 
+pub(crate) use cgroup::Groups;
 pub(crate) use command::Command;
 pub(crate) use devices::nodes as device_nodes;
 pub(crate) use files::{FilesJob, Peers, unmount_below};
@@ -39,6 +41,7 @@ pub(crate) use ports::{Ports, Target, free_range};
 pub(crate) use proc::{capability_bound, namespaces_of, open_files};
 pub(crate) use processes::processes_around;
 pub(crate) use sources::{check_sources, make_or_miss_sources};
+pub(crate) use usage::{Place, usage_of};
 pub(crate) use volume_mounts::{MountPoints, mount_volume, unmount_volume};
 pub(crate) use volumes::{ImageTree, VolumeToFill, copy_tree, own, take_over};
 

@@ -3,6 +3,7 @@
 pub mod compat;
 pub mod libpod;
 mod report;
+pub mod stats;
 mod top;
 
 pub use report::{

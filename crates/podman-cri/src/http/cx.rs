@@ -6,8 +6,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use engine::Engine;
 use futures_util::stream::{self, StreamExt as _};
-use http::StatusCode;
 use http::request::Parts;
+use http::{HeaderValue, StatusCode};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::{Body as _, Incoming};
 use model::container::Face;
@@ -98,6 +98,7 @@ impl Cx {
     /// daemon ends. With the client's connection it is dropped.
     pub(crate) fn every<F>(
         &self,
+        content_type: Option<HeaderValue>,
         pause: Duration,
         first: Bytes,
         next: impl Fn() -> F + Send + 'static,
@@ -111,7 +112,7 @@ impl Cx {
         });
         let lines = stream::iter([first]).chain(later);
         let lines = lines.take_until(self.draining().cancelled_owned());
-        body::lines(StatusCode::OK, lines)
+        body::chunks(StatusCode::OK, content_type, lines)
     }
 
     /// The body as JSON, read as Go reads it; `context` stands before the cause of an error.

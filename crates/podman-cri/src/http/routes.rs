@@ -44,7 +44,7 @@ fn system() -> Vec<Route> {
 fn libpod_containers() -> Vec<Route> {
     use libpod::containers;
     use shared::containers as both;
-    use shared::{logs, top};
+    use shared::{logs, stats, top};
     vec![
         post("/libpod/containers/create", containers::create),
         post("/libpod/containers/prune", containers::prune),
@@ -52,6 +52,8 @@ fn libpod_containers() -> Vec<Route> {
         get("/libpod/containers/{name}/json", containers::inspect),
         get("/libpod/containers/{name}/exists", containers::exists),
         get("/libpod/containers/{name}/logs", logs::logs),
+        get("/libpod/containers/stats", libpod::stats::stats),
+        get("/libpod/containers/{name}/stats", stats::stats),
         get("/libpod/containers/{name}/top", top::top),
         post("/libpod/containers/{name}/start", both::start),
         post("/libpod/containers/{name}/stop", both::stop),
@@ -130,13 +132,14 @@ fn compat_routes() -> Vec<Route> {
     use compat::{containers, images, volumes};
     use shared::builds;
     use shared::containers as both;
-    use shared::{logs, top};
+    use shared::{logs, stats, top};
     vec![
         post("/containers/create", containers::create),
         post("/containers/prune", containers::prune),
         get("/containers/json", containers::list),
         get("/containers/{name}/json", containers::inspect),
         get("/containers/{name}/logs", logs::logs),
+        get("/containers/{name}/stats", stats::stats),
         get("/containers/{name}/top", top::top),
         post("/containers/{name}/start", both::start),
         post("/containers/{name}/stop", both::stop),

@@ -3,5 +3,6 @@
 pub(crate) mod containers;
 pub(crate) mod images;
 pub(crate) mod pods;
+pub(crate) mod stats;
 pub(crate) mod system;
 pub(crate) mod volumes;

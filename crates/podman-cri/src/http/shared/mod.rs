@@ -10,6 +10,7 @@ pub(crate) mod execs;
 pub(crate) mod images;
 pub(crate) mod logs;
 pub(crate) mod pulls;
+pub(crate) mod stats;
 pub(crate) mod system;
 pub(crate) mod top;
 pub(crate) mod volumes;

@@ -43,7 +43,7 @@ pub(crate) async fn top(cx: Cx) -> Answer {
             line(&columns, &processes).ok()
         }
     };
-    Ok(cx.every(delay, first, again))
+    Ok(cx.every(Some(body::JSON), delay, first, again))
 }
 
 fn line(columns: &Columns, processes: &Processes) -> Result<bytes::Bytes, Failure> {

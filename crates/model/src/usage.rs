@@ -1,0 +1,87 @@
+//! What containers use.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+/// A container, and what it uses.
+#[derive(Clone, Debug, PartialEq)]
+pub struct UsageView {
+    /// Its id.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// When it was started; CPU time counts from there.
+    pub started_at: Option<Timestamp>,
+    /// None where it is not up.
+    pub usage: Option<Usage>,
+}
+
+/// What a container uses at one moment, by its control groups and its network namespace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Usage {
+    /// When it was looked at.
+    pub taken_at: Timestamp,
+    /// CPU time.
+    pub cpu: CpuTime,
+    /// Nanoseconds of all CPUs since the host's start, idle ones included; what Docker's clients measure shares by.
+    pub host_cpu_nanos: u64,
+    /// CPUs that its process may run on.
+    pub cpus: u64,
+    /// Bytes, without those of files that nobody has used for long.
+    pub memory_bytes: u64,
+    /// Bytes; the host's where there is no limit below that.
+    pub memory_limit_bytes: u64,
+    /// Processes and threads.
+    pub pids: u64,
+    /// Bytes read and written, by device.
+    pub block: Vec<BlockTraffic>,
+    /// Traffic by interface, but for the loopback one; none on the host's network.
+    pub network: Option<BTreeMap<String, Traffic>>,
+}
+
+/// Nanoseconds of CPU time since a container's start.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CpuTime {
+    /// All of it.
+    pub total: u64,
+    /// In kernel mode.
+    pub kernel: u64,
+    /// On each CPU; none where the kernel does not count it (cgroup v2).
+    pub per_cpu: Option<Vec<u64>>,
+}
+
+/// What a container did with a device.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BlockTraffic {
+    /// The device's major number.
+    pub major: u64,
+    /// Its minor number.
+    pub minor: u64,
+    /// The kernel's word, in lower case for cgroup v2: `read`, `write`, `Read`, `Total`, …
+    pub operation: String,
+    /// Bytes.
+    pub bytes: u64,
+}
+
+/// What went through an interface, both ways.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Traffic {
+    /// What came in.
+    pub received: Packets,
+    /// What went out.
+    pub sent: Packets,
+}
+
+/// One way of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Packets {
+    /// Bytes.
+    pub bytes: u64,
+    /// Packets.
+    pub packets: u64,
+    /// Packets with errors.
+    pub errors: u64,
+    /// Packets that were dropped.
+    pub dropped: u64,
+}
