@@ -43,7 +43,10 @@ async fn without_the_daemon(variant: Variant) -> Result<()> {
     let again = begun(&lab, &api, "again", 0, always).await?;
     let gone = begun(&lab, &api, "gone", 0, json!({ "remove": true })).await?;
     let ended = begun(&lab, &api, "ended", 3, json!({})).await?;
-    let stays = begun(&lab, &api, "stays", 0, json!({})).await?;
+    let check = json!({ "Test": ["CMD", "true"], "Interval": 1_000_000_000 });
+    let checked = json!({ "healthconfig": check, "healthMaxLogCount": 100 });
+    let stays = begun(&lab, &api, "stays", 0, checked).await?;
+    let first = checks_of(&api, 1).await?;
     let pid = |found: &Value| found["State"]["Pid"].clone();
     let before = pid(&api.inspect("stays").await?.context("stays")?);
 
@@ -70,12 +73,31 @@ async fn without_the_daemon(variant: Variant) -> Result<()> {
     );
     let now = api.inspect("stays").await?.context("stays")?;
     ensure!(pid(&now) == before && stays.runs() == 1, "{}", now["State"]);
+    let log = checks_of(&api, first.len() + 1).await?;
+    ensure!(log.starts_with(&first), "{log:?} instead of {first:?}");
 
     eventually("all events", async || have_their_events(&api).await).await?;
     for name in ["again", "ended", "stays"] {
         api.remove(name).await?;
     }
     scenario::finish(lab).await
+}
+
+/// The health checks of a container, as soon as there are so many and all were good.
+async fn checks_of(api: &Api, count: usize) -> Result<Vec<Value>> {
+    let mut log = Vec::new();
+    eventually("health checks", async || {
+        let found = api.inspect("stays").await?.context("stays")?;
+        let health = &found["State"]["Health"];
+        log = health["Log"].as_array().cloned().unwrap_or_default();
+        ensure!(
+            health["Status"] == "healthy" && log.len() >= count,
+            "{health}"
+        );
+        Ok(())
+    })
+    .await?;
+    Ok(log)
 }
 
 /// Only the runtime sees it while the daemon is away.

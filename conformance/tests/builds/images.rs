@@ -6,6 +6,32 @@ use serde_json::json;
 
 use crate::site::{BASE, CACHED, COMPAT, PODMANS, Site, context, file, images};
 
+/// Docker's form of an image has one, and neither runtime tells of it.
+pub(crate) async fn health_check(site: &Site) -> Result<()> {
+    let text = format!("FROM {BASE}\nHEALTHCHECK --interval=5s --retries=2 CMD test -e /etc\n");
+    site.build(&format!("{COMPAT}?t=well"), &file(&text))
+        .await?;
+    let name = "docker.io/library/well";
+    let command = json!(["CMD-SHELL", "test -e /etc"]);
+    let image = site.image(name).await?;
+    ensure!(image["Healthcheck"]["Test"] == command, "{image}");
+    let api = site.api();
+    let asked = json!({ "Interval": 7_000_000_000_i64 });
+    let mut body = Api::body("guest", &["sleep", "1000"]);
+    body["image"] = json!(name);
+    body["healthconfig"] = asked;
+    api.create(&body).await?;
+    api.start("guest").await?;
+    let checked = api.get("/containers/guest/healthcheck").await?;
+    ensure!(checked.json()["Status"] == "healthy", "{}", checked.text());
+    let config = &api.inspect("guest").await?.context("guest")?["Config"]["Healthcheck"];
+    let wanted = json!({
+        "Test": command, "Interval": 7_000_000_000_i64, "Timeout": 30_000_000_000_i64, "Retries": 2
+    });
+    ensure!(*config == wanted, "{config}");
+    api.remove("guest").await
+}
+
 /// Under all its names, with its id, on both faces.
 pub(crate) async fn handed_over(site: &Site) -> Result<()> {
     let text = format!("FROM {BASE}\nRUN echo here > /made\nLABEL a=b\n");

@@ -68,6 +68,11 @@ async fn bases_that_only_the_runtime_has_are_built_on() {
 }
 
 #[tokio::test]
+async fn an_images_health_check_is_its_containers() {
+    with_own_storage(async |site| images::health_check(site).await).await;
+}
+
+#[tokio::test]
 async fn a_name_moves_to_the_image_that_was_built_last() {
     everywhere(async |site| images::names_move(site).await).await;
 }

@@ -10,6 +10,7 @@ pub(crate) async fn story(user: &User<'_>) -> Result<()> {
     logs(user).await?;
     at_work(user).await?;
     crate::streams::story(user).await?;
+    crate::health::story(user).await?;
     volumes(user).await?;
     pruned_volumes(user).await?;
     ports(user).await?;

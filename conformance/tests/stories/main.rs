@@ -8,6 +8,7 @@
 )]
 
 mod docker;
+mod health;
 mod podman;
 mod streams;
 mod user;

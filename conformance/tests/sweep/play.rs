@@ -165,6 +165,7 @@ impl Play {
                 return Ok(None);
             }
             Do::Exec => exec(api).await?,
+            Do::CheckHealth => api.get(&path("healthcheck")).await?,
             Do::Pull => {
                 let path = format!("/images/pull?reference={PULLED}&policy=always&tlsVerify=false");
                 let mut answer = api.post(&path).await?;
@@ -205,6 +206,8 @@ impl Play {
                 body["volumes"] = json!([
                     { "Name": VOLUME, "Dest": "/bin" }, { "Name": MOUNTED, "Dest": "/mounted" }
                 ]);
+                // checked when it is asked for
+                body["healthconfig"] = json!({ "Test": ["CMD", "true"], "Retries": 1 });
                 body["portmappings"] = json!([{ "host_port": 8080, "container_port": 80 }]);
             }
             Subject::Remover => {

@@ -2,8 +2,8 @@
 //! after the daemon died in the middle of it.
 
 use Do::{
-    AttachAndStart, Break, Create, CreateMembers, DieAt, Exec, ForceRemove, Forget, Go, Pause,
-    Pull, Remove, Rename, Restart, Start, StartDaemon, Stop, Unpause, Update,
+    AttachAndStart, Break, CheckHealth, Create, CreateMembers, DieAt, Exec, ForceRemove, Forget,
+    Go, Pause, Pull, Remove, Rename, Restart, Start, StartDaemon, Stop, Unpause, Update,
 };
 use State::{Created, Exited, Gone, Paused, Running};
 
@@ -50,6 +50,8 @@ pub(crate) enum Do {
     Pull,
     /// A command runs in the container, to its end.
     Exec,
+    /// The container's health is checked.
+    CheckHealth,
     /// The daemon is killed and its state folder deleted.
     Forget,
     /// A start of the subject in which the daemon dies at this point.
@@ -121,6 +123,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     scenario("restart policy", Restarter, &[Create, Start], Go, Running, &[]),
     scenario("failing start", Breakable, &[Create, Start, Stop, Break], Start, Exited, &[]),
     scenario("failing first start", Breakable, &[Create, Break], Start, Created, &[]),
+    scenario("health check", Sleeper, &[Create, Start], CheckHealth, Running, &[]),
     scenario("exec", Sleeper, &[Create, Start], Exec, Running, &[]),
     scenario("pod create", Pod, &[], Create, Created, &[Gone]),
     scenario("pod start", Pod, &[Create, CreateMembers], Start, Running, &[Created]),

@@ -56,6 +56,7 @@ impl Engine {
     ) -> Result<(), Error> {
         let inner = self.inner();
         let record = inner.own_container(name).await?;
+        inner.check_required_run(&record.id).await?;
         inner.restart(&record.id, timeout_secs).await
     }
 
@@ -164,8 +165,11 @@ impl Inner {
             .map(drop)
     }
 
-    async fn restart(self: &Arc<Self>, id: &Id, timeout_secs: Option<u32>) -> Result<(), Error> {
-        self.check_required_run(id).await?;
+    pub(crate) async fn restart(
+        self: &Arc<Self>,
+        id: &Id,
+        timeout_secs: Option<u32>,
+    ) -> Result<(), Error> {
         let _busy = self.claim(id).await;
         let record = self.startable(id)?;
         let leave = self.leave().await?;

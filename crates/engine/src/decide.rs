@@ -7,8 +7,11 @@ use std::time::Duration;
 use jiff::Timestamp;
 use model::Id;
 use model::container::{Attempt, ContainerRecord, RestartPolicy, Run, Wanted};
+use model::health::{HealthStatus, OnUnhealthy};
 use model::observed::CriState;
 use model::pod::{ExitPolicy, SandboxRecord};
+
+use crate::health::check_due;
 
 /// First pause before a restart by policy. Docker's, so that a container that ends at once does not
 /// take the machine.
@@ -25,6 +28,8 @@ pub(crate) enum Action {
     RecordEnd { id: Id, run: Run },
     /// A restart by policy is due.
     Restart { id: Id },
+    /// A health check is due.
+    CheckHealth { id: Id },
     /// `--rm`, or a removal that was begun.
     Remove { id: Id },
     /// An attempt being made turns out to run, or to have run.
@@ -86,6 +91,8 @@ pub(crate) struct World {
     pub(crate) published: HashSet<Id>,
     /// Containers that have volumes with a mount.
     pub(crate) holders: HashSet<Id>,
+    /// Containers whose health is being checked.
+    pub(crate) checking: HashSet<Id>,
 }
 
 /// A container's record and what the runtime has of it.
@@ -95,6 +102,8 @@ pub(crate) struct ContainerNow {
     pub(crate) listed: Vec<Listed>,
     /// The run of the current attempt, where it has ended.
     pub(crate) ended: Option<Run>,
+    /// It is frozen.
+    pub(crate) paused: bool,
 }
 
 /// A sandbox's record and what the runtime has of it.
@@ -122,6 +131,17 @@ pub(crate) struct Listed {
 pub(crate) struct Plan {
     pub(crate) actions: Vec<Action>,
     pub(crate) next_due: Option<Timestamp>,
+}
+
+impl Plan {
+    /// An action that is due at a time.
+    fn at(&mut self, due: Timestamp, now: Timestamp, action: Action) {
+        if due <= now {
+            self.actions.push(action);
+        } else {
+            self.next_due = Some(self.next_due.map_or(due, |other| other.min(due)));
+        }
+    }
 }
 
 /// Decides.
@@ -178,6 +198,7 @@ fn container_actions(container: &ContainerNow, world: &World, now: Timestamp, pl
         if world.holders.contains(&id) && !has_current(container) {
             plan.actions.push(Action::ReleaseVolumes { id });
         }
+        check_health(container, world, now, plan);
         return;
     };
     if !record.progress.has_ended(run.attempt) {
@@ -195,11 +216,7 @@ fn container_actions(container: &ContainerNow, world: &World, now: Timestamp, pl
         Some(due) => {
             let held = world.held.get(&id).copied().unwrap_or(due);
             let due = due.max(held);
-            if due <= now {
-                plan.actions.push(Action::Restart { id });
-            } else {
-                plan.next_due = Some(plan.next_due.map_or(due, |other| other.min(due)));
-            }
+            plan.at(due, now, Action::Restart { id });
         }
         None if record.spec.remove && !is_required(&id, world) => {
             plan.actions.push(Action::Remove { id });
@@ -215,13 +232,29 @@ fn is_required(id: &Id, world: &World) -> bool {
     containers.any(|other| other.record.spec.requires.contains(id))
 }
 
+/// The health of a container that runs and is not frozen, unless that is under way.
+fn check_health(container: &ContainerNow, world: &World, now: Timestamp, plan: &mut Plan) {
+    let record = &container.record;
+    let runs = current_of(container).is_some_and(|listed| listed.state == CriState::Running);
+    if !runs || container.paused || world.checking.contains(&record.id) {
+        return;
+    }
+    if let Some(due) = check_due(record) {
+        let id = record.id.clone();
+        plan.at(due, now, Action::CheckHealth { id });
+    }
+}
+
 /// Whether the runtime has the current attempt.
 fn has_current(container: &ContainerNow) -> bool {
-    let current = container.record.progress.current.as_ref();
+    current_of(container).is_some()
+}
+
+/// The current attempt, where the runtime has it.
+fn current_of(container: &ContainerNow) -> Option<&Listed> {
+    let current = container.record.progress.current.as_ref()?;
     let mut listed = container.listed.iter();
-    listed.any(|listed| {
-        current.is_some_and(|current| current.cri_id.as_deref() == Some(listed.cri_id.as_str()))
-    })
+    listed.find(|listed| current.cri_id.as_deref() == Some(listed.cri_id.as_str()))
 }
 
 /// An attempt being made that nobody makes any more: a crash, or a failure whose clean-up failed.
@@ -288,12 +321,16 @@ fn leftovers(container: &ContainerNow) -> Vec<Action> {
         .collect()
 }
 
-/// When a container whose run has ended is to be started again by its policy; `None` for never.
+/// When a container whose run has ended is to be started again by its policy, or because it was unhealthy; `None` for
+/// never.
 pub(crate) fn restart_due(record: &ContainerRecord, run: &Run) -> Option<Timestamp> {
     if record.progress.wanted != Wanted::Running {
         return None;
     }
+    let health = &record.progress.health;
+    let unhealthy = health.status == HealthStatus::Unhealthy;
     let again = match record.spec.restart {
+        _ if unhealthy && record.spec.health.on_failure == OnUnhealthy::Restart => true,
         RestartPolicy::No => false,
         RestartPolicy::Always | RestartPolicy::UnlessStopped => true,
         RestartPolicy::OnFailure { max } => {

@@ -39,6 +39,7 @@ pub(crate) fn of_container(
             .map(|s| s.id.to_string())
             .unwrap_or_default(),
         exit_code: None,
+        health: None,
         labels: record.spec.labels.clone(),
     }
 }
@@ -60,6 +61,7 @@ pub(crate) fn of_view(view: &ContainerView, action: Action) -> Event {
         image,
         pod: pod.unwrap_or_default(),
         exit_code: None,
+        health: None,
         labels: view.labels().clone(),
     }
 }
@@ -75,6 +77,7 @@ pub(crate) fn of_pod(record: &SandboxRecord, action: Action) -> Event {
         image: String::new(),
         pod: String::new(),
         exit_code: None,
+        health: None,
         labels: record.spec.labels.clone(),
     }
 }
@@ -90,6 +93,7 @@ pub(crate) fn of_volume(record: &VolumeRecord, action: Action) -> Event {
         image: String::new(),
         pod: String::new(),
         exit_code: None,
+        health: None,
         labels: record.labels.clone(),
     }
 }
@@ -105,6 +109,7 @@ pub(crate) fn of_image(id: &str, name: &str, action: Action) -> Event {
         image: String::new(),
         pod: String::new(),
         exit_code: None,
+        health: None,
         labels: std::collections::BTreeMap::new(),
     }
 }

@@ -26,6 +26,7 @@ use crate::streams::{StdinWanted, Streams, StreamsWanted};
 use crate::system::{Engine, Inner};
 
 use command::Way;
+pub(crate) use command::plain as plain_command;
 pub(crate) use sessions::{ENDED_KEPT, Sessions};
 
 /// Exit code of a command that was not started, as in Podman.

@@ -208,7 +208,14 @@ impl Inner {
         let detail = match self.image_details.get(&summary.id) {
             Some(detail) => detail,
             None => match self.runtime.image(&summary.id).await? {
-                Some(detail) => self.image_details.put(&summary.id, detail),
+                Some(mut detail) => {
+                    if detail.config.health.is_none() {
+                        let facts = self.facts();
+                        let health = self.runtime.image_health(&facts, &summary.id);
+                        detail.config.health = health.await?;
+                    }
+                    self.image_details.put(&summary.id, detail)
+                }
                 None => return Ok(None),
             },
         };

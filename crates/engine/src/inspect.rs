@@ -74,7 +74,7 @@ impl Inner {
     }
 
     /// One of ours: asked for alone, so that it does not matter how many others there are.
-    async fn inspect_own(
+    pub(crate) async fn inspect_own(
         self: &Arc<Self>,
         mut record: Arc<ContainerRecord>,
         size: bool,

@@ -19,6 +19,7 @@ use std::sync::atomic::Ordering;
 use jiff::Timestamp;
 use model::container::{Attempt, ContainerRecord, Network, Wanted};
 use model::event::Action;
+use model::health::Health;
 use model::observed::{ContainerStatus, RuntimeFacts, SandboxStatus};
 use model::order::{ContainerOrder, FileMount, SandboxOrder};
 use model::pod::{SandboxAttempt, SandboxRecord};
@@ -407,6 +408,10 @@ impl Inner {
                 let next = record.progress.next.take()?;
                 record.progress.current = Some(next);
                 record.progress.error = None;
+                record.progress.health = match record.spec.health.checked() {
+                    Some(_) => Health::starting(),
+                    None => Health::default(),
+                };
                 if record.progress.wanted == Wanted::Created {
                     record.progress.wanted = Wanted::Running;
                 }

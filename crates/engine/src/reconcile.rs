@@ -42,7 +42,7 @@ const HINT_RETRY: Duration = Duration::from_secs(2);
 /// The same where the runtime has none: it may be upgraded under us.
 const HINT_SLOW_RETRY: Duration = Duration::from_secs(60);
 /// Pause after an action failed, so that a broken runtime is not hammered.
-const FAILED_PAUSE: Duration = Duration::from_secs(5);
+pub(crate) const FAILED_PAUSE: Duration = Duration::from_secs(5);
 /// Rounds that a start of the daemon makes before it serves: each may uncover the next.
 const TAKE_UP_ROUNDS: usize = 8;
 
@@ -70,11 +70,14 @@ impl Inner {
             self.tell_of_others(&seen).await;
             self.adopt_unknown(&seen).await?;
             let plan = self.plan(&seen).await;
-            // A restart may take long and is the loop's.
+            // A restart and a check may take long and are the loop's.
+            let is_slow = |action: &Action| {
+                matches!(action, Action::Restart { .. } | Action::CheckHealth { .. })
+            };
             let urgent: Vec<_> = plan
                 .actions
                 .into_iter()
-                .filter(|action| !matches!(action, Action::Restart { .. }))
+                .filter(|action| !is_slow(action))
                 .collect();
             if urgent.is_empty() {
                 return Ok(());
@@ -167,6 +170,10 @@ impl Inner {
         for action in actions {
             if let Action::RecordEnd { run, .. } = &action {
                 self.doubt_hints(run.finished_at);
+            }
+            if let Action::CheckHealth { id } = action {
+                self.check_by_loop(id);
+                continue;
             }
             let inner = Arc::clone(self);
             // The claim in `perform` keeps two actions on one object apart; the busy mark keeps
@@ -279,6 +286,10 @@ impl Inner {
         match action {
             Action::RecordEnd { id, run } => self.record_run(&id, run).await,
             Action::Restart { id } => self.restart_by_policy(&id).await,
+            Action::CheckHealth { id } => {
+                self.check_by_loop(id);
+                Ok(())
+            }
             Action::Remove { id } => self.remove_by_itself(&id).await,
             Action::Commit {
                 id,
@@ -577,6 +588,7 @@ impl Action {
         match self {
             Self::RecordEnd { id, .. }
             | Self::Restart { id }
+            | Self::CheckHealth { id }
             | Self::Remove { id }
             | Self::Commit { id, .. }
             | Self::GiveUp { id, .. }

@@ -2,11 +2,13 @@
 
 use std::path::PathBuf;
 use std::pin::Pin;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::Stream;
 use model::Error;
 use model::container::{ContainerSpec, Resources};
+use model::health::HealthCheck;
 use model::image::{Credentials, ImageDetail, ImageSummary};
 use model::observed::{ContainerStatus, Hint, Listing, RuntimeFacts, RuntimeKind, SandboxStatus};
 use model::order::{ContainerOrder, SandboxOrder};
@@ -16,6 +18,15 @@ use crate::streams::{Streams, StreamsWanted};
 
 /// Hints of a runtime, from now on. It ends with an error when the connection does.
 pub type HintStream = Pin<Box<dyn Stream<Item = Result<Hint, Error>> + Send>>;
+
+/// What a command that was waited for has left.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Executed {
+    /// Its exit code.
+    pub exit_code: i32,
+    /// What it wrote: standard output, then standard error, each cut by the runtime at 16 MiB.
+    pub output: Vec<u8>,
+}
 
 /// A container runtime (CRI `RuntimeService` and `ImageService`).
 ///
@@ -83,6 +94,14 @@ pub trait Runtime: Send + Sync {
         command: &[String],
         wanted: StreamsWanted,
     ) -> Result<Streams, Error>;
+    /// `ExecSync`: executes a command in a running container and waits for its end, at most `timeout` (whole seconds count):
+    /// then the runtime kills it, and this is [`Error::Timeout`].
+    async fn exec_sync(
+        &self,
+        cri_id: &str,
+        command: &[String],
+        timeout: Duration,
+    ) -> Result<Executed, Error>;
     /// `Attach`: the streams of the container's own process, from now on. `tty` must be as it was created, and stdin too for
     /// that to be wanted. One that is not started can be attached to on CRI-O alone.
     async fn attach(&self, cri_id: &str, wanted: StreamsWanted) -> Result<Streams, Error>;
@@ -107,6 +126,12 @@ pub trait Runtime: Send + Sync {
         facts: &RuntimeFacts,
         image_id: &str,
     ) -> Result<Vec<PathBuf>, Error>;
+    /// The health check of an image's configuration, which CRI-O and containerd leave out of `ImageStatus`.
+    async fn image_health(
+        &self,
+        facts: &RuntimeFacts,
+        image_id: &str,
+    ) -> Result<Option<HealthCheck>, Error>;
     /// `ImageFsInfo`: bytes used.
     async fn image_bytes(&self) -> Result<Option<u64>, Error>;
 }
@@ -125,6 +150,7 @@ pub(crate) const CHANGING_CALLS: &[&str] = &[
     "RemoveContainer",
     "ReopenContainerLog",
     "Exec",
+    "ExecSync",
     "PullImage",
 ];
 
@@ -224,6 +250,14 @@ impl Runtime for Probed {
     ) -> Result<Streams, Error> {
         Self::passed("Exec", self.0.exec(cri_id, command, wanted).await)
     }
+    async fn exec_sync(
+        &self,
+        cri_id: &str,
+        command: &[String],
+        timeout: Duration,
+    ) -> Result<Executed, Error> {
+        Self::passed("ExecSync", self.0.exec_sync(cri_id, command, timeout).await)
+    }
     async fn attach(&self, cri_id: &str, wanted: StreamsWanted) -> Result<Streams, Error> {
         self.0.attach(cri_id, wanted).await
     }
@@ -249,6 +283,13 @@ impl Runtime for Probed {
         image_id: &str,
     ) -> Result<Vec<PathBuf>, Error> {
         self.0.image_layers(facts, image_id).await
+    }
+    async fn image_health(
+        &self,
+        facts: &RuntimeFacts,
+        image_id: &str,
+    ) -> Result<Option<HealthCheck>, Error> {
+        self.0.image_health(facts, image_id).await
     }
     async fn image_bytes(&self) -> Result<Option<u64>, Error> {
         self.0.image_bytes().await

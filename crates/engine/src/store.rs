@@ -58,6 +58,7 @@ pub(crate) enum Write {
     AttemptStarted,
     AttemptAbandoned,
     ContainerEnded,
+    ContainerHealth,
     ContainerRemoving,
     ContainerRemoved,
     SandboxCreate,
@@ -88,6 +89,7 @@ impl Write {
         Self::AttemptStarted,
         Self::AttemptAbandoned,
         Self::ContainerEnded,
+        Self::ContainerHealth,
         Self::ContainerRemoving,
         Self::ContainerRemoved,
         Self::SandboxCreate,
@@ -115,6 +117,7 @@ impl Write {
             | Self::SandboxAbandoned
             | Self::AttemptCreated
             | Self::AttemptAbandoned
+            | Self::ContainerHealth
             | Self::ExecStart
             | Self::ExecEnd
             | Self::Event => false,
@@ -151,6 +154,7 @@ impl Write {
             Self::AttemptStarted => "attempt.started",
             Self::AttemptAbandoned => "attempt.abandoned",
             Self::ContainerEnded => "container.ended",
+            Self::ContainerHealth => "container.health",
             Self::ContainerRemoving => "container.removing",
             Self::ContainerRemoved => "container.removed",
             Self::SandboxCreate => "sandbox.create",

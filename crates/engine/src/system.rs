@@ -81,6 +81,7 @@ pub(crate) struct Inner {
     pub(crate) memory: LoopMemory,
     pub(crate) readers: Arc<crate::logs::Readers>,
     pub(crate) execs: crate::execs::Sessions,
+    pub(crate) checks: crate::health::Checks,
     pub(crate) image_details: crate::images::ImageDetails,
     /// What is published; its rules outlive the daemon.
     pub(crate) ports: Arc<crate::host::Ports>,
@@ -142,6 +143,7 @@ impl Engine {
             memory: LoopMemory::default(),
             readers: Arc::new(crate::logs::Readers::new()),
             execs: crate::execs::Sessions::default(),
+            checks: crate::health::Checks::default(),
             image_details: crate::images::ImageDetails::default(),
             starts: AtomicU64::new(0),
             facts: Mutex::new(facts),

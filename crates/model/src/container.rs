@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Id;
 use crate::error::Error;
+use crate::health::{Health, HealthSpec};
 use crate::image::ImageConfig;
 use crate::port::{Port, PublishedPort};
 use crate::signal::Signal;
@@ -118,6 +119,8 @@ pub struct ContainerSpec {
     pub handler: Option<String>,
     /// The client's command line, shown by inspect.
     pub create_command: Vec<String>,
+    /// How its health is checked.
+    pub health: HealthSpec,
     /// Where its output goes.
     pub log: LogSpec,
     /// Which face created it: a few shown values differ.
@@ -495,6 +498,8 @@ pub struct Progress {
     pub removing_volumes: bool,
     /// An update is under way: the limits that the runtime had before it. Those of the spec are the new ones.
     pub limits_before: Option<Resources>,
+    /// What its health checks have said since its start.
+    pub health: Health,
 }
 
 impl Progress {

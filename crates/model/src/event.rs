@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::health::HealthStatus;
+
 /// One event.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Event {
@@ -24,6 +26,9 @@ pub struct Event {
     pub pod: String,
     /// For `died`.
     pub exit_code: Option<i32>,
+    /// For `health_status`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub health: Option<HealthStatus>,
     /// Podman labels of the object.
     pub labels: BTreeMap<String, String>,
 }
@@ -87,6 +92,8 @@ pub enum Action {
     Exec,
     /// A command that was started in it has ended.
     ExecDied,
+    /// Its health was checked.
+    HealthStatus,
     /// A client has attached to it.
     Attach,
     /// Removed.
@@ -121,6 +128,7 @@ impl Action {
             Self::Restart => "restart",
             Self::Exec => "exec",
             Self::ExecDied => "exec_died",
+            Self::HealthStatus => "health_status",
             Self::Attach => "attach",
             Self::Remove => "remove",
             Self::Prune => "prune",

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::health::HealthCheck;
+
 /// An image's configuration (OCI image config), as far as a container needs it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -27,6 +29,9 @@ pub struct ImageConfig {
     pub stop_signal: String,
     /// `80/tcp`.
     pub exposed_ports: Vec<String>,
+    /// Its health check, of Docker's own format; an OCI configuration has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub health: Option<HealthCheck>,
 }
 
 /// An image as listed.

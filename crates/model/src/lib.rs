@@ -10,6 +10,7 @@ pub mod error;
 pub mod event;
 pub mod exec;
 pub mod gate;
+pub mod health;
 pub mod id;
 pub mod image;
 pub mod observed;

@@ -13,6 +13,7 @@ use flate2::{Compression, read::DeflateDecoder, write::DeflateEncoder};
 use serde::{Deserialize, Serialize};
 
 use crate::container::ContainerRecord;
+use crate::health::Health;
 use crate::pod::SandboxRecord;
 
 /// Annotation: the store's uuid.
@@ -60,6 +61,8 @@ pub fn encode_container(record: &ContainerRecord) -> String {
     }
     slim.spec.image.config.env.clear();
     slim.spec.create_command.clear();
+    // of the run before, and what a check writes may be anything
+    slim.progress.health = Health::default();
     encode(&Record::Container(Box::new(slim)), &record.name)
 }
 

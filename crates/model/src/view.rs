@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use crate::Id;
 use crate::container::{ContainerRecord, Run};
+use crate::health::HealthStatus;
 use crate::observed::ContainerStatus;
 use crate::pod::SandboxRecord;
 use crate::port::PublishedPort;
@@ -293,6 +294,18 @@ impl ContainerView {
             ContainerBody::Own(record) => record.name.clone(),
             ContainerBody::Infra { pod, .. } => infra_name(&pod.id),
             ContainerBody::Foreign(foreign) => foreign.name.clone(),
+        }
+    }
+
+    /// The status of its health check; that of one without a check is none.
+    pub fn health(&self) -> HealthStatus {
+        match &self.body {
+            ContainerBody::Own(record) if record.spec.health.checked().is_some() => {
+                record.progress.health.status
+            }
+            ContainerBody::Own(_) | ContainerBody::Infra { .. } | ContainerBody::Foreign(_) => {
+                HealthStatus::None
+            }
         }
     }
 

@@ -6,6 +6,7 @@
 mod errors;
 mod facts;
 mod hints;
+mod image_health;
 mod images;
 mod layer;
 mod streams;
@@ -15,10 +16,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use cri_api::v1::ExecSyncResponse;
 use cri_client::Client;
-use engine::{HintStream, Runtime, Streams, StreamsWanted};
+use engine::{Executed, HintStream, Runtime, Streams, StreamsWanted};
 use model::Error;
 use model::container::{ContainerSpec, Resources};
+use model::health::HealthCheck;
 use model::image::{Credentials, ImageDetail, ImageSummary};
 use model::observed::{ContainerStatus, Listing, RuntimeFacts, RuntimeKind, SandboxStatus};
 use model::order::{ContainerOrder, SandboxOrder};
@@ -274,6 +277,29 @@ impl Runtime for CriRuntime {
         }
     }
 
+    async fn exec_sync(
+        &self,
+        cri_id: &str,
+        command: &[String],
+        timeout: Duration,
+    ) -> Result<Executed, Error> {
+        let executed = self.client.exec_sync(cri_id, command.to_vec(), timeout);
+        match executed.await {
+            Ok(ExecSyncResponse {
+                mut stdout,
+                stderr,
+                exit_code,
+            }) => {
+                stdout.extend(stderr);
+                Ok(Executed {
+                    exit_code,
+                    output: stdout,
+                })
+            }
+            Err(error) => Err(self.failed(error)),
+        }
+    }
+
     async fn attach(&self, cri_id: &str, wanted: StreamsWanted) -> Result<Streams, Error> {
         let wanted = streams::wanted(wanted);
         match self.client.attach_streams(cri_id, wanted).await {
@@ -320,6 +346,14 @@ impl Runtime for CriRuntime {
             RuntimeKind::CriO => layer::of_image(facts, image_id).await.unwrap_or_default(),
             RuntimeKind::Containerd | RuntimeKind::Other => Vec::new(),
         })
+    }
+
+    async fn image_health(
+        &self,
+        facts: &RuntimeFacts,
+        image_id: &str,
+    ) -> Result<Option<HealthCheck>, Error> {
+        image_health::of(&self.client, facts, image_id).await
     }
 
     async fn image_bytes(&self) -> Result<Option<u64>, Error> {

@@ -1,6 +1,7 @@
 //! Events of both faces.
 
 use model::event::{Action, Event as ModelEvent, EventKind};
+use model::health::HealthStatus;
 use podman_api::event::{Actor, Event};
 
 /// One event as libpod writes it (`ConvertToEntitiesEvent`).
@@ -14,6 +15,7 @@ pub fn libpod_event(event: &ModelEvent) -> Event {
         image,
         pod,
         exit_code,
+        health,
         labels,
     } = event;
     let mut attributes = match kind {
@@ -43,7 +45,7 @@ pub fn libpod_event(event: &ModelEvent) -> Event {
         scope: "local".to_owned(),
         time: time.as_second(),
         time_nano: i64::try_from(time.as_nanosecond()).unwrap_or(i64::MAX),
-        health_status: String::new(), // no health checks yet
+        health_status: health.map_or("", HealthStatus::word).to_owned(),
     }
 }
 
@@ -84,6 +86,7 @@ mod tests {
             image: "docker.io/library/busybox:latest".into(),
             pod: String::new(),
             exit_code: Some(137),
+            health: None,
             labels: [("app".to_owned(), "kpod".to_owned())].into(),
         }
     }
@@ -104,6 +107,22 @@ mod tests {
             serde_json::to_value(libpod_event(&died())).unwrap(),
             expected
         );
+    }
+
+    /// As Podman 5.8.6 tells it on both faces.
+    #[test]
+    fn the_health_stands_beside_the_action() {
+        let checked = ModelEvent {
+            action: Action::HealthStatus,
+            exit_code: None,
+            health: Some(HealthStatus::Unhealthy),
+            ..died()
+        };
+        for shown in [libpod_event(&checked), compat_event(&checked)] {
+            let shown = serde_json::to_value(shown).unwrap();
+            assert_eq!(shown["Action"], "health_status");
+            assert_eq!(shown["HealthStatus"], "unhealthy");
+        }
     }
 
     #[test]

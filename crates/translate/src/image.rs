@@ -9,6 +9,7 @@ use podman_api::image::{
     LibpodImageInspect, ProgressDetail, PullProgress, PullReport, RootFs,
 };
 
+use crate::container::health;
 use crate::human;
 
 /// Docker's API below this minor version has `VirtualSize`.
@@ -120,7 +121,7 @@ pub fn libpod_image_inspect(view: &ImageView) -> LibpodImageInspect {
         user: detail.config.user.clone(),
         history: Some(detail.history.iter().map(history).collect()),
         names_history: Some(detail.summary.tags.clone()),
-        healthcheck: None, // not part of an OCI configuration
+        healthcheck: detail.config.health.as_ref().map(health::config),
     }
 }
 
@@ -181,6 +182,7 @@ fn config(config: &ModelConfig) -> ImageConfig {
         labels,
         stop_signal,
         exposed_ports,
+        health,
     } = config;
     ImageConfig {
         user: user.clone(),
@@ -192,7 +194,8 @@ fn config(config: &ModelConfig) -> ImageConfig {
         working_dir: work_dir.clone(),
         labels: labels.clone(),
         stop_signal: stop_signal.clone(),
-        ..ImageConfig::default() // ArgsEscaped, Healthcheck, OnBuild, Shell: of Docker's own format
+        healthcheck: health.as_ref().map(super::container::health::config),
+        ..ImageConfig::default() // ArgsEscaped, OnBuild, Shell: of Docker's own format
     }
 }
 

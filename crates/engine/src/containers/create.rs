@@ -51,7 +51,7 @@ impl Engine {
         inner.check_handler(&mut spec.handler, pod.as_deref())?;
         spec.image = inner.image_for_create(&spec.image.asked, spec.face).await?;
         inner.take_mounts(&mut spec).await?;
-        take_from_image(&mut spec, image_volumes);
+        take_from_image(&mut spec, image_volumes)?;
         let exposed = to_publish(&spec);
         spec.ports = inner.choose_ports(spec.ports, exposed).await?;
         if let Some(restart) = pod.as_ref().and_then(|pod| pod.spec.restart)
@@ -97,14 +97,16 @@ impl Engine {
     }
 }
 
-/// What a container has of its image: its volumes, and its labels under the container's own, as Podman shows
+/// What a container has of its image: its health check and volumes, and its labels under the container's own, as Podman shows
 /// them.
-fn take_from_image(spec: &mut ContainerSpec, volumes: ImageVolumes) {
+fn take_from_image(spec: &mut ContainerSpec, volumes: ImageVolumes) -> Result<(), Error> {
     for (key, value) in &spec.image.config.labels {
         let own = spec.labels.entry(key.clone());
         own.or_insert_with(|| value.clone());
     }
+    spec.health.complete(spec.image.config.health.as_ref())?;
     add_image_volumes(spec, volumes);
+    Ok(())
 }
 
 impl Inner {

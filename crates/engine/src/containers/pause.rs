@@ -2,17 +2,20 @@
 
 use std::sync::Arc;
 
-use model::Error;
-use model::event::Action;
+use model::container::ContainerRecord;
+use model::event::{Action, Event};
+use model::health::HealthStatus;
 use model::observed::ContainerStatus;
 use model::request::PodReport;
 use model::view::{ContainerBody, ContainerView, State};
+use model::{Error, Id};
 
 use crate::events::{of_container, of_view};
 use crate::foreign::Target;
 use crate::freezer::is_paused;
 use crate::list::cri_id_of;
 use crate::runtime::Runtime as _;
+use crate::store::Write;
 use crate::system::{Engine, Inner};
 
 /// What is done.
@@ -139,11 +142,29 @@ impl Inner {
         let event = match &view.body {
             ContainerBody::Own(record) => {
                 let sandbox = self.store.sandbox(&record.sandbox).ok();
-                of_container(record, sandbox.as_deref(), action)
+                let event = of_container(record, sandbox.as_deref(), action);
+                if change == Change::Unpause && record.spec.health.checked().is_some() {
+                    return self.check_anew(&record.id, event).await;
+                }
+                event
             }
             ContainerBody::Infra { .. } | ContainerBody::Foreign(_) => of_view(view, action),
         };
         self.store.record_events(vec![event]).await
+    }
+
+    /// Podman begins a container's checks anew when it goes on after a pause.
+    async fn check_anew(self: &Arc<Self>, id: &Id, event: Event) -> Result<(), Error> {
+        let change = |record: &mut ContainerRecord| {
+            record.progress.health.status = HealthStatus::Reset;
+            record.progress.health.checked_at = None;
+            Some(vec![event])
+        };
+        self.store
+            .update_container(id, Write::ContainerHealth, change)
+            .await?;
+        self.wake.notify_one();
+        Ok(())
     }
 
     /// Lets a container go on that is to be ended: a frozen process takes no signal. As Docker does it; Podman 5.8 leaves such a

@@ -67,12 +67,35 @@ impl Inner {
         self.want_stopped(id, None).await?;
         let _stopping = self.mark_stopping(id);
         drop(busy);
-        self.stop_process(&record, &status, timeout_secs).await?;
-        self.record_end(&record).await?;
-        let sandbox = self.store.sandbox(&record.sandbox).ok();
-        let event = of_container(&record, sandbox.as_deref(), Action::Stop);
-        self.store.record_events(vec![event]).await?;
+        self.end_and_tell(&record, &status, timeout_secs).await?;
         Ok(Changed::Now)
+    }
+
+    /// Ends the run of a container that is to be started again by the loop: what is wanted of it stays.
+    pub(crate) async fn end_run(self: &Arc<Self>, id: &Id) -> Result<(), Error> {
+        let busy = self.claim(id).await;
+        let record = self.store.container(id)?;
+        let status = self.status_of(&record).await?;
+        let Some(status) = status.filter(|status| status.state == CriState::Running) else {
+            return Ok(());
+        };
+        let _stopping = self.mark_stopping(id);
+        drop(busy);
+        self.end_and_tell(&record, &status, None).await
+    }
+
+    /// Ends the process, and tells that it was stopped.
+    async fn end_and_tell(
+        self: &Arc<Self>,
+        record: &ContainerRecord,
+        status: &ContainerStatus,
+        timeout_secs: Option<u32>,
+    ) -> Result<(), Error> {
+        self.stop_process(record, status, timeout_secs).await?;
+        self.record_end(record).await?;
+        let sandbox = self.store.sandbox(&record.sandbox).ok();
+        let event = of_container(record, sandbox.as_deref(), Action::Stop);
+        self.store.record_events(vec![event]).await
     }
 
     /// Stores that no policy is to start it again.

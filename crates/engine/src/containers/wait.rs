@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use model::error::Kind;
+use model::health::HealthStatus;
 use model::request::WaitCondition;
 use model::view::{ContainerBody, ContainerView, State};
 use model::{Error, Id};
@@ -14,6 +15,12 @@ use crate::system::{End, Engine, Inner};
 /// How often a waiter looks by itself: hints come within milliseconds where the runtime has events;
 /// this is for runtimes without.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
+
+/// What a look has shown.
+enum Look {
+    NotYet,
+    Over(Option<i32>),
+}
 
 /// Somebody who waits for a container. It was looked up when the waiter was made.
 pub struct Waiter {
@@ -32,21 +39,12 @@ impl Engine {
     /// one is an answer before the waiting begins.
     ///
     /// # Errors
-    /// [`Error::NotFound`], and [`Error::Unsupported`] for the health conditions.
+    /// [`Error::NotFound`].
     pub async fn waiter(
         &self,
         name: &str,
         conditions: Vec<WaitCondition>,
     ) -> Result<Waiter, Error> {
-        if conditions
-            .iter()
-            .any(|c| matches!(c, WaitCondition::Healthy | WaitCondition::Unhealthy))
-        {
-            return Err(Error::unsupported(
-                "condition",
-                "health checks come with a later version",
-            ));
-        }
         let inner = Arc::clone(self.inner());
         let ends = inner.ends.subscribe();
         let found = inner.snapshot(true).await?.find(name);
@@ -83,28 +81,29 @@ impl Engine {
 }
 
 impl Waiter {
-    /// Waits; the exit code of the last run, 0 where there was none.
+    /// Waits; the exit code of the last run, 0 where there was none. `None` where it is waited for a health that
+    /// cannot come: it has no health check, or does not run any more.
     ///
     /// # Errors
     /// The runtime's, and [`Error::NotFound`] when the container is removed while it is waited for
     /// under a condition that a removed container cannot meet.
-    pub async fn exit_code(mut self) -> Result<i32, Error> {
+    pub async fn exit_code(mut self) -> Result<Option<i32>, Error> {
         loop {
             let look_again = tokio::time::sleep(LOOK_AGAIN);
             match self.look().await? {
-                Some(code) => return Ok(code),
-                None => self.something(look_again).await,
+                Look::Over(code) => return Ok(code),
+                Look::NotYet => self.something(look_again).await,
             }
         }
     }
 
-    /// Looks once: `Some` when the wait is over.
-    async fn look(&mut self) -> Result<Option<i32>, Error> {
+    /// Looks once.
+    async fn look(&mut self) -> Result<Look, Error> {
         self.drain();
         if let Some(code) = self.exited
             && self.conditions.contains(&WaitCondition::NextExit)
         {
-            return Ok(Some(code));
+            return Ok(Look::Over(Some(code)));
         }
         let snapshot = self.inner.snapshot(true).await?;
         match snapshot.find(&self.id) {
@@ -122,18 +121,40 @@ impl Waiter {
                     State::Created | State::Initialized => -1,
                     _ => view.run.exit_code,
                 };
-                Ok((met || ended_now).then_some(code))
+                Ok(match met || ended_now {
+                    true => Look::Over(Some(code)),
+                    false if self.waits_in_vain(&view) => Look::Over(None),
+                    false => Look::NotYet,
+                })
             }
             Err(Error::NotFound { .. }) => {
                 let gone = [WaitCondition::Removing, WaitCondition::Removed];
                 match self.exited.or_else(|| self.inner.kept_end(&self.id)) {
-                    Some(code) => Ok(Some(code)),
-                    None if self.conditions.iter().any(|c| gone.contains(c)) => Ok(Some(0)),
+                    Some(code) => Ok(Look::Over(Some(code))),
+                    None if self.conditions.iter().any(|c| gone.contains(c)) => {
+                        Ok(Look::Over(Some(0)))
+                    }
                     None => Err(Error::not_found(Kind::Container, &self.id)),
                 }
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// Whether a health is waited for that cannot come, as Podman sees it.
+    fn waits_in_vain(&self, view: &ContainerView) -> bool {
+        let mut conditions = self.conditions.iter();
+        let for_health =
+            conditions.any(|c| matches!(c, WaitCondition::Healthy | WaitCondition::Unhealthy));
+        let checked = match &view.body {
+            ContainerBody::Own(record) => record.spec.health.checked().is_some(),
+            ContainerBody::Infra { .. } | ContainerBody::Foreign(_) => false,
+        };
+        let may_run = matches!(
+            view.state,
+            State::Created | State::Initialized | State::Running | State::Paused
+        );
+        for_health && !(checked && may_run)
     }
 
     /// Takes the ends that have been told so far.
@@ -176,10 +197,9 @@ fn meets(condition: WaitCondition, view: &ContainerView) -> bool {
         WaitCondition::Removing => view.state == State::Removing,
         WaitCondition::Unknown => view.state == State::Unknown,
         WaitCondition::NotRunning => !view.state.is_up(),
+        WaitCondition::Healthy => view.health() == HealthStatus::Healthy,
+        WaitCondition::Unhealthy => view.health() == HealthStatus::Unhealthy,
         // Met by what happens, not by a state.
-        WaitCondition::NextExit
-        | WaitCondition::Removed
-        | WaitCondition::Healthy
-        | WaitCondition::Unhealthy => false,
+        WaitCondition::NextExit | WaitCondition::Removed => false,
     }
 }

@@ -1,4 +1,5 @@
 use model::container::{ContainerSpec, Progress};
+use model::health::{Health, HealthCheck, HealthSpec};
 use model::pod::{PodSpec, Role, SandboxAttempt, SandboxProgress};
 use proptest::prelude::*;
 
@@ -87,6 +88,7 @@ fn exited(policy: RestartPolicy, exit_code: i32) -> World {
         containers: vec![ContainerNow {
             listed: vec![listed(&record, 1, CriState::Exited)],
             ended: Some(run(1, exit_code, 1)),
+            paused: false,
             record: Arc::new(record),
         }],
         ..World::default()
@@ -578,4 +580,79 @@ fn an_update_that_was_cut_off_is_finished_before_anything_else() {
     record.progress.limits_before = Some(model::container::Resources::default());
     let finish = Action::FinishUpdate { id: id(&world) };
     assert_eq!(decide(&world, at(100)).actions, [finish]);
+}
+
+/// The same container, running, with a health check every 30 s that has run before.
+fn checked(on_failure: OnUnhealthy) -> World {
+    let mut world = exited(RestartPolicy::No, 0);
+    let container = &mut world.containers[0];
+    container.listed[0].state = CriState::Running;
+    container.ended = None;
+    let record = Arc::make_mut(&mut container.record);
+    record.spec.health = HealthSpec {
+        check: Some(HealthCheck {
+            test: vec!["CMD".to_owned(), "true".to_owned()],
+            interval_ns: 30_000_000_000,
+            ..HealthCheck::default()
+        }),
+        on_failure,
+        ..HealthSpec::default()
+    };
+    record.progress.health = Health {
+        checked_at: Some(at(10)),
+        ..Health::starting()
+    };
+    world
+}
+
+#[test]
+fn the_health_of_what_runs_is_checked_an_interval_after_the_last_time() {
+    let plan_at = |seconds, change: &dyn Fn(&mut World)| {
+        let mut world = checked(OnUnhealthy::None);
+        change(&mut world);
+        let plan = decide(&world, at(seconds));
+        let due = Action::CheckHealth { id: id(&world) };
+        assert!(plan.actions.iter().all(|action| *action == due));
+        (plan.actions.len(), plan.next_due)
+    };
+    let nothing = |_: &mut World| {};
+    assert_eq!(plan_at(39, &nothing), (0, Some(at(40))));
+    assert_eq!(plan_at(40, &nothing), (1, None));
+    let never: [&dyn Fn(&mut World); 5] = [
+        &|world| world.containers[0].paused = true,
+        &|world| world.checking = [id(world)].into(),
+        &|world| world.busy = [id(world)].into(),
+        &|world| world.containers[0].listed[0].state = CriState::Unknown,
+        &|world| {
+            let record = Arc::make_mut(&mut world.containers[0].record);
+            record.spec.health = HealthSpec::default();
+        },
+    ];
+    for change in never {
+        assert_eq!(plan_at(100, change), (0, None));
+    }
+}
+
+#[test]
+fn what_was_stopped_as_unhealthy_is_started_again_unless_a_user_stopped_it() {
+    let restarts = |status, on_failure, wanted| {
+        let mut world = checked(on_failure);
+        let container = &mut world.containers[0];
+        container.listed[0].state = CriState::Exited;
+        container.ended = Some(run(1, 0, 1));
+        let record = Arc::make_mut(&mut container.record);
+        record.progress.wanted = wanted;
+        record.progress.health.status = status;
+        let actions = decide(&world, at(100)).actions;
+        actions.contains(&Action::Restart { id: id(&world) })
+    };
+    let restart = OnUnhealthy::Restart;
+    assert!(restarts(HealthStatus::Unhealthy, restart, Wanted::Running));
+    assert!(!restarts(HealthStatus::Unhealthy, restart, Wanted::Stopped));
+    assert!(!restarts(HealthStatus::Healthy, restart, Wanted::Running));
+    assert!(!restarts(
+        HealthStatus::Unhealthy,
+        OnUnhealthy::Stop,
+        Wanted::Running
+    ));
 }

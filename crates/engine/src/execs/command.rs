@@ -62,6 +62,19 @@ pub(super) fn of(container: &ContainerDetail, spec: &ExecSpec) -> Way {
     way(own, container.status.as_ref(), spec)
 }
 
+/// The arguments for CRI of a command that asks for nothing beside itself.
+pub(crate) fn plain(container: &ContainerDetail, command: Vec<String>) -> Vec<String> {
+    let spec = ExecSpec {
+        command,
+        ..ExecSpec::default()
+    };
+    match of(container, &spec) {
+        Way::Cri(argv) => argv,
+        // of a command alone there is nothing that CRI cannot say
+        Way::OciRuntime(_) => spec.command,
+    }
+}
+
 /// The same by what was asked for where the container is ours, and by what the runtime says of it.
 fn way(own: Option<&ContainerSpec>, status: Option<&ContainerStatus>, spec: &ExecSpec) -> Way {
     let gate = own.is_some() && status.is_some_and(|status| gate::is_in(&status.mounts));

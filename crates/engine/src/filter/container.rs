@@ -261,8 +261,7 @@ impl Check {
             Self::Volume(values) => values
                 .iter()
                 .any(|value| mounts(view).iter().any(|mount| is_mount(mount, value))),
-            // No container has a health check so far, and Podman's status of none is "".
-            Self::Health(states) => states.iter().any(String::is_empty),
+            Self::Health(states) => states.iter().any(|state| state == view.health().word()),
             Self::Restart(policies) => restart_policy(view).is_some_and(|policy| {
                 let word = policy.word();
                 policies

@@ -106,6 +106,7 @@ mod tests {
             image: "localhost/busybox:latest".to_owned(),
             pod: String::new(),
             exit_code: None,
+            health: None,
             labels: labels(&[("app", "web")]),
         }
     }

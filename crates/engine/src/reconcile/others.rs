@@ -162,6 +162,7 @@ fn of_listed(listed: &ContainerListed, seen: &Seen) -> Event {
         image: container.image,
         pod: container.sandbox,
         exit_code: None,
+        health: None,
         labels: container.labels,
     }
 }
@@ -176,6 +177,7 @@ fn of_sandbox(listed: &SandboxListed) -> Event {
         image: String::new(),
         pod: String::new(),
         exit_code: None,
+        health: None,
         labels: listed.labels.clone(),
     }
 }

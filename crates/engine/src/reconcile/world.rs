@@ -27,11 +27,13 @@ impl Inner {
             let sandboxes: Vec<_> = book.sandboxes.values().cloned().collect();
             (containers, sandboxes, book.buried.clone())
         });
-        let ended = containers.iter().filter_map(|record| {
-            seen.container(current_id(record)?)
-                .filter(|listed| listed.state == CriState::Exited)
+        let looked_at = containers.iter().filter_map(|record| {
+            let listed = seen.container(current_id(record)?)?;
+            let is_checked =
+                listed.state == CriState::Running && record.spec.health.checked().is_some();
+            (listed.state == CriState::Exited || is_checked).then_some(listed)
         });
-        let facts = self.observer.facts_of(ended).await;
+        let facts = self.observer.facts_of(looked_at).await;
         let owner = self.store.owner();
         let (mut by_record, unknown) = group(
             listed_containers(seen, owner),
@@ -56,6 +58,9 @@ impl Inner {
                         .map_or(run.attempt, |current| current.number);
                     run
                 }),
+            paused: current_id(&record)
+                .and_then(|id| facts.get(id))
+                .is_some_and(|facts| facts.paused()),
             record,
         });
         let sandboxes = sandboxes.into_iter().map(|record| SandboxNow {
@@ -72,6 +77,7 @@ impl Inner {
             busy,
             published: self.ports.published(),
             holders: self.volume_holders().await,
+            checking: self.checks.under_way(),
             held: self
                 .memory
                 .held

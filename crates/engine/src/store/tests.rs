@@ -12,6 +12,7 @@ fn event(id: &Id, action: Action) -> Event {
         image: String::new(),
         pod: String::new(),
         exit_code: None,
+        health: None,
         labels: std::collections::BTreeMap::new(),
     }
 }

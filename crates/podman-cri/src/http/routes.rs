@@ -64,6 +64,10 @@ fn libpod_containers() -> Vec<Route> {
         post("/libpod/containers/{name}/rename", both::rename),
         post("/libpod/containers/{name}/update", containers::update),
         post("/libpod/containers/{name}/wait", containers::wait).ends_with_client(),
+        get(
+            "/libpod/containers/{name...}/healthcheck",
+            containers::healthcheck,
+        ),
         delete("/libpod/containers/{name}", containers::remove),
     ]
 }

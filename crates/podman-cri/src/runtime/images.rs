@@ -104,6 +104,7 @@ fn with_info(summary: ImageSummary, info: ImageInfo) -> ImageDetail {
             labels: config.labels,
             stop_signal: config.stop_signal,
             exposed_ports: config.exposed_ports.into_keys().collect(),
+            health: config.healthcheck.map(super::image_health::check),
         },
         diff_ids: rootfs.diff_ids,
         history: history.into_iter().map(entry).collect(),

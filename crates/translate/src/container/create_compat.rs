@@ -13,8 +13,8 @@ use podman_api::container::compat::{
 use podman_api::network::EndpointSettings;
 
 use super::common::{check_annotations, dns, environment, handler, hosts, name, restart, some};
-use super::create_libpod::{checks_health, shm_bytes};
-use super::{FILL_OUT, Host, devices, limits, log, mounts, security, sysctls};
+use super::create_libpod::shm_bytes;
+use super::{FILL_OUT, Host, devices, health, limits, log, mounts, security, sysctls};
 use crate::fields::COMPAT;
 use crate::ports::{self, Ports};
 use crate::refuse::{Body, invalid};
@@ -61,10 +61,6 @@ pub fn compat_create(
         networking_config,
         rest: _, // refused above, or asks for nothing
     } = body;
-    BODY.refuse_if(
-        healthcheck.as_ref().is_some_and(checks_health),
-        "Healthcheck",
-    )?;
     if image.is_empty() {
         return Err(invalid(
             "Image",
@@ -107,6 +103,10 @@ pub fn compat_create(
         stop_signal: some(stop_signal).as_deref().map(signal).transpose()?,
         stop_timeout: stop_timeout.map(timeout).transpose()?,
         create_command: Vec::new(), // Docker's clients do not send theirs
+        health: healthcheck
+            .map(health::from_compat)
+            .transpose()?
+            .unwrap_or_default(),
         face: Face::Compat,
         ..from_host
     };

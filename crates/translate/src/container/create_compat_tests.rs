@@ -242,11 +242,6 @@ fn what_is_not_carried_out_is_refused_by_name() {
             "HostConfig.SecurityOpt \"/data\"",
         ),
         (
-            json!({"Healthcheck": {"Test": ["CMD", "true"]}}),
-            none(),
-            "Healthcheck",
-        ),
-        (
             json!({"MacAddress": "02:00:00:00:00:01"}),
             none(),
             "MacAddress",

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 
 use model::Error;
 use model::container::{ContainerSpec, Face, ImageRef, IpcMode, Network, PidMode};
+use model::health::{DEFAULT_LOG_COUNT, DEFAULT_LOG_SIZE, HealthCheck, HealthSpec};
 use model::request::{ImageVolumes, NewContainer};
 use podman_api::container::Signal;
 use podman_api::container::libpod::{Namespace, SpecGenerator};
-use podman_api::health::HealthConfig;
 use podman_api::network::PerNetworkOptions;
 
 use super::common::{check_annotations, dns, handler, hosts, name, on_pod, restart, some};
-use super::{Host, devices, limits, log, mounts, security, sysctls};
+use super::{Host, devices, health, limits, log, mounts, security, sysctls};
 use crate::fields::{IGNORED_VOLUMES, KEEP_GROUPS, LIBPOD};
 use crate::ports::{self, Ports};
 use crate::refuse::{Body, invalid};
@@ -97,9 +97,13 @@ pub fn libpod_create(spec: SpecGenerator, host: &Host) -> Result<NewContainer, E
         resource_limits,
         rlimits: _, // refused
         oom_score_adj,
-        unified: _,       // refused
-        health_config: _, // refused, or NONE
         dependency_containers,
+        unified: _, // refused
+        health_config,
+        health_check_on_failure_action,
+        startup_health_config,
+        health_max_log_count,
+        health_max_log_size,
         rest: _, // refused, or asks for nothing
     } = spec;
     if image.is_empty() {
@@ -190,6 +194,16 @@ pub fn libpod_create(spec: SpecGenerator, host: &Host) -> Result<NewContainer, E
         restart: restart(&restart_policy, restart_tries.unwrap_or(0))?,
         create_command: container_create_command,
         requires: Vec::new(), // the engine finds them
+        health: HealthSpec {
+            // an empty one asks for nothing
+            check: health_config
+                .map(health::from_libpod)
+                .filter(|check| *check != HealthCheck::default()),
+            startup: startup_health_config.map(health::startup),
+            on_failure: health::on_failure(health_check_on_failure_action)?,
+            log_count: health_max_log_count.unwrap_or(DEFAULT_LOG_COUNT),
+            log_size: health_max_log_size.unwrap_or(DEFAULT_LOG_SIZE),
+        },
         face: Face::Libpod,
     };
     security::check_privileged(BODY, "mask", &spec)?;
@@ -228,10 +242,6 @@ fn refuse(spec: &SpecGenerator, host: Host) -> Result<(), Error> {
     BODY.refuse("umask", &spec.umask)?;
     BODY.refuse("r_limits", &spec.rlimits)?;
     BODY.refuse("unified", &spec.unified)?;
-    BODY.refuse_if(
-        spec.health_config.as_ref().is_some_and(checks_health),
-        "healthconfig",
-    )?;
     let in_pod = !spec.pod.is_empty();
     if in_pod {
         let Namespace { mode, value: _ } = &spec.pidns;
@@ -361,23 +371,6 @@ fn groups_by_name(groups: Vec<String>) -> Result<Vec<String>, Error> {
         true => Err(BODY.refusal_of("groups", "keep-groups", KEEP_GROUPS)),
         false => Ok(groups),
     }
-}
-
-/// A check is asked for; `NONE` asks for what happens anyway.
-pub(super) fn checks_health(config: &HealthConfig) -> bool {
-    let HealthConfig {
-        test,
-        interval,
-        timeout,
-        start_period,
-        start_interval,
-        retries,
-    } = config;
-    let none = test
-        .first()
-        .is_some_and(|word| word.eq_ignore_ascii_case("NONE"));
-    let numbers = [interval, timeout, start_period, start_interval, retries];
-    !none && (!test.is_empty() || numbers.into_iter().any(|number| *number != 0))
 }
 
 fn unconfined(profile: &str) -> Result<bool, Error> {

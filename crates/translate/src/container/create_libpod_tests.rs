@@ -136,7 +136,6 @@ fn namespaces_that_are_as_asked_anyway_are_no_refusal() {
         json!({"netns": {"nsmode": "default"}, "Networks": {"default": {}}}),
         json!({"pidns": {"nsmode": "private"}, "ipcns": {"nsmode": "shareable"}, "utsns": {"nsmode": "private"}}),
         json!({"userns": {"nsmode": "host"}, "cgroupns": {"nsmode": "private"}}),
-        json!({"healthconfig": {"Test": ["NONE"]}}),
         json!({"log_configuration": {"driver": "k8s-file"}}),
         json!({"expose": {"80": "tcp"}}),
     ] {
@@ -182,8 +181,8 @@ fn what_is_not_carried_out_is_refused_by_name() {
         ),
         (json!({"image_volumes": [{"Source": "i"}]}), "image_volumes"),
         (
-            json!({"healthconfig": {"Test": ["CMD-SHELL", "true"]}}),
-            "healthconfig",
+            json!({"healthLogDestination": "/var/log"}),
+            "healthLogDestination",
         ),
         (
             json!({"r_limits": [{"type": "nofile", "hard": 1, "soft": 1}]}),

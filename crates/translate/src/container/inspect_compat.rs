@@ -7,6 +7,7 @@ use podman_api::container::compat::{
 };
 use podman_api::container::libpod;
 
+use super::health;
 use super::inspect_libpod::{stop_signal, stop_timeout};
 use super::list::{compat_state, mount_point, signed};
 use super::show;
@@ -78,7 +79,7 @@ fn state(detail: &ContainerDetail) -> CompatState {
         error: show::error(detail),
         started_at: human::rfc3339_or_zero(view.run.started_at),
         finished_at: human::rfc3339_or_zero(view.run.finished_at),
-        health: None, // no health checks yet
+        health: show::own(view).and_then(health::results),
     }
 }
 
@@ -102,6 +103,9 @@ fn config(detail: &ContainerDetail) -> Config {
         labels: Some(show::labels(view)),
         stop_signal: stop_signal(detail).number().to_string(),
         stop_timeout: Some(i64::from(stop_timeout(detail))),
+        healthcheck: spec
+            .and_then(|spec| spec.health.check.as_ref())
+            .map(health::compat_config),
         ..Config::default() // Domainname, Attach*, Volumes, OnBuild, Shell: always so in Podman's answers
     }
 }

@@ -7,6 +7,7 @@ use podman_api::container::libpod::{
     StopSignal,
 };
 
+use super::health;
 use super::list::signed;
 use super::show::{self, ShownMount};
 use super::show_host::host_config;
@@ -113,7 +114,7 @@ fn state(detail: &ContainerDetail) -> InspectState {
         error: show::error(detail),
         started_at: human::rfc3339_or_zero(view.run.started_at),
         finished_at: human::rfc3339_or_zero(view.run.finished_at),
-        health: None,        // no health checks yet
+        health: show::own(view).and_then(health::results),
         checkpointed: false, // no checkpoints yet
         cgroup_path: verbose
             .filter(|_| view.state.is_up())
@@ -167,6 +168,7 @@ fn config(detail: &ContainerDetail) -> InspectConfig {
         ContainerBody::Own(record) => record.spec.create_command.clone(),
         ContainerBody::Infra { .. } | ContainerBody::Foreign(_) => Vec::new(),
     };
+    let checks = spec.map(|spec| spec.health.clone()).unwrap_or_default();
     InspectConfig {
         hostname: show::hostname(detail),
         user: show::user(view),
@@ -180,11 +182,12 @@ fn config(detail: &ContainerDetail) -> InspectConfig {
         labels: Some(labels).filter(|all| !all.is_empty()),
         annotations: Some(annotations).filter(|all| !all.is_empty()),
         stop_signal: StopSignal::Name(stop_signal(detail).name()),
-        // Podman's constants of a container without a health check
-        healthcheck_on_failure_action: "none".to_owned(),
-        health_log_destination: "local".to_owned(),
-        healthcheck_max_log_count: 5,
-        healthcheck_max_log_size: 500,
+        startup_health_check: checks.startup.as_ref().map(health::startup_config),
+        healthcheck: checks.check.as_ref().map(health::config),
+        healthcheck_on_failure_action: checks.on_failure.word().to_owned(),
+        health_log_destination: "local".to_owned(), // another one is refused at create
+        healthcheck_max_log_count: checks.log_count,
+        healthcheck_max_log_size: checks.log_size,
         create_command,
         umask: umask.to_owned(),
         timeout: 0, // refused at create

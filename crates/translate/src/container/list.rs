@@ -50,7 +50,7 @@ pub fn libpod_item(view: &ContainerView) -> libpod::ListContainer {
         size: view.size.map(size),
         started_at: human::unix_or_zero(view.run.started_at),
         state: view.state.word().to_owned(),
-        status: String::new(), // the health
+        status: view.health().word().to_owned(),
     }
 }
 

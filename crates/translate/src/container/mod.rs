@@ -4,6 +4,7 @@ pub(crate) mod common;
 mod create_compat;
 mod create_libpod;
 mod devices;
+pub(crate) mod health;
 mod inspect_compat;
 mod inspect_libpod;
 mod limits;

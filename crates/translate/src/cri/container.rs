@@ -111,6 +111,7 @@ fn asked(order: &ContainerOrder<'_>, spec: &ContainerSpec) -> Result<v1::Contain
         publish_all: _,    // carried out at create
         log: _,            // the driver and rotation are the host's
         requires: _,       // the engine's order of starts
+        health: _,         // the daemon's
         face: _,           // shown by inspect only
     } = spec;
     let unified = order.sandbox_order.runtime.unified_cgroups;

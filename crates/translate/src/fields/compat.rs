@@ -238,7 +238,7 @@ const LIMITS: &[Row] = &[
 ];
 
 const HEALTH_AND_LOG: &[Row] = &[
-    Row::anyway("Healthcheck", "none, or a test of NONE", HEALTH),
+    Row::daemon("Healthcheck", HEALTH_CHECK).kept(&["health.check"]),
     Row::daemon(
         "HostConfig.LogConfig",
         "the runtime writes CRI's log format (k8s-file and json-file) or to /dev/null (none); the daemon rotates at max-size and \

@@ -70,12 +70,28 @@ pub(super) const LIMITS: &[Row] = &[
 ];
 
 pub(super) const HEALTH_AND_LOG: &[Row] = &[
-    Row::anyway("healthconfig", "none, or a test of NONE", HEALTH),
-    Row::refused("health_check_on_failure_action", HEALTH),
-    Row::refused("startupHealthConfig", HEALTH),
-    Row::anyway("healthLogDestination", "local", HEALTH),
-    Row::anyway("healthMaxLogCount", "5", HEALTH),
-    Row::anyway("healthMaxLogSize", "500", HEALTH),
+    Row::daemon("healthconfig", HEALTH_CHECK).kept(&["health.check"]),
+    Row::daemon(
+        "health_check_on_failure_action",
+        "the daemon kills, stops or restarts the container after the check that made it unhealthy",
+    )
+    .kept(&["health.on_failure"]),
+    Row::daemon(
+        "startupHealthConfig",
+        "goes before the check until it has passed; where it fails too often the daemon restarts the container",
+    )
+    .kept(&["health.startup"]),
+    Row::anyway("healthLogDestination", "local", HEALTH_LOG),
+    Row::daemon(
+        "healthMaxLogCount",
+        "runs that are kept with the record; 0 and more than 1,000 mean 1,000",
+    )
+    .kept(&["health.log_count"]),
+    Row::daemon(
+        "healthMaxLogSize",
+        "bytes of a run's output that are kept; 0 and more than 64 KiB mean 64 KiB",
+    )
+    .kept(&["health.log_size"]),
     Row::daemon(
         "log_configuration",
         "the runtime writes CRI's log format (k8s-file and json-file) or to /dev/null (none); the daemon rotates at max-size and \

@@ -39,7 +39,12 @@ pub(super) fn carried(request: Request, name: &str) -> Value {
         "restart_policy" => json!("always"),
         "restartpolicy" => json!({"Name": "always"}),
         "stop_signal" | "stopsignal" => json!("SIGUSR1"),
-        "restart_tries" | "stop_timeout" | "stoptimeout" => json!(3),
+        "restart_tries"
+        | "stop_timeout"
+        | "stoptimeout"
+        | "health_check_on_failure_action"
+        | "healthmaxlogcount"
+        | "healthmaxlogsize" => json!(3),
         "image_volume_mode" => json!("tmpfs"),
         "work_dir" | "workingdir" => json!("/srv"),
         "mounts" if request == Request::Compat => {
@@ -87,6 +92,7 @@ pub(super) fn carried(request: Request, name: &str) -> Value {
         "swap" | "memoryswap" => json!(-1),
         "cpus" | "mems" | "cpusetcpus" | "cpusetmems" => json!("0"),
         "oom_score_adj" | "oomscoreadj" => json!(100),
+        "healthconfig" | "healthcheck" | "startuphealthconfig" => json!({"Test": ["CMD", "true"]}),
         "exit_policy" => json!("stop"),
         "shared_namespaces" => json!(["ipc", "net", "uts", "pid"]),
         "nanocpus" => json!(500_000_000),
@@ -168,7 +174,6 @@ pub(super) fn anyway(request: Request, name: &str) -> Vec<Value> {
         "usernsmode" => vec![json!("host")],
         "networks" => vec![json!({"podman": {}}), json!({"default": {}})],
         "endpointsconfig" => vec![json!({"podman": {}}), json!({"bridge": null})],
-        "healthconfig" | "healthcheck" => vec![json!({"Test": ["NONE"]})],
         "create_working_dir" | "httpproxy" | "volatile" => vec![json!(true), json!(false)],
         _ => Vec::new(),
     });
@@ -184,9 +189,8 @@ pub(super) fn otherwise(name: &str) -> Option<Value> {
             json!({"nsmode": "path", "value": "/x"})
         }
         "networks" | "endpointsconfig" => json!({"other": {}}),
-        "healthconfig" | "healthcheck" => json!({"Test": ["CMD", "true"]}),
         "manage_password" | "share_parent" => json!(false),
-        "healthmaxlogcount" | "healthmaxlogsize" | "memoryswappiness" => json!(60),
+        "memoryswappiness" => json!(60),
         "idmappings" => json!({"AutoUserNs": true}),
         // words
         _ => json!("other"),

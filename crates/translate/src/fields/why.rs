@@ -7,8 +7,11 @@ pub(crate) const VOLUMES: &str =
     "bind mounts, tmpfs mounts and named volumes are carried out, and no other yet";
 /// The host's address `::1` of a published port.
 pub(crate) const LOOPBACK_V6: &str = "Linux routes nothing from ::1 to a container; publish on 127.0.0.1, or on an address of the host";
-pub(super) const HEALTH: &str =
-    "health checks are not carried out yet; run the check with exec from outside";
+/// How a health check is carried out, in both bodies.
+pub(super) const HEALTH_CHECK: &str = "the daemon runs it by CRI's ExecSync, and no more often than once a second; the runtime ends one that takes too long, in \
+     whole seconds; 16 run at once";
+pub(super) const HEALTH_LOG: &str =
+    "what health checks said is kept with the record (local), and nowhere else";
 pub(super) const ULIMITS: &str =
     "CRI has no ulimit field; set the limits in the runtime's own configuration";
 pub(super) const POD_SHM: &str = "the containers of a pod share one /dev/shm, which is the runtime's (64 MiB); mount a tmpfs with a size at another path";

@@ -84,7 +84,7 @@ pub fn inspects(dir: &Path, report: &mut Report) {
     );
 }
 
-/// Podman's container had a health check and a published port, which are refused.
+/// Podman's container had a health check and a published port, and ours has none.
 fn exited(dir: &Path, report: &mut Report) {
     let exited = detail(build::sized(build::container(
         asked(dir, "podman-remote-5.8.6/run-d"),
@@ -92,7 +92,7 @@ fn exited(dir: &Path, report: &mut Report) {
     )));
     let mut answer = reference::shape(dir, "ctr-inspect-exited-libpod");
     let state = answer["State"].as_object_mut().unwrap();
-    state.remove("Health"); // of its health check, which is refused
+    state.remove("Health"); // of its health check
     state.remove("StoppedByUser"); // of its stop
     answer["Config"]
         .as_object_mut()

@@ -33,11 +33,9 @@ const REFUSED: &[&str] = &[
     "Networks",
     "secrets",
     "secret_env",
-    "healthconfig",
     "init",
     "HostConfig.PortBindings",
     "HostConfig.NetworkMode",
-    "Healthcheck",
     "HostConfig.Init",
     "netns",
 ];

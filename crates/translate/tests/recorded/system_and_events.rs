@@ -79,6 +79,7 @@ pub fn events(dir: &Path, report: &mut Report) {
         },
         pod: String::new(),
         exit_code: (action == Action::Died).then_some(0),
+        health: None,
         labels: [].into(),
     };
     let mut compared = 0;

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::super::Signal;
-use crate::health::HealthConfig;
+use crate::health::{HealthConfig, StartupHealthCheck};
 use crate::network::{PerNetworkOptions, PortMapping};
 use crate::oci::{Device, Mount, Resources, Rlimit};
 use crate::wire::null_default;
@@ -164,6 +164,17 @@ pub struct SpecGenerator {
         skip_serializing_if = "Vec::is_empty"
     )]
     pub dependency_containers: Vec<String>,
+    /// 0 nothing, 2 kill, 3 restart, 4 stop; 1 is Podman's own "invalid".
+    #[serde(deserialize_with = "null_default")]
+    pub health_check_on_failure_action: i64,
+    #[serde(rename = "startupHealthConfig")]
+    pub startup_health_config: Option<StartupHealthCheck>,
+    /// Runs that are kept; 0 for all.
+    #[serde(rename = "healthMaxLogCount")]
+    pub health_max_log_count: Option<u64>,
+    /// Bytes of a run's output that are kept; 0 for all.
+    #[serde(rename = "healthMaxLogSize")]
+    pub health_max_log_size: Option<u64>,
     /// The fields that are not carried out yet, and unknown ones, under their names.
     #[serde(flatten)]
     pub rest: BTreeMap<String, Value>,

@@ -117,7 +117,7 @@ async fn waited(waiter: Waiter, draining: CancellationToken) -> WaitResponse {
     };
     match ended {
         Ok(code) => WaitResponse {
-            status_code: code.into(),
+            status_code: code.unwrap_or_default().into(), // no health is waited for here
             error: None,
         },
         Err(message) => WaitResponse {

@@ -4,6 +4,7 @@ use http::StatusCode;
 use model::error::Kind;
 use model::request::WaitCondition;
 use podman_api::container::{CreateResponse, RmReport};
+use podman_api::health::HealthResults;
 
 use crate::http::body::{Answer, json, ok, text};
 use crate::http::cx::Cx;
@@ -101,7 +102,7 @@ pub(crate) async fn remove(cx: Cx) -> Answer {
 }
 
 /// Source: `ContainerWaitLibpod`. The answer is the exit code as text, -1 where the wait was for
-/// another state, and 0 where a condition is unknown (as Podman answers it). `interval`, how often
+/// another state, and 0 where a condition is unknown or a health cannot come (as Podman answers it). `interval`, how often
 /// Podman looks, means nothing here: an end is told when it happens.
 pub(crate) async fn wait(cx: Cx) -> Answer {
     let query = cx.query();
@@ -128,12 +129,22 @@ pub(crate) async fn wait(cx: Cx) -> Answer {
         code = waiter.exit_code() => code?,
         () = draining.cancelled() => return Err(containers::shutting_down()),
     };
-    let code = if conditions.iter().any(|condition| has_exit_code(*condition)) {
-        code
-    } else {
-        -1
+    let code = match code {
+        None => 0, // as for an unknown condition
+        Some(code) if conditions.iter().any(|condition| has_exit_code(*condition)) => code,
+        Some(_) => -1,
     };
     Ok(text(StatusCode::OK, &code.to_string()))
+}
+
+/// Source: `RunHealthCheck`. What this run says; the log is inspect's.
+pub(crate) async fn healthcheck(cx: Cx) -> Answer {
+    let status = cx.engine().check_health(cx.name()).await?;
+    ok(&HealthResults {
+        status: status.word().to_owned(),
+        failing_streak: 0,
+        log: None,
+    })
 }
 
 fn condition(word: &str) -> Option<WaitCondition> {
