@@ -43,6 +43,9 @@ const PLAIN: &[(&str, &str)] = &[
     ("shared memory", "{64 MB}\n"),
     ("allowed", "chroot\nchown\n"),
     ("limits", "{none}"),
+    ("few files", ""),
+    ("umask", "0022\n"),
+    ("init", ""),
     ("environment", "HOSTNAME={id}\n{path}"),
     ("hidden", "/proc/keys\n/sys/firmware\n"),
     ("given", ""),
@@ -266,6 +269,33 @@ pub(crate) const LOOKS: &[Look] = &[
         fields: r#"{ "resource_limits": { "memory": { "limit": 67108864 },
             "cpu": { "quota": 50000, "period": 100000 } } }"#,
         differs: &[("limits", "67108864\n50000\n")],
+        apart: &[],
+    },
+    Look {
+        name: "with-a-umask",
+        fields: r#"{ "umask": "0027" }"#,
+        differs: &[("umask", "0027\n")],
+        apart: &[],
+    },
+    Look {
+        name: "without-variables",
+        fields: r#"{ "unsetenv": ["container", "TERM", "HOSTNAME"], "envmerge": ["PATH=${PATH}:/x", "A=$PATH"], "env": { "A": "b" } }"#,
+        differs: &[(
+            "environment",
+            "A=b\nHOSTNAME={id}\nPATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/x\n",
+        )],
+        apart: &[],
+    },
+    Look {
+        name: "with-an-init",
+        fields: r#"{ "init": true }"#,
+        differs: &[("first", ""), ("init", "child of 1\n")],
+        apart: &[],
+    },
+    Look {
+        name: "with-few-files",
+        fields: r#"{ "r_limits": [{ "type": "nofile", "soft": 100, "hard": 200 }] }"#,
+        differs: &[("few files", "100\n200\n")],
         apart: &[],
     },
     Look {

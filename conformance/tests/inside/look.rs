@@ -59,6 +59,9 @@ first() { for path; do [ -e $path ] && cat $path && return; done; }
 c=/sys/fs/cgroup
 first $c/memory.max $c/memory/memory.limit_in_bytes
 first $c/cpu.max $c/cpu/cpu.cfs_quota_us
+section init; [ "$(tr '\0\n' '  ' < /proc/1/cmdline | cut -c 1-25)" = "/run/podman-init -- sh -c" ] && echo child of $PPID
+section umask; umask
+section few files; [ "$(ulimit -Hn)" -le 200 ] 2>/dev/null && ulimit -n && ulimit -Hn
 section environment; env | grep -v -E '^(HOME|SHLVL|OLDPWD|PWD|container)=' | sort
 section hidden; for path in /proc/keys /sys/firmware /home; do grep -q " $path " /proc/mounts && echo $path; done
 section given; for path in /dev/given/* /dev/given-*; do [ -c $path ] && echo ${path#/dev/}; done

@@ -73,6 +73,7 @@ impl Inner {
         let facts = self.facts();
         self.runtime
             .check_container(&record.spec, &sandbox, &facts)?;
+        self.gate.check(&record.spec)?;
         let checked = Arc::clone(record);
         tokio::task::spawn_blocking(move || crate::host::check_sources(&checked.spec))
             .await
@@ -226,7 +227,7 @@ impl Inner {
         let mut opened = self.open_created(&record, &cri_id, hold).await;
         self.runtime.start_container(&cri_id).await?;
         if hold.in_gate {
-            opened = self.open_held(&record, &cri_id, hold).await?;
+            opened = self.open_held(&record, &cri_id, hold, opened).await?;
         }
         self.commit_next(&record.id, Some(Arc::clone(&live.record)))
             .await?;
@@ -307,6 +308,7 @@ impl Inner {
             network: crate::observe::network_of(&live.status),
             gate: self.gate.clone(),
             held: hold.in_gate,
+            letters: hold.letters,
         };
         // A volume that is mounted for this container is not unmounted before it has it.
         let _change = match volumes_of(&record.spec).next() {

@@ -3,19 +3,25 @@
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt as _;
 
+use nix::sys::resource::Resource;
+use nix::sys::stat::Mode as FileMode;
+
 use crate::failure::Failure;
+use crate::init;
 
 /// What is to be done.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Mode {
-    /// Wait for the pipe to be opened.
-    Wait { pipe: OsString, argv: Vec<OsString> },
+    /// Wait for the pipe to bring the word.
+    Wait { pipe: OsString, order: Order },
     /// Open the pipe that another gate waits for.
     LetGo { pipe: OsString },
     /// Become the command at once.
     Run(Order),
     /// Become a command that does not outlive its parent.
     Tied { parent: i32, argv: Vec<OsString> },
+    /// Be the init of a command.
+    Init { argv: Vec<OsString> },
     /// Execute a command, and wait for the process whose number it writes into a file.
     Reap {
         parent: i32,
@@ -32,7 +38,35 @@ pub(crate) struct Order {
     pub(crate) workdir: Option<OsString>,
     /// Beside the environment that is there, the last of a name counts.
     pub(crate) env: Vec<(OsString, OsString)>,
+    /// Variables to be taken away before.
+    pub(crate) unset: Vec<OsString>,
+    /// Where it has any, all others are taken away before.
+    pub(crate) keep: Vec<OsString>,
+    /// With an init before it.
+    pub(crate) init: bool,
+    /// It takes the terminal, where its input is one.
+    pub(crate) foreground: bool,
+    /// Permissions that new files do not get.
+    pub(crate) umask: Option<FileMode>,
+    /// What the command may use of what.
+    pub(crate) limits: Vec<Limit>,
     pub(crate) argv: Vec<OsString>,
+}
+
+/// A limit of a process; the largest number is none.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Limit {
+    pub(crate) resource: Resource,
+    pub(crate) soft: u64,
+    pub(crate) hard: u64,
+}
+
+/// Reads the command line by the name that it was called by.
+pub(crate) fn parse_all(mut words: impl Iterator<Item = OsString>) -> Result<Mode, Failure> {
+    match words.next() {
+        Some(name) if name == init::NAME => argv(words).map(|argv| Mode::Init { argv }),
+        _ => parse(words),
+    }
 }
 
 /// Reads the command line, without the program's own name.
@@ -42,14 +76,14 @@ pub(crate) fn parse(words: impl Iterator<Item = OsString>) -> Result<Mode, Failu
     match mode.as_bytes() {
         b"wait" => {
             let pipe = words.next().ok_or_else(usage)?;
-            let argv = argv(words)?;
-            Ok(Mode::Wait { pipe, argv })
+            let order = order(words)?;
+            Ok(Mode::Wait { pipe, order })
         }
         b"let-go" => match (words.next(), words.next()) {
             (Some(pipe), None) => Ok(Mode::LetGo { pipe }),
             _ => Err(usage()),
         },
-        b"run" => run(words).map(Mode::Run),
+        b"run" => order(words).map(Mode::Run),
         b"tied" => {
             let parent = number(words.next())?;
             let argv = argv(words)?;
@@ -65,7 +99,7 @@ pub(crate) fn parse(words: impl Iterator<Item = OsString>) -> Result<Mode, Failu
     }
 }
 
-fn run(mut words: std::iter::Peekable<impl Iterator<Item = OsString>>) -> Result<Order, Failure> {
+fn order(mut words: std::iter::Peekable<impl Iterator<Item = OsString>>) -> Result<Order, Failure> {
     let mut order = Order::default();
     while let Some(option) = words.next_if(|word| word != "--") {
         let value = words.next().ok_or_else(usage)?;
@@ -73,6 +107,12 @@ fn run(mut words: std::iter::Peekable<impl Iterator<Item = OsString>>) -> Result
             b"--user" => order.user = Some(text(value)?),
             b"--workdir" => order.workdir = Some(value),
             b"--env" => order.env.push(pair(&value)),
+            b"--unset-env" => order.unset.push(value),
+            b"--keep-env" => order.keep.push(value),
+            b"--init" => order.init = yes(&value)?,
+            b"--foreground" => order.foreground = yes(&value)?,
+            b"--umask" => order.umask = Some(umask(&text(value)?)?),
+            b"--ulimit" => order.limits.push(limit(&text(value)?)?),
             _ => return Err(usage()),
         }
     }
@@ -99,6 +139,55 @@ fn pair(word: &OsStr) -> (OsString, OsString) {
     (part(), part())
 }
 
+fn yes(word: &OsStr) -> Result<bool, Failure> {
+    match word == "yes" {
+        true => Ok(true),
+        false => Err(usage()),
+    }
+}
+
+/// Octal digits.
+fn umask(word: &str) -> Result<FileMode, Failure> {
+    let bits = u32::from_str_radix(word, 8).ok();
+    bits.and_then(FileMode::from_bits).ok_or_else(usage)
+}
+
+/// `NAME=SOFT:HARD`.
+fn limit(word: &str) -> Result<Limit, Failure> {
+    let parts = word.split_once('=').and_then(|(name, bounds)| {
+        let (soft, hard) = bounds.split_once(':')?;
+        Some(Limit {
+            resource: resource(name)?,
+            soft: soft.parse().ok()?,
+            hard: hard.parse().ok()?,
+        })
+    });
+    parts.ok_or_else(usage)
+}
+
+/// The names are those of `model::ulimit`.
+fn resource(name: &str) -> Option<Resource> {
+    Some(match name {
+        "as" => Resource::RLIMIT_AS,
+        "core" => Resource::RLIMIT_CORE,
+        "cpu" => Resource::RLIMIT_CPU,
+        "data" => Resource::RLIMIT_DATA,
+        "fsize" => Resource::RLIMIT_FSIZE,
+        "locks" => Resource::RLIMIT_LOCKS,
+        "memlock" => Resource::RLIMIT_MEMLOCK,
+        "msgqueue" => Resource::RLIMIT_MSGQUEUE,
+        "nice" => Resource::RLIMIT_NICE,
+        "nofile" => Resource::RLIMIT_NOFILE,
+        "nproc" => Resource::RLIMIT_NPROC,
+        "rss" => Resource::RLIMIT_RSS,
+        "rtprio" => Resource::RLIMIT_RTPRIO,
+        "rttime" => Resource::RLIMIT_RTTIME,
+        "sigpending" => Resource::RLIMIT_SIGPENDING,
+        "stack" => Resource::RLIMIT_STACK,
+        _ => return None,
+    })
+}
+
 fn number(word: Option<OsString>) -> Result<i32, Failure> {
     let word = word.map(text).transpose()?;
     word.and_then(|word| word.parse().ok()).ok_or_else(usage)
@@ -111,7 +200,7 @@ fn text(word: OsString) -> Result<String, Failure> {
 
 fn usage() -> Failure {
     Failure::other(
-        "usage: gate wait PIPE -- ARGV… | gate let-go PIPE | gate run [--user U[:G[:G,…]]] [--workdir DIR] [--env N=V]… -- ARGV… \
-         | gate tied PARENT -- ARGV… | gate reap PARENT FILE -- ARGV…",
+        "usage: gate wait PIPE [ORDER]… -- ARGV… | gate let-go PIPE | gate run [ORDER]… -- ARGV… \
+         | gate tied PARENT -- ARGV… | gate reap PARENT FILE -- ARGV…\nORDER: --user U[:G[:G,…]], --workdir DIR, --env N=V, --unset-env N, --keep-env N, --init yes, --foreground yes, --umask OCTAL, --ulimit N=SOFT:HARD",
     )
 }

@@ -1,10 +1,14 @@
 //! What stands between a runtime and a container's command, mounted into the container.
 //!
 //! ```text
-//! gate wait PIPE -- ARGV…     becomes ARGV once PIPE, a FIFO, brings the word for it
+//! gate wait PIPE [ORDER]… -- ARGV…  becomes ARGV once PIPE, a FIFO, brings the word for it
 //! gate let-go PIPE           writes that word into PIPE, from where it is the same one
-//! gate run [--user USER[:GROUP[:GROUP,…]]] [--workdir DIR] [--env NAME=VALUE]… -- ARGV…
-//!                             becomes ARGV with what CRI's Exec cannot say
+//! gate run [ORDER]… -- ARGV…  becomes ARGV at once
+//!   ORDER, what CRI cannot say: --user USER[:GROUP[:GROUP,…]], --workdir DIR, --env NAME=VALUE, --umask OCTAL,
+//!     --ulimit NAME=SOFT:HARD, --unset-env NAME, --keep-env NAME (all but these are taken away),
+//!     --init yes (with an init before it), --foreground yes (it takes the terminal)
+//! /run/podman-init -- ARGV…   the same program by another name: executes ARGV, passes signals on to it, reaps what it
+//!                             leaves behind, and ends as it did
 //! gate tied PARENT -- ARGV…   becomes ARGV, which is sent SIGHUP when the thread that started it ends: on the host,
 //!                             where PARENT, the daemon, runs the OCI runtime
 //! gate reap PARENT FILE -- ARGV…  executes ARGV, which starts a process, writes its number into FILE and ends; waits for
@@ -20,6 +24,7 @@
 
 mod arguments;
 mod failure;
+mod init;
 mod run;
 mod search;
 #[cfg(test)]
@@ -34,10 +39,10 @@ use arguments::Mode;
 fn main() -> ExitCode {
     // What is executed must find it as every program does; Rust ignores it.
     sigpipe::reset();
-    let failure = match arguments::parse(std::env::args_os().skip(1)) {
-        Ok(Mode::Wait { pipe, argv }) => match search::find_here(&argv) {
-            Ok(program) => match wait::until_told(&pipe) {
-                Ok(()) => run::execute(&program, &argv, std::env::vars_os()),
+    let failure = match arguments::parse_all(std::env::args_os()) {
+        Ok(Mode::Wait { pipe, order }) => match run::prepare(order) {
+            Ok(prepared) => match wait::until_told(&pipe) {
+                Ok(()) => prepared.go(),
                 Err(failure) => failure,
             },
             Err(failure) => return failure.code(),
@@ -47,6 +52,10 @@ fn main() -> ExitCode {
             Err(failure) => failure,
         },
         Ok(Mode::Run(order)) => run::run(order),
+        Ok(Mode::Init { argv }) => match init::init(&argv) {
+            Ok(code) => return code,
+            Err(failure) => failure,
+        },
         Ok(Mode::Tied { parent, argv }) => {
             tied::tied(parent, &argv).unwrap_or_else(|failure| failure)
         }

@@ -4,31 +4,62 @@ use std::convert::Infallible;
 use std::ffi::{CString, OsStr, OsString};
 use std::fs::File;
 use std::os::unix::ffi::OsStrExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use accounts::Account;
 use nix::errno::Errno;
-use nix::unistd::{Gid, Uid, chdir, execve, setgroups, setresgid, setresuid};
+use nix::sys::resource::{getrlimit, setrlimit};
+use nix::sys::signal::{SigSet, Signal};
+use nix::sys::stat::{Mode, umask as set_umask};
+use nix::unistd::{Gid, Uid, chdir, execve, getpid, setgroups, setresgid, setresuid, tcsetpgrp};
 
-use crate::arguments::Order;
+use crate::arguments::{Limit, Order};
 use crate::failure::{self, Failure};
-use crate::search;
+use crate::{init, search};
 
 const HOME: &str = "HOME";
 const PATH: &str = "PATH";
 
-/// Becomes the command of an order; what is returned is why that could not be.
-pub(crate) fn run(order: Order) -> Failure {
-    try_run(order).unwrap_or_else(|failure| failure)
+/// A command that was found, and what is left to do before it is executed.
+pub(crate) struct Prepared {
+    program: PathBuf,
+    argv: Vec<OsString>,
+    env: Vec<(OsString, OsString)>,
+    init: bool,
+    foreground: bool,
+    umask: Option<Mode>,
+    limits: Vec<Limit>,
 }
 
-fn try_run(order: Order) -> Result<Failure, Failure> {
-    let account = order.user.as_deref();
-    let account = account.map(|user| accounts::resolve(user, |table| File::open(table.path())));
+/// Becomes the command of an order; what is returned is why that could not be.
+pub(crate) fn run(order: Order) -> Failure {
+    match prepare(order) {
+        Ok(prepared) => prepared.within_what_may_be().go(),
+        Err(failure) => failure,
+    }
+}
+
+/// Does all of an order but what would be in the gate's own way.
+pub(crate) fn prepare(order: Order) -> Result<Prepared, Failure> {
+    let Order {
+        user,
+        workdir,
+        env,
+        unset,
+        keep,
+        init,
+        foreground,
+        umask,
+        limits,
+        argv,
+    } = order;
+    let stays = |name: &OsString| !unset.contains(name) && (keep.is_empty() || keep.contains(name));
+    let there = std::env::vars_os().filter(|(name, _)| stays(name));
+    let account = user.map(|user| accounts::resolve(&user, |table| File::open(table.path())));
     let account = account.transpose();
     let account = account.map_err(|error| Failure::other(error.message))?;
-    let env = environment(std::env::vars_os(), order.env, account.as_ref());
-    let entered = order.workdir.as_deref().map(enter);
+    let env = environment(there, env, account.as_ref());
+    let entered = workdir.as_deref().map(enter);
     if let Some(account) = &account {
         become_user(account).map_err(|errno| {
             let (uid, gid) = (account.uid, account.gid);
@@ -36,15 +67,88 @@ fn try_run(order: Order) -> Result<Failure, Failure> {
         })?;
     }
     // Only root may get into some folders, and only the user into others (a network's): both are tried, as runc does.
-    if let (Some(Err(_)), Some(dir)) = (entered, order.workdir.as_deref()) {
+    if let (Some(Err(_)), Some(dir)) = (entered, workdir.as_deref()) {
         enter(dir).map_err(|errno| {
             Failure::of(&format!("chdir to cwd (\"{}\")", dir.display()), errno)
         })?;
     }
     let search = env.iter().find(|(name, _)| name == PATH);
     let search = search.map(|(_, value)| value.as_os_str());
-    let program = search::find(&order.argv, search)?;
-    Ok(execute(&program, &order.argv, env))
+    let program = search::find(&argv, search)?;
+    Ok(Prepared {
+        program,
+        argv,
+        env,
+        init,
+        foreground,
+        umask,
+        limits,
+    })
+}
+
+impl Prepared {
+    /// Lowers limits that this process may not raise: whoever executes a command beside a container's own has no more than
+    /// the runtime gives it.
+    fn within_what_may_be(mut self) -> Self {
+        for limit in &mut self.limits {
+            if let Ok((_, own)) = getrlimit(limit.resource) {
+                limit.hard = limit.hard.min(own);
+                limit.soft = limit.soft.min(own);
+            }
+        }
+        self
+    }
+
+    /// Becomes the command; what is returned is why that could not be.
+    pub(crate) fn go(self) -> Failure {
+        let Self {
+            program,
+            argv,
+            env,
+            init,
+            foreground,
+            umask,
+            limits,
+        } = self;
+        if foreground {
+            take_terminal();
+        }
+        if let Some(mask) = umask {
+            set_umask(mask);
+        }
+        // A limit may be too low for anything but the command itself.
+        match limits.iter().try_for_each(limit) {
+            Ok(()) if init => {
+                let words = [init::NAME, "--"].map(OsString::from);
+                let argv: Vec<_> = words.into_iter().chain(argv).collect();
+                execute(Path::new(init::THIS), &argv, env)
+            }
+            Ok(()) => execute(&program, &argv, env),
+            Err(failure) => failure,
+        }
+    }
+}
+
+/// Becomes the group that the terminal sends its signals to, where the input is a terminal of this session.
+fn take_terminal() {
+    let mut ttou = SigSet::empty();
+    ttou.add(Signal::SIGTTOU);
+    // Who is not in the foreground is stopped for this, unless the signal is blocked.
+    if ttou.thread_block().is_ok() {
+        tcsetpgrp(std::io::stdin(), getpid()).ok();
+        ttou.thread_unblock().ok();
+    }
+}
+
+fn limit(limit: &Limit) -> Result<(), Failure> {
+    let Limit {
+        resource,
+        soft,
+        hard,
+    } = *limit;
+    setrlimit(resource, soft, hard).map_err(|errno| {
+        Failure::other(format!("setrlimit {resource:?}: {}", failure::words(errno)))
+    })
 }
 
 fn enter(dir: &OsStr) -> Result<(), Errno> {

@@ -3,8 +3,9 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 
 use accounts::Account;
+use nix::sys::resource::Resource;
 
-use crate::arguments::{Mode, parse};
+use crate::arguments::{Limit, Mode, parse};
 use crate::run::environment;
 use crate::search::find;
 
@@ -14,10 +15,17 @@ fn words(line: &str) -> Vec<OsString> {
 
 #[test]
 fn the_command_stands_behind_two_dashes_and_keeps_its_own() {
-    let Mode::Wait { pipe, argv } = parse(words("wait /p -- sh -- -c").into_iter()).unwrap() else {
+    let line = "wait /p --ulimit nofile=1:18446744073709551615 -- sh -- -c";
+    let Mode::Wait { pipe, order } = parse(words(line).into_iter()).unwrap() else {
         panic!("not wait");
     };
-    assert_eq!((pipe, argv), ("/p".into(), words("sh -- -c")));
+    assert_eq!((pipe, order.argv), ("/p".into(), words("sh -- -c")));
+    let limit = Limit {
+        resource: Resource::RLIMIT_NOFILE,
+        soft: 1,
+        hard: u64::MAX,
+    };
+    assert_eq!(order.limits, [limit]);
     let tied = parse(words("tied 7 -- sh -- -c").into_iter()).unwrap();
     let argv = words("sh -- -c");
     assert_eq!(tied, Mode::Tied { parent: 7, argv });
@@ -47,6 +55,12 @@ fn what_cannot_be_meant_is_refused() {
         "run --user",
         "run --user x",
         "run --gid 0 -- sh",
+        "run --umask 8 -- sh",
+        "run --init no -- sh",
+        "run --ulimit nofile -- sh",
+        "run --ulimit nosuch=1:1 -- sh",
+        "run --ulimit nofile=1 -- sh",
+        "run --ulimit nofile=-1:1 -- sh",
         "tied",
         "tied 1 sh",
         "tied one -- sh",

@@ -46,11 +46,23 @@ pub(crate) fn reap(parent: i32, file: &OsStr, argv: &[OsString]) -> Result<ExitC
     let pid = pid.trim().parse().map_err(|error| said(&error))?;
     loop {
         match waitpid(Pid::from_raw(pid), None) {
-            Ok(WaitStatus::Exited(_, ended)) => return Ok(code(ended)),
-            Ok(WaitStatus::Signaled(_, signal, _)) => return Ok(code(128 + signal as i32)),
-            Ok(_) | Err(Errno::EINTR) => {}
+            Ok(status) => {
+                if let Some(code) = code_of(status) {
+                    return Ok(code);
+                }
+            }
+            Err(Errno::EINTR) => {}
             Err(errno) => return Err(Failure::of("gate: wait", errno)),
         }
+    }
+}
+
+/// The exit code of a process that has ended: 128 and the signal where one ended it.
+pub(crate) fn code_of(status: WaitStatus) -> Option<ExitCode> {
+    match status {
+        WaitStatus::Exited(_, ended) => Some(code(ended)),
+        WaitStatus::Signaled(_, signal, _) => Some(code(128 + signal as i32)),
+        _ => None,
     }
 }
 

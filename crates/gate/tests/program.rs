@@ -172,6 +172,109 @@ fn folder_and_environment_are_as_asked_and_a_broken_pipe_ends_it() {
 }
 
 #[test]
+fn variables_are_taken_away_before_others_are_set_and_the_command_is_looked_for() {
+    let with = |words: &str| {
+        let mut command = gate(&words.split(' ').collect::<Vec<_>>());
+        command.env_clear();
+        command.envs([("PATH", "/usr/bin:/bin"), ("A", "1"), ("B", "2")]);
+        command.output().unwrap()
+    };
+    let ended = with("run --unset-env A --env C=3 -- env");
+    assert_eq!(text(&ended.stdout), "B=2\nPATH=/usr/bin:/bin\nC=3\n");
+    let ended = with("run --keep-env B --unset-env B --env A=4 -- /usr/bin/env");
+    assert_eq!(text(&ended.stdout), "A=4\n");
+    let ended = with("run --keep-env B -- env");
+    assert_eq!(ended.status.code(), Some(127));
+    let ended = with("run --unset-env PATH -- /usr/bin/env");
+    assert_eq!(text(&ended.stdout), "A=1\nB=2\n");
+}
+
+/// The gate by its other name.
+fn init(script: &str) -> Command {
+    let mut command = gate(&["--", "sh", "-c", script]);
+    std::os::unix::process::CommandExt::arg0(&mut command, model::gate::INIT);
+    command
+}
+
+#[test]
+fn an_init_passes_signals_on_and_ends_as_its_command() {
+    for (script, code) in [("exit 7", 7), ("kill -9 $$", 137), ("nosuch", 127)] {
+        let ended = init(script).output().unwrap();
+        assert_eq!(ended.status.code(), Some(code), "{script}");
+    }
+    let script = "trap 'echo heard; exit 3' USR1; echo ready; while :; do sleep 0.05; done";
+    let mut child = init(script).stdout(Stdio::piped()).spawn().unwrap();
+    let mut said = [0; 6];
+    let stdout = child.stdout.as_mut().unwrap();
+    std::io::Read::read_exact(stdout, &mut said).unwrap();
+    let pid = nix::unistd::Pid::from_raw(child.id().cast_signed());
+    nix::sys::signal::kill(pid, Signal::SIGUSR1).unwrap();
+    let ended = child.wait_with_output().unwrap();
+    assert_eq!(
+        (text(&ended.stdout), ended.status.code()),
+        ("heard\n", Some(3))
+    );
+    // the command itself has nothing blocked
+    let ended = init("grep SigBlk /proc/self/status").output().unwrap();
+    assert_eq!(text(&ended.stdout), "SigBlk:\t0000000000000000\n");
+}
+
+#[test]
+fn a_held_command_may_have_an_init() {
+    let dir = tempfile::tempdir().unwrap();
+    let pipe = dir.path().join("pipe");
+    mkfifo(&pipe, Mode::from_bits_truncate(0o644)).unwrap();
+    let script = "tr '\\0' ' ' < /proc/$PPID/cmdline; exit 5";
+    let words = [
+        "wait",
+        pipe.to_str().unwrap(),
+        "--init",
+        "yes",
+        "--",
+        "sh",
+        "-c",
+        script,
+    ];
+    let child = gate(&words).stdout(Stdio::piped()).spawn().unwrap();
+    std::io::Write::write_all(&mut opened(&pipe), &[word::GO]).unwrap();
+    let ended = child.wait_with_output().unwrap();
+    let shown = format!("{} -- sh -c {script} ", model::gate::INIT);
+    assert_eq!(
+        (text(&ended.stdout), ended.status.code()),
+        (shown.as_str(), Some(5))
+    );
+}
+
+#[test]
+fn limits_hold_for_the_command_alone_and_are_not_raised_beside_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let pipe = dir.path().join("pipe");
+    mkfifo(&pipe, Mode::from_bits_truncate(0o644)).unwrap();
+    let show = ["--", "sh", "-c", "ulimit -n; ulimit -Hn; ulimit -c; umask"];
+    // as few files as the command itself needs
+    let limits = "--ulimit nofile=4:5 --ulimit core=0:0 --umask 0027";
+    let limits: Vec<_> = limits.split(' ').collect();
+    let held = [&["wait", pipe.to_str().unwrap()], &limits[..], &show].concat();
+    let child = gate(&held).stdout(Stdio::piped()).spawn().unwrap();
+    std::io::Write::write_all(&mut opened(&pipe), &[word::GO]).unwrap();
+    let ended = child.wait_with_output().unwrap();
+    assert_eq!(text(&ended.stdout), "4\n5\n0\n0027\n");
+    let beside = [&["run"], &limits[..], &show].concat();
+    assert_eq!(text(&output(&beside).stdout), "4\n5\n0\n0027\n");
+    // more than the kernel gives anybody: refused to the command, and left as it is beside it
+    let most = u64::MAX - 1;
+    let more = ["--ulimit", &format!("nofile={most}:{most}")];
+    let held = [&["wait", pipe.to_str().unwrap()], &more[..], &show].concat();
+    let child = gate(&held).stderr(Stdio::piped()).spawn().unwrap();
+    std::io::Write::write_all(&mut opened(&pipe), &[word::GO]).unwrap();
+    let ended = child.wait_with_output().unwrap();
+    assert_eq!(ended.status.code(), Some(125));
+    assert!(text(&ended.stderr).starts_with("setrlimit RLIMIT_NOFILE: "));
+    let beside = [&["run"], &more[..], &show].concat();
+    assert!(output(&beside).status.success());
+}
+
+#[test]
 fn a_user_has_its_own_groups_and_nothing_of_roots() {
     if !Uid::effective().is_root() {
         eprintln!("skipped: needs root");
@@ -221,7 +324,7 @@ fn what_a_command_leaves_behind_is_waited_for() {
         let mut command = gate(&words);
         command.arg(script).arg(&file).output().unwrap()
     };
-    for (left, code) in [("sleep 0.3; exit 7", 7), ("kill -9 $$", 137)] {
+    for (left, code) in [("sleep 0.3; exit 7", 7), ("sleep 0.3; kill -9 $$", 137)] {
         let script = format!("sh -c '{left}' & echo $! >$0");
         assert_eq!(reap(&script).status.code(), Some(code), "{left}");
     }

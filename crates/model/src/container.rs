@@ -11,6 +11,7 @@ use crate::health::{Health, HealthSpec};
 use crate::image::ImageConfig;
 use crate::port::{Port, PublishedPort};
 use crate::signal::Signal;
+use crate::ulimit::Ulimit;
 
 /// Everything a create request asked for, with the client's defaults left out.
 #[expect(
@@ -28,6 +29,15 @@ pub struct ContainerSpec {
     pub entrypoint: Option<Vec<String>>,
     /// Environment beside the image's.
     pub env: BTreeMap<String, String>,
+    /// `NAME=WORD`, with the variables of the image put in for `$NAME` and its sisters. `env` outranks them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub env_merge: Vec<String>,
+    /// Variables that it does not get unasked.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unset_env: Vec<String>,
+    /// It gets none unasked, but [`ALWAYS_SET`].
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub unset_env_all: bool,
     /// Podman labels. They live in the record: CRI labels end at 4,096 bytes.
     pub labels: BTreeMap<String, String>,
     /// Annotations, given to the runtime as they are.
@@ -104,6 +114,15 @@ pub struct ContainerSpec {
     pub unmask: Vec<String>,
     /// Limits.
     pub resources: Resources,
+    /// An init that reaps and passes signals on is its first process.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub init: bool,
+    /// The permissions that its processes' new files do not get; `None` means the runtimes' 0022.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub umask: Option<u32>,
+    /// Limits of its processes, one for each name.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub ulimits: Vec<Ulimit>,
     /// Signal for stop; `None` means the image's, else SIGTERM.
     pub stop_signal: Option<Signal>,
     /// Seconds between the stop signal and SIGKILL; `None` means Podman's 10.
@@ -127,7 +146,16 @@ pub struct ContainerSpec {
     pub face: Face,
 }
 
+/// Variables that Podman sets whatever is taken away (recorded).
+pub const ALWAYS_SET: [&str; 2] = ["HOME", "HOSTNAME"];
+
 impl ContainerSpec {
+    /// Whether a variable that nobody asked for is taken away, wherever it comes from.
+    pub fn takes_away(&self, variable: &str) -> bool {
+        let asked = self.env.contains_key(variable) || ALWAYS_SET.contains(&variable);
+        !asked && (self.unset_env_all || self.unset_env.iter().any(|name| name == variable))
+    }
+
     /// The ports that the image and the request expose.
     pub fn all_exposed(&self) -> BTreeSet<Port> {
         let image = self.image.config.exposed_ports.iter();
@@ -135,6 +163,9 @@ impl ContainerSpec {
         image.chain(self.exposed.iter().copied()).collect()
     }
 }
+
+/// The umask of a container's processes where none was asked for: Podman's, and the runtimes' (measured).
+pub const UMASK: u32 = 0o022;
 
 /// Where POSIX shared memory lies.
 pub const SHARED_MEMORY: &str = "/dev/shm";

@@ -5,11 +5,14 @@
 
 use std::path::Path;
 
-use crate::container::ContainerSpec;
+use crate::container::{ALWAYS_SET, ContainerSpec};
 use crate::observed::MountObserved;
+use crate::ulimit::Ulimit;
 
 /// The program, in every container but those of [`covered`].
 pub const PROGRAM: &str = "/dev/.podman-cri-gate";
+/// What an init is called among the processes of a container, and in inspect: Podman's name for it (recorded).
+pub const INIT: &str = "/run/podman-init";
 /// The FIFO that a held command waits for.
 pub const PIPE: &str = "/dev/.podman-cri-hold";
 
@@ -45,21 +48,78 @@ pub fn is_in(mounts: &[MountObserved]) -> bool {
     mounts.iter().any(|mount| mount.destination == PROGRAM)
 }
 
-/// A command that waits in the gate until it is told to go.
-pub fn held(argv: &[String]) -> Vec<String> {
-    let gate = [PROGRAM, "wait", PIPE, "--"].map(ToOwned::to_owned);
-    gate.into_iter().chain(argv.iter().cloned()).collect()
+/// What the gate is to do for a container's commands beside executing them: words and their values.
+pub fn orders(spec: &ContainerSpec) -> Vec<String> {
+    let limits = spec.ulimits.iter().flat_map(|limit| {
+        let Ulimit { name, soft, hard } = limit;
+        ["--ulimit".to_owned(), format!("{name}={soft}:{hard}")]
+    });
+    let umask = spec
+        .umask
+        .map(|umask| ["--umask".to_owned(), format!("{umask:04o}")]);
+    let all = limits.chain(umask.into_iter().flatten());
+    all.chain(variables(spec)).collect()
+}
+
+/// The same for its own command, which may have an init before it.
+fn first_orders(spec: &ContainerSpec) -> Vec<String> {
+    let mut all = orders(spec);
+    if spec.init {
+        all.extend(["--init".to_owned(), "yes".to_owned()]);
+    }
+    all
+}
+
+/// The runtimes set what the image has, and more: the gate takes it away.
+fn variables(spec: &ContainerSpec) -> impl Iterator<Item = String> {
+    let order = |order: &str, name: &str| [order.to_owned(), name.to_owned()];
+    let always = ALWAYS_SET.into_iter().filter(|_| spec.unset_env_all);
+    let asked = spec.env.keys().filter(|_| spec.unset_env_all);
+    let kept = always.chain(asked.map(String::as_str));
+    let kept = kept.flat_map(move |name| order("--keep-env", name));
+    let unset = spec.unset_env.iter().filter(|name| spec.takes_away(name));
+    kept.chain(unset.flat_map(move |name| order("--unset-env", name)))
+}
+
+/// What a container cannot have without the gate, in the words of its flags; `None` where it needs none.
+pub fn needed(spec: &ContainerSpec) -> Option<&'static str> {
+    let needs = [
+        ("ulimits", !spec.ulimits.is_empty()),
+        ("umask", spec.umask.is_some()),
+        ("init", spec.init),
+        ("unsetenv", spec.unset_env_all || !spec.unset_env.is_empty()),
+    ];
+    needs
+        .into_iter()
+        .find(|(_, asked)| *asked)
+        .map(|(name, _)| name)
+}
+
+/// A container's command that waits in the gate until it is told to go.
+pub fn held(spec: &ContainerSpec, argv: &[String]) -> Vec<String> {
+    let gate = [PROGRAM, "wait", PIPE].map(ToOwned::to_owned);
+    let all = gate.into_iter().chain(first_orders(spec));
+    let all = all.chain(["--".to_owned()]);
+    all.chain(argv.iter().cloned()).collect()
 }
 
 /// The command as it was asked for.
 pub fn asked(argv: &[String]) -> &[String] {
-    match argv {
-        [program, mode, pipe, dashes, asked @ ..]
-            if program == PROGRAM && mode == "wait" && pipe == PIPE && dashes == "--" =>
+    let mut words = match argv {
+        [program, mode, pipe, words @ ..]
+            if program == PROGRAM && mode == "wait" && pipe == PIPE =>
         {
-            asked
+            words
         }
-        _ => argv,
+        _ => return argv,
+    };
+    loop {
+        match words {
+            [dashes, asked @ ..] if dashes == "--" => return asked,
+            // an order and its value, which may be anything
+            [_, _, more @ ..] => words = more,
+            _ => return argv,
+        }
     }
 }
 
@@ -89,9 +149,43 @@ mod tests {
     }
 
     #[test]
+    fn what_is_taken_away_is_neither_what_was_asked_for_nor_what_is_always_there() {
+        let mut spec = ContainerSpec {
+            unset_env: ["PATH", "A", "HOME"].map(ToOwned::to_owned).into(),
+            env: [("A".to_owned(), "b".to_owned())].into(),
+            ..ContainerSpec::default()
+        };
+        assert_eq!(orders(&spec).join(" "), "--unset-env PATH");
+        assert!(spec.takes_away("PATH") && !spec.takes_away("B"));
+        spec.unset_env = Vec::new();
+        spec.unset_env_all = true;
+        let kept = "--keep-env HOME --keep-env HOSTNAME --keep-env A";
+        assert_eq!(orders(&spec).join(" "), kept);
+        assert!(spec.takes_away("B") && !spec.takes_away("A") && !spec.takes_away("HOME"));
+    }
+
+    #[test]
     fn a_held_command_is_shown_as_it_was_asked_for() {
         let argv: Vec<_> = ["sh", "--", "x"].map(ToOwned::to_owned).into();
-        assert_eq!(asked(&held(&argv)), argv);
+        let spec = ContainerSpec {
+            ulimits: vec![Ulimit {
+                name: "core".to_owned(),
+                soft: 0,
+                hard: 5,
+            }],
+            umask: Some(0o27),
+            ..ContainerSpec::default()
+        };
+        assert_eq!(orders(&spec).join(" "), "--ulimit core=0:5 --umask 0027");
+        for spec in [&ContainerSpec::default(), &spec] {
+            assert_eq!(asked(&held(spec, &argv)), argv);
+        }
+        let spec = ContainerSpec {
+            init: true,
+            ..ContainerSpec::default()
+        };
+        assert_eq!(held(&spec, &argv)[3..5], ["--init", "yes"]);
+        assert!(orders(&spec).is_empty());
         assert_eq!(asked(&argv), argv);
         let other: Vec<_> = [PROGRAM, "run", PIPE, "--", "x"]
             .map(ToOwned::to_owned)

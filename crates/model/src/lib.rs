@@ -22,6 +22,7 @@ pub mod record;
 pub mod reference;
 pub mod request;
 pub mod signal;
+pub mod ulimit;
 pub mod usage;
 pub mod view;
 pub mod volume;

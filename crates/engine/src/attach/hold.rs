@@ -56,6 +56,8 @@ pub(crate) struct Hold {
     waiting: Vec<(u64, AttachRequest)>,
     /// The command waits in the gate.
     pub(crate) in_gate: bool,
+    /// The gate writes letters to them meanwhile, which are no part of the log.
+    pub(crate) letters: bool,
     /// Its input ends with its client's.
     pub(crate) stdin_once: bool,
 }
@@ -80,8 +82,10 @@ impl Inner {
             Starter::Policy => Vec::new(),
         };
         let takes_input = record.spec.stdin && !record.spec.terminal;
+        let letters = !waiting.is_empty() && !self.facts().attaches_when_created;
         Hold {
-            in_gate: !waiting.is_empty() && !self.facts().attaches_when_created,
+            in_gate: letters || gate::needed(&record.spec).is_some(),
+            letters,
             stdin_once: takes_input && waiting.iter().any(|(_, request)| request.stdin),
             waiting,
         }
@@ -112,7 +116,7 @@ impl Inner {
         cri_id: &str,
         hold: &Hold,
     ) -> Opened {
-        if hold.in_gate || hold.waiting.is_empty() {
+        if hold.letters || hold.waiting.is_empty() {
             return Vec::new();
         }
         let monitor = self.monitor_of(cri_id).await;
@@ -124,24 +128,44 @@ impl Inner {
         opened
     }
 
-    /// Opens the streams of a held command, and lets it go.
+    /// Opens the streams of a held command that has none yet, and lets it go.
     ///
     /// # Errors
-    /// The command is not there, or cannot be executed.
+    /// The command is not there, or cannot be executed; a limit of its processes cannot be raised.
     pub(crate) async fn open_held(
         &self,
         record: &ContainerRecord,
         cri_id: &str,
         hold: &Hold,
+        opened: Opened,
     ) -> Result<Opened, Error> {
-        let mut opened = self.open(record, cri_id, hold).await;
+        let mut opened = match hold.letters {
+            true => self.open(record, cri_id, hold).await,
+            false => opened,
+        };
         let gate = self.gate_of(&record.id, cri_id).await?;
         match &gate {
+            _ if !hold.letters => {}
             Gate::Here(pipe) => self.probe(record, pipe, hold, &mut opened).await?,
             Gate::Inside | Gate::Gone => settle(opened.len()).await,
         }
+        self.raise_limits(record, cri_id).await?;
         self.go(&record.id, cri_id, gate).await?;
         Ok(opened)
+    }
+
+    /// Raises the limits of a held command's process where the gate, which has no more rights than the container, could not.
+    async fn raise_limits(&self, record: &ContainerRecord, cri_id: &str) -> Result<(), Error> {
+        if record.spec.ulimits.is_empty() {
+            return Ok(());
+        }
+        let status = self.runtime.container_status(cri_id, true).await?;
+        // In a VM the gate has to do with what is there.
+        let Some(pid) = status.verbose.pid else {
+            return Ok(());
+        };
+        let limits = record.spec.ulimits.clone();
+        on_disk(move || crate::host::raise_limits(pid, &limits)).await
     }
 
     /// conmon, where CRI-O uses it and it is on this host.
@@ -292,6 +316,10 @@ impl Inner {
         if let Some(ContainerStatus { cri_id, .. }) = self.running(&record).await? {
             tracing::info!(container = %id, "the daemon ended while its start was waited for; its command goes on now");
             let gate = self.gate_of(id, &cri_id).await?;
+            if let Err(error) = self.raise_limits(&record, &cri_id).await {
+                // The gate cannot either, and says so as its last word.
+                tracing::warn!(container = %id, %error, "the limits of a held command cannot be raised");
+            }
             self.go(id, &cri_id, gate).await
         } else {
             self.release_log(id).await?;

@@ -113,6 +113,7 @@ impl Inner {
     /// Whether the runtime can carry it out, and whether the sources of its mounts are there.
     async fn check_spec(&self, spec: &ContainerSpec, sandbox: &SandboxRecord) -> Result<(), Error> {
         self.runtime.check_container(spec, sandbox, &self.facts())?;
+        self.gate.check(spec)?;
         let checked = spec.clone();
         on_disk(move || crate::host::make_or_miss_sources(&checked)).await
     }

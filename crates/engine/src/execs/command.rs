@@ -96,12 +96,16 @@ fn way(own: Option<&ContainerSpec>, status: Option<&ContainerStatus>, spec: &Exe
         ),
         None => without_gate(spec, "it was not made by this daemon"),
     };
+    // Its commands have the container's own limits.
+    let orders = own.map(gate::orders).unwrap_or_default();
     match reason {
-        None if gate => Way::Cri(in_gate(spec, user, &env)),
+        None if gate => Way::Cri(in_gate(orders, spec, user, &env)),
         None => Way::Cri(spec.command.clone()),
         Some(reason) => Way::OciRuntime(Beside {
             args: match gate {
-                true => in_gate(spec, None, &[]),
+                // what is taken away is taken from what the OCI runtime sets
+                true if !orders.is_empty() => in_gate(orders, spec, None, &env),
+                true => in_gate(orders, spec, None, &[]),
                 false => spec.command.clone(),
             },
             env,
@@ -114,8 +118,14 @@ fn way(own: Option<&ContainerSpec>, status: Option<&ContainerStatus>, spec: &Exe
 }
 
 /// A command that the gate executes, which also looks for it and says so where it is not there.
-fn in_gate(spec: &ExecSpec, user: Option<&String>, env: &[String]) -> Vec<String> {
+fn in_gate(
+    orders: Vec<String>,
+    spec: &ExecSpec,
+    user: Option<&String>,
+    env: &[String],
+) -> Vec<String> {
     let mut argv = vec![gate::PROGRAM.to_owned(), "run".to_owned()];
+    argv.extend(orders);
     let mut option = |name: &str, value: &str| argv.extend([name.to_owned(), value.to_owned()]);
     if let Some(user) = user {
         option("--user", user);
@@ -205,6 +215,7 @@ fn names_terminal(
 #[cfg(test)]
 mod tests {
     use model::observed::MountObserved;
+    use model::ulimit::Ulimit;
 
     use super::*;
 
@@ -271,6 +282,18 @@ mod tests {
         });
         let wanted = "run --user web --workdir /w --env TERM=xterm --env A=b -- id";
         assert_eq!(by(&of_user("root"), all), format!("{program} {wanted}"));
+        let limited = ContainerSpec {
+            ulimits: vec![Ulimit {
+                name: "core".to_owned(),
+                soft: 1,
+                hard: 2,
+            }],
+            ..ContainerSpec::default()
+        };
+        assert_eq!(
+            by(&limited, plain.clone()),
+            format!("{program} run --ulimit core=1:2 -- id")
+        );
         let same = asked(|spec| spec.user = "web".to_owned());
         assert_eq!(by(&of_user("web"), same), format!("{program} run -- id"));
         let privileged = ContainerSpec {

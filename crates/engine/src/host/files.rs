@@ -36,6 +36,8 @@ pub(crate) struct FilesJob {
     pub(crate) gate: Gate,
     /// Its command is to wait in the gate.
     pub(crate) held: bool,
+    /// The gate writes letters meanwhile, which are no part of the log.
+    pub(crate) letters: bool,
 }
 
 /// The other containers of a pod that has a network of its own; else none.
@@ -119,7 +121,7 @@ impl FilesJob {
     fn log_folder(&self) -> Result<(), Error> {
         let log = self.dir.join(LOG);
         log.parent().map_or(Ok(()), private_dir)?;
-        let made = match (self.record.spec.log.driver, self.held) {
+        let made = match (self.record.spec.log.driver, self.letters) {
             (LogDriver::None, _) => logs::keep_none(&log),
             (_, true) => logs::hold_back(&log),
             (_, false) => logs::release(&log),

@@ -101,6 +101,21 @@ impl Gate {
         self.file.is_some() && !gate::covered(spec)
     }
 
+    /// Whether a container that cannot do without it gets it.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] where it does not.
+    pub(crate) fn check(&self, spec: &ContainerSpec) -> Result<(), Error> {
+        match gate::needed(spec).filter(|_| !self.is_for(spec)) {
+            None => Ok(()),
+            Some(name) => Err(Error::unsupported(
+                name,
+                "CRI has no field for it, and the program that does it before the command cannot be executed: the daemon's \
+                 state folder is mounted noexec",
+            )),
+        }
+    }
+
     /// The mounts of a container's next attempt: the gate, and the pipe where its command is held.
     pub(super) fn mounts(
         &self,

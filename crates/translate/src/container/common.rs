@@ -7,8 +7,9 @@ use model::Error;
 use model::container::{Dns, RestartPolicy};
 use model::record::HANDLER;
 
-use crate::fields::HOST_GATEWAY;
-use crate::refuse::invalid;
+use crate::cri::words::is_word;
+use crate::fields::{HOST_GATEWAY, MERGED};
+use crate::refuse::{Body, invalid};
 
 /// A name as asked for; the empty one is none.
 pub(crate) fn name(text: String) -> Result<Option<String>, Error> {
@@ -158,6 +159,20 @@ pub(crate) fn on_pod(what: &str) -> Error {
         message: format!("invalid config provided: {what}: {cause}"),
         cause: cause.to_owned(),
     }
+}
+
+/// `--env-merge`: variables with words in which others stand.
+pub(super) fn merged(body: Body, field: &str, asked: Vec<String>) -> Result<Vec<String>, Error> {
+    for pair in &asked {
+        let Some((_, word)) = pair.split_once('=') else {
+            let text = format!("missing `=` for --env-merge substitution {pair}");
+            return Err(Error::Plain(text));
+        };
+        if !is_word(word) {
+            return Err(body.refusal_of(field, pair, MERGED));
+        }
+    }
+    Ok(asked)
 }
 
 #[cfg(test)]

@@ -12,9 +12,11 @@ use podman_api::container::compat::{
 };
 use podman_api::network::EndpointSettings;
 
-use super::common::{check_annotations, dns, environment, handler, hosts, name, restart, some};
+use super::common::{
+    check_annotations, dns, environment, handler, hosts, merged, name, restart, some,
+};
 use super::create_libpod::shm_bytes;
-use super::{FILL_OUT, Host, devices, health, limits, log, mounts, security, sysctls};
+use super::{FILL_OUT, Host, devices, health, limits, log, mounts, security, sysctls, ulimits};
 use crate::fields::COMPAT;
 use crate::ports::{self, Ports};
 use crate::refuse::{Body, invalid};
@@ -48,6 +50,9 @@ pub fn compat_create(
         open_stdin,
         stdin_once: _, // Podman does not read it
         env,
+        env_merge,
+        unset_env,
+        unset_env_all,
         cmd,
         healthcheck,
         image,
@@ -90,6 +95,10 @@ pub fn compat_create(
         command: cmd.filter(|words| !words.is_empty()),
         entrypoint,
         env: environment("Env", env)?,
+        env_merge: merged(BODY, "EnvMerge", env_merge)
+            .map_err(|error| Face::Compat.at_create(error))?,
+        unset_env,
+        unset_env_all,
         labels,
         work_dir: some(working_dir),
         user: some(user),
@@ -181,10 +190,10 @@ fn from_host_config(
         memory_reservation: _, // in `resources`
         memory_swap: _,        // in `resources`
         pids_limit: _,         // in `resources`
-        ulimits: _,            // refused
-        mounts: _,             // in `mounts`
-        init: _,               // refused
-        rest: _,               // refused, or asks for nothing
+        ulimits,
+        mounts: _, // in `mounts`
+        init,
+        rest: _, // refused, or asks for nothing
     } = config;
     check_annotations("HostConfig.Annotations", &annotations)?;
     let tries = u64::try_from(maximum_retry_count)
@@ -239,6 +248,8 @@ fn from_host_config(
         ipc,
         sysctls,
         cgroup_parent: some(cgroup_parent),
+        init: init.unwrap_or(false),
+        ulimits: ulimits::from_compat(&ulimits)?,
         resources,
         remove: auto_remove,
         restart: restart(&policy, tries)?,
@@ -260,8 +271,6 @@ fn refuse(config: &HostConfigRequest, host: Host) -> Result<(), Error> {
         ));
     }
     HOST_CONFIG.refuse_rest(&config.rest)?;
-    HOST_CONFIG.refuse("Ulimits", &config.ulimits)?;
-    HOST_CONFIG.refuse("Init", &config.init)?;
     mode("UTSMode", &config.uts_mode, &["private"])?;
     mode("UsernsMode", &config.userns_mode, &["host"])?;
     mode(

@@ -159,11 +159,6 @@ fn what_is_not_carried_out_is_refused_by_name() {
         ),
         (
             none(),
-            json!({"Ulimits": [{"Name": "nofile", "Hard": 1, "Soft": 1}]}),
-            "HostConfig.Ulimits",
-        ),
-        (
-            none(),
             json!({"Devices": [{"PathOnHost": "vendor.com/class=one", "CgroupPermissions": "rwm"}]}),
             "HostConfig.Devices \"vendor.com/class=one::rwm\"",
         ),
@@ -172,7 +167,6 @@ fn what_is_not_carried_out_is_refused_by_name() {
             json!({"DeviceRequests": [{"Driver": "cdi"}]}),
             "HostConfig.DeviceRequests",
         ),
-        (none(), json!({"Init": true}), "HostConfig.Init"),
         (
             none(),
             json!({"PidMode": "container:x"}),

@@ -3,15 +3,15 @@
 use std::collections::BTreeMap;
 
 use model::Error;
-use model::container::{ContainerSpec, Face, ImageRef, IpcMode, Network, PidMode};
+use model::container::{ContainerSpec, Face, ImageRef, IpcMode, Network, PidMode, UMASK};
 use model::health::{DEFAULT_LOG_COUNT, DEFAULT_LOG_SIZE, HealthCheck, HealthSpec};
 use model::request::{ImageVolumes, NewContainer};
 use podman_api::container::Signal;
 use podman_api::container::libpod::{Namespace, SpecGenerator};
 use podman_api::network::PerNetworkOptions;
 
-use super::common::{check_annotations, dns, handler, hosts, name, on_pod, restart, some};
-use super::{Host, devices, health, limits, log, mounts, security, sysctls};
+use super::common::{check_annotations, dns, handler, hosts, merged, name, on_pod, restart, some};
+use super::{Host, devices, health, limits, log, mounts, security, sysctls, ulimits};
 use crate::fields::{IGNORED_VOLUMES, KEEP_GROUPS, LIBPOD};
 use crate::ports::{self, Ports};
 use crate::refuse::{Body, invalid};
@@ -19,6 +19,8 @@ use crate::refuse::{Body, invalid};
 const BODY: Body = Body::new(&LIBPOD);
 /// podman-remote 4.3 sends it with every create; CRI-O has an annotation of the same name.
 const TTY_ANNOTATION: &str = "io.kubernetes.cri-o.TTY";
+/// What Podman says before the reason why an option of a container cannot be meant.
+const CREATE_OPTION: &str = "running container create option";
 
 /// What a libpod create asks for (Podman's `ContainerCreateLibpod`).
 ///
@@ -36,9 +38,9 @@ pub fn libpod_create(spec: SpecGenerator, host: &Host) -> Result<NewContainer, E
         entrypoint,
         command,
         env,
-        envmerge: _,    // refused
-        unsetenv: _,    // refused
-        unsetenvall: _, // refused
+        envmerge,
+        unsetenv,
+        unsetenvall,
         terminal,
         stdin,
         labels,
@@ -59,7 +61,7 @@ pub fn libpod_create(spec: SpecGenerator, host: &Host) -> Result<NewContainer, E
         image,
         raw_image_name: _, // the name before Podman's auto-update looks at it
         image_volume_mode,
-        init: _, // refused
+        init,
         mounts,
         volumes,
         volumes_from,
@@ -80,7 +82,7 @@ pub fn libpod_create(spec: SpecGenerator, host: &Host) -> Result<NewContainer, E
         userns: _, // refused
         read_only_filesystem,
         read_write_tmpfs,
-        umask: _, // refused, or 0022
+        umask,
         mask,
         unmask,
         cgroupns: _, // refused, or what the runtime does anyway
@@ -95,7 +97,7 @@ pub fn libpod_create(spec: SpecGenerator, host: &Host) -> Result<NewContainer, E
         dns_option,
         host_add,
         resource_limits,
-        rlimits: _, // refused
+        rlimits,
         oom_score_adj,
         dependency_containers,
         unified: _, // refused
@@ -154,6 +156,9 @@ pub fn libpod_create(spec: SpecGenerator, host: &Host) -> Result<NewContainer, E
         command,
         entrypoint,
         env,
+        env_merge: merged(BODY, "envmerge", envmerge)?,
+        unset_env: unsetenv,
+        unset_env_all: unsetenvall.unwrap_or(false),
         labels,
         annotations,
         work_dir: some(work_dir),
@@ -187,6 +192,9 @@ pub fn libpod_create(spec: SpecGenerator, host: &Host) -> Result<NewContainer, E
         selinux: security::labels(BODY, selinux_opts)?,
         mask: security::masks(&mask)?,
         unmask: security::unmasks(&unmask),
+        init: init.unwrap_or(false),
+        umask: umask_of(&umask)?,
+        ulimits: ulimits::from_libpod(&rlimits)?,
         resources: limits::from_libpod(resource_limits, oom_score_adj, *host)?,
         stop_signal: stop_signal.as_ref().map(signal).transpose()?,
         stop_timeout: stop_timeout.map(|secs| u32::try_from(secs).unwrap_or(u32::MAX)),
@@ -231,16 +239,25 @@ fn image_volumes(mode: &str) -> Result<ImageVolumes, Error> {
     }
 }
 
+/// One to four octal digits; the runtimes' own is nothing to be done.
+fn umask_of(text: &str) -> Result<Option<u32>, Error> {
+    let refused = || {
+        let text = format!("invalid umask string {text}");
+        Error::InvalidArgument(text).behind(CREATE_OPTION)
+    };
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let octal = text.len() <= 4 && text.bytes().all(|digit| matches!(digit, b'0'..=b'7'));
+    let bits = u32::from_str_radix(text, 8).ok().filter(|_| octal);
+    let bits = bits.ok_or_else(refused)?;
+    Ok(Some(bits).filter(|bits| *bits != UMASK))
+}
+
 /// Refuses by name what is asked for and not carried out.
 fn refuse(spec: &SpecGenerator, host: Host) -> Result<(), Error> {
     BODY.refuse_rest(&spec.rest)?;
-    BODY.refuse("envmerge", &spec.envmerge)?;
-    BODY.refuse("unsetenv", &spec.unsetenv)?;
-    BODY.refuse("unsetenvall", &spec.unsetenvall)?;
     BODY.refuse("timezone", &spec.timezone)?;
-    BODY.refuse("init", &spec.init)?;
-    BODY.refuse("umask", &spec.umask)?;
-    BODY.refuse("r_limits", &spec.rlimits)?;
     BODY.refuse("unified", &spec.unified)?;
     let in_pod = !spec.pod.is_empty();
     if in_pod {

@@ -189,6 +189,7 @@ fn compat_limits(config: &libpod::InspectHostConfig) -> InspectHostConfig {
         memory_swappiness: Some(config.memory_swappiness),
         oom_kill_disable: Some(config.oom_kill_disable),
         pids_limit: Some(config.pids_limit),
+        init: config.init.then_some(true),
         ulimits: Some(
             config
                 .ulimits

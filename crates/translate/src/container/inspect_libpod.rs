@@ -1,5 +1,6 @@
 //! `GET /libpod/containers/{name}/json`.
 
+use model::container::UMASK;
 use model::signal::Signal;
 use model::view::{ContainerBody, ContainerDetail, State};
 use podman_api::container::libpod::{
@@ -13,9 +14,6 @@ use super::show::{self, ShownMount};
 use super::show_host::host_config;
 use super::show_network::{config_exposed, libpod_settings};
 use crate::human;
-
-/// Podman's umask where none was asked for; the runtimes' too.
-const UMASK: &str = "0022";
 
 /// Podman's `InspectContainerData`, for clients from API 5.0.0 on.
 ///
@@ -159,10 +157,9 @@ fn config(detail: &ContainerDetail) -> InspectConfig {
     let spec = show::spec(view);
     let labels = show::labels(view);
     let annotations = show::annotations(view);
-    let umask = if matches!(view.body, ContainerBody::Own(_)) {
-        UMASK
-    } else {
-        ""
+    let umask = match &view.body {
+        ContainerBody::Own(record) => format!("{:04o}", record.spec.umask.unwrap_or(UMASK)),
+        ContainerBody::Infra { .. } | ContainerBody::Foreign(_) => String::new(),
     };
     let create_command = match &view.body {
         ContainerBody::Own(record) => record.spec.create_command.clone(),
@@ -189,7 +186,7 @@ fn config(detail: &ContainerDetail) -> InspectConfig {
         healthcheck_max_log_count: checks.log_count,
         healthcheck_max_log_size: checks.log_size,
         create_command,
-        umask: umask.to_owned(),
+        umask,
         timeout: 0, // refused at create
         stop_timeout: u64::from(stop_timeout(detail)),
         passwd: Some(false), // the runtimes add no entry

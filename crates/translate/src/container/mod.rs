@@ -17,6 +17,7 @@ mod show;
 mod show_host;
 mod show_network;
 mod sysctls;
+mod ulimits;
 mod update;
 
 pub use create_compat::compat_create;

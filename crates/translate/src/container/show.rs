@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use model::Id;
 use model::container::{ContainerRecord, ContainerSpec, Mount, Wanted};
+use model::gate;
 use model::observed::ContainerVerbose;
 use model::pod::{Role, SandboxRecord};
 use model::view::{ContainerBody, ContainerDetail, ContainerView, State};
@@ -122,11 +123,14 @@ pub(super) fn argv(detail: &ContainerDetail) -> Vec<String> {
     let from_runtime = verbose(detail)
         .map(|verbose| verbose.args.clone())
         .filter(|args| !args.is_empty());
-    from_runtime.unwrap_or_else(|| match &detail.view.body {
+    let argv = from_runtime.unwrap_or_else(|| match &detail.view.body {
         ContainerBody::Own(record) => effective_argv(&record.spec).all(),
         ContainerBody::Infra { .. } => Vec::new(),
         ContainerBody::Foreign(foreign) => foreign.command.clone(),
-    })
+    });
+    let init = spec(&detail.view).is_some_and(|spec| spec.init);
+    let before = [gate::INIT, "--"].into_iter().filter(|_| init);
+    before.map(str::to_owned).chain(argv).collect()
 }
 
 /// The verbose part of the runtime's status.
@@ -136,8 +140,14 @@ pub(super) fn verbose(detail: &ContainerDetail) -> Option<&ContainerVerbose> {
 
 /// The environment: the runtime's word where it has one, else what it will be, as far as known.
 pub(super) fn env(detail: &ContainerDetail) -> Option<Vec<String>> {
+    // the gate takes away what the runtime sets
+    let stays = |pair: &String| {
+        let name = pair.split('=').next().unwrap_or_default();
+        !spec(&detail.view).is_some_and(|spec| spec.takes_away(name))
+    };
     let from_runtime = verbose(detail)
-        .map(|verbose| verbose.env.clone())
+        .map(|verbose| verbose.env.iter().filter(|pair| stays(pair)).cloned())
+        .map(Vec::from_iter)
         .filter(|env| !env.is_empty());
     from_runtime.or_else(|| {
         let spec = spec(&detail.view)?;

@@ -7,16 +7,17 @@ use model::container::{
     SHM_BYTES, VolumesFrom,
 };
 use model::port::PublishedPort;
+use model::ulimit::Ulimit;
 use model::view::{ContainerBody, ContainerDetail};
 use podman_api::container::libpod::{
-    InspectDevice, InspectHostConfig, InspectLogConfig, InspectRestartPolicy,
+    InspectDevice, InspectHostConfig, InspectLogConfig, InspectRestartPolicy, InspectUlimit,
 };
 
 use super::limits::CPU_PERIOD_US;
-use super::log;
 use super::mount_options::shown_options;
 use super::show::{self, Caps};
 use super::show_network::{BRIDGE, HOST};
+use super::{log, ulimits};
 use crate::cri::hides_nothing;
 
 /// Podman's driver whose format is that of CRI's log files.
@@ -68,6 +69,8 @@ pub(super) fn host_config(detail: &ContainerDetail, caps: &Caps) -> InspectHostC
         shm_size: shm_size(spec),
         cgroup_parent: spec.cgroup_parent.clone().unwrap_or_default(),
         devices: devices(spec),
+        init: spec.init,
+        ulimits: spec.ulimits.iter().map(ulimit).collect(),
         runtime: "oci".to_owned(), // Podman's constant; the handler is OCIRuntime
         ..InspectHostConfig::default()
     };
@@ -177,6 +180,14 @@ fn devices(spec: &ContainerSpec) -> Vec<InspectDevice> {
     };
     let all = spec.devices.iter().filter(|_| !spec.privileged);
     all.map(shown).collect()
+}
+
+fn ulimit(limit: &Ulimit) -> InspectUlimit {
+    InspectUlimit {
+        name: limit.constant(),
+        soft: ulimits::shown(limit.soft),
+        hard: ulimits::shown(limit.hard),
+    }
 }
 
 fn shm_size(spec: &ContainerSpec) -> i64 {

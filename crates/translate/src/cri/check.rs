@@ -1,7 +1,8 @@
 //! What a runtime would be asked for at start, checked at create.
 
 use model::Error;
-use model::container::{ContainerSpec, Network};
+use model::container::{ContainerSpec, Network, PidMode};
+use model::gate;
 use model::observed::{RuntimeFacts, RuntimeKind};
 use model::pod::{PodSpec, SandboxRecord};
 
@@ -11,7 +12,7 @@ use super::resources::cri_resources;
 use super::sandbox::SLICE;
 use super::security::{container_security, runs_as_root};
 use super::signal::cri_signal;
-use crate::fields::{HOST_NAME, PRIVILEGED_USER};
+use crate::fields::{HOST_NAME, NO_GATE, PRIVILEGED_USER};
 
 /// Says what CRI cannot carry out of a container, or what cannot be meant.
 ///
@@ -30,10 +31,23 @@ pub fn check_container(
     spec.stop_signal.map(cri_signal).transpose()?;
     spec.mounts.iter().try_for_each(check_mount)?;
     check_annotations(spec.annotations.keys())?;
+    if spec.init && (spec.pid == PidMode::Host || shares_pids(sandbox)) {
+        let text = "cannot add init binary as PID 1 (PID namespace isn't private)";
+        return Err(spec.face.at_create(Error::Plain(text.to_owned())));
+    }
+    if let Some(name) = gate::needed(spec).filter(|_| gate::covered(spec)) {
+        let what = format!("{name} with something mounted on /dev");
+        return Err(Error::unsupported(what, NO_GATE));
+    }
     match (sandbox.spec.network, spec.hostname.as_deref()) {
         (Network::Host, Some(name)) if !name.is_empty() => Err(no_name_on_host_network(name)),
         _ => Ok(()),
     }
+}
+
+fn shares_pids(sandbox: &SandboxRecord) -> bool {
+    let mut shared = sandbox.spec.shared_namespaces.iter();
+    shared.any(|name| name == "pid")
 }
 
 /// A privileged process of another user than root has no capabilities with Podman. CRI-O makes them

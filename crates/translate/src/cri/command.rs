@@ -3,6 +3,8 @@
 use cri_api::v1::KeyValue;
 use model::container::ContainerSpec;
 
+use super::words::merged;
+
 /// Podman's PATH where the image has none (recorded).
 pub const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
@@ -57,16 +59,14 @@ pub fn effective_argv(spec: &ContainerSpec) -> Argv {
     }
 }
 
-/// The environment: Podman's defaults, under the image's, under what was asked for (recorded).
+/// The environment: Podman's defaults, under the image's, under what is merged from those, without what is taken
+/// away, under what was asked for (recorded).
 ///
 /// Not HOME: the OCI runtime sets it from the container's own /etc/passwd where it is missing, which
 /// is what Podman does beforehand; a value from here would be a guess.
 pub fn environment(spec: &ContainerSpec, hostname: &str) -> Vec<(String, String)> {
     let mut all: Vec<(String, String)> = Vec::new();
-    let mut set = |key: &str, value: &str| match all.iter_mut().find(|(known, _)| known == key) {
-        Some((_, old)) => value.clone_into(old),
-        None => all.push((key.to_owned(), value.to_owned())),
-    };
+    let mut set = |key: &str, value: &str| set_in(&mut all, key, value);
     set("PATH", DEFAULT_PATH);
     set("container", "podman");
     if spec.terminal {
@@ -77,10 +77,22 @@ pub fn environment(spec: &ContainerSpec, hostname: &str) -> Vec<(String, String)
         let (key, value) = entry.split_once('=').unwrap_or((entry, ""));
         set(key, value);
     }
+    let known = spec.env_merge.iter().filter_map(|word| merged(word, &all));
+    for (key, value) in known.collect::<Vec<_>>() {
+        set_in(&mut all, &key, &value);
+    }
+    all.retain(|(key, _)| !spec.takes_away(key));
     for (key, value) in &spec.env {
-        set(key, value);
+        set_in(&mut all, key, value);
     }
     all
+}
+
+fn set_in(all: &mut Vec<(String, String)>, key: &str, value: &str) {
+    match all.iter_mut().find(|(known, _)| known == key) {
+        Some((_, old)) => value.clone_into(old),
+        None => all.push((key.to_owned(), value.to_owned())),
+    }
 }
 
 /// The same as CRI has it.
@@ -145,6 +157,36 @@ mod tests {
         all.iter()
             .find(|(known, _)| known == key)
             .map(|(_, value)| value.as_str())
+    }
+
+    #[test]
+    fn variables_are_merged_from_the_images_and_taken_away_before_the_users_are_set() {
+        let mut spec = ContainerSpec::default();
+        spec.image.config.env = vec!["PATH=/bin".into(), "A=image".into()];
+        spec.env_merge = vec!["PATH=$PATH:/x".into(), "B=${A}-${C:-none}".into()];
+        spec.env = [("B".to_owned(), "user".to_owned())].into();
+        let all = environment(&spec, "abc");
+        assert_eq!(value(&all, "PATH"), Some("/bin:/x"));
+        assert_eq!(value(&all, "B"), Some("user"));
+        spec.env = [("A".to_owned(), "user".to_owned())].into();
+        spec.unset_env = vec!["PATH".into(), "A".into(), "HOSTNAME".into()];
+        let all = environment(&spec, "abc");
+        let table = [
+            ("PATH", None),
+            ("A", Some("user")),
+            ("B", Some("image-none")),
+            ("HOSTNAME", Some("abc")),
+        ];
+        for (key, wanted) in table {
+            assert_eq!(value(&all, key), wanted, "{key}");
+        }
+        spec.unset_env_all = true;
+        let all = environment(&spec, "abc");
+        let wanted = [("HOSTNAME", "abc"), ("A", "user")];
+        assert_eq!(
+            all,
+            wanted.map(|(key, value)| (key.to_owned(), value.to_owned()))
+        );
     }
 
     #[test]

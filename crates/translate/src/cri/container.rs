@@ -66,11 +66,14 @@ pub fn container_config(order: &ContainerOrder<'_>) -> Result<v1::ContainerConfi
 fn asked(order: &ContainerOrder<'_>, spec: &ContainerSpec) -> Result<v1::ContainerConfig, Error> {
     let ContainerSpec {
         image,
-        command: _,     // `effective_argv`
-        entrypoint: _,  // `effective_argv`
-        env: _,         // `cri_environment`
-        labels: _,      // in the encoded record: CRI's own labels end at 4,096 bytes
-        annotations: _, // `marked`
+        command: _,       // `effective_argv`
+        entrypoint: _,    // `effective_argv`
+        env: _,           // `cri_environment`
+        env_merge: _,     // the same
+        unset_env: _,     // the same, and the gate's
+        unset_env_all: _, // the same
+        labels: _,        // in the encoded record: CRI's own labels end at 4,096 bytes
+        annotations: _,   // `marked`
         work_dir,
         user: _,   // `container_security`
         groups: _, // `container_security`
@@ -100,6 +103,9 @@ fn asked(order: &ContainerOrder<'_>, spec: &ContainerSpec) -> Result<v1::Contain
         mask: _,                // `container_security`
         unmask: _,              // `container_security`
         resources,
+        init: _,    // the same
+        umask: _,   // the same
+        ulimits: _, // the gate's, in `command_and_args`
         stop_signal,
         stop_timeout: _,   // the engine gives it with each stop
         remove: _,         // the engine's loop carries it out
@@ -157,7 +163,7 @@ fn device(device: &Device) -> v1::Device {
 fn command_and_args(order: &ContainerOrder<'_>) -> (Vec<String>, Vec<String>) {
     let argv = effective_argv(&order.record.spec);
     match order.held {
-        true => (gate::held(&argv.all()), Vec::new()),
+        true => (gate::held(&order.record.spec, &argv.all()), Vec::new()),
         false => argv.command_and_args(),
     }
 }
@@ -328,7 +334,7 @@ mod tests {
         let asked = [plain.command.clone(), plain.args].concat();
         let held = config_for(true, change).unwrap();
         assert!(held.args.is_empty());
-        assert_eq!(held.command, gate::held(&asked));
+        assert_eq!(held.command, gate::held(&ContainerSpec::default(), &asked));
         assert_eq!(gate::asked(&held.command), ["/bin/sh", "-c", "true"]);
     }
 

@@ -23,6 +23,7 @@ mod signal;
 mod spelled;
 #[cfg(test)]
 mod tests_support;
+pub(crate) mod words;
 
 pub use capabilities::{DEFAULT_CAPABILITIES, KNOWN_CAPABILITIES, effective_capabilities};
 pub use check::{check_container, check_pod};

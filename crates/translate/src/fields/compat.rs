@@ -73,15 +73,15 @@ const COMMAND: &[Row] = &[
     Row::cri("Env", &["ContainerConfig.envs"])
         .kept(&["env"])
         .secret(),
-    Row::refused("EnvMerge", VARIABLES).secret(),
-    Row::refused("UnsetEnv", VARIABLES),
-    Row::refused("UnsetEnvAll", VARIABLES),
+    shared::ENV_MERGE.named("EnvMerge").secret(),
+    shared::UNSET_ENV.named("UnsetEnv"),
+    shared::UNSET_ENV_ALL.named("UnsetEnvAll"),
     Row::cri("WorkingDir", &["ContainerConfig.working_dir"]).kept(&["work_dir"]),
     shared::TERMINAL.named("Tty"),
     Row::cri("OpenStdin", &["ContainerConfig.stdin"]).kept(&["stdin"]),
     Row::nothing("StdinOnce", "Podman does not look at it"),
     Row::nothing("Shell", "of image builds"),
-    Row::refused("HostConfig.Init", INIT),
+    shared::INIT.named("HostConfig.Init"),
 ];
 
 const MOUNTS: &[Row] = &[
@@ -224,7 +224,7 @@ const LIMITS: &[Row] = &[
     Row::refused("HostConfig.CpuRealtimeRuntime", REALTIME),
     shared::PIDS_LIMIT.named("HostConfig.PidsLimit"),
     shared::OOM_SCORE_ADJ.named("HostConfig.OomScoreAdj"),
-    Row::refused("HostConfig.Ulimits", ULIMITS),
+    shared::ULIMITS.named("HostConfig.Ulimits"),
     Row::refused("HostConfig.BlkioWeight", BLOCK_IO),
     Row::refused("HostConfig.BlkioWeightDevice", BLOCK_IO),
     Row::refused("HostConfig.BlkioDeviceReadBps", BLOCK_IO),

@@ -36,20 +36,17 @@ fn only_fields_that_ask_for_something_are_told_and_refused_ones_first() {
     let explained = explain(
         Request::Libpod,
         json!({"image": "busybox", "stop_timeout": 10, "umask": "0022", "env": {"A": "b"},
-            "r_limits": [{"type": "RLIMIT_NOFILE"}], "resource_limits": {"cpu": {"shares": 5}, "memory": {}}}),
+            "unified": {"memory.high": "1"}, "resource_limits": {"cpu": {"shares": 5}, "memory": {}}}),
     );
     let names: Vec<_> = explained.fields.iter().map(|line| line.names[0]).collect();
     assert_eq!(
         names,
-        ["r_limits", "image", "env", "resource_limits.cpu.shares"]
+        ["unified", "image", "env", "resource_limits.cpu.shares"]
     );
     assert!(explained.is_refused());
     let refused = refused(&explained);
     assert_eq!(refused.len(), 1);
-    assert!(
-        refused[0].2.contains("CRI has no ulimit field"),
-        "{refused:?}"
-    );
+    assert!(refused[0].2.contains("files of cgroup v2"), "{refused:?}");
     assert_eq!(refused[0].1, None);
     assert_eq!(explained.fields[2].value, json!(["A"]));
 }
@@ -102,7 +99,7 @@ fn values_that_contradict_each_other_are_told_as_such() {
 fn a_container_without_an_image_is_refused_and_all_else_told() {
     let explained = explain(
         Request::Compat,
-        json!({"Cmd": ["x"], "HostConfig": {"Init": true}}),
+        json!({"Cmd": ["x"], "HostConfig": {"UTSMode": "host"}}),
     );
     assert_eq!(refused(&explained).len(), 1);
     assert!(

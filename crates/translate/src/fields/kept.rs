@@ -77,7 +77,7 @@ pub(super) fn container_fields(
         files: record.spec.mounts.iter().filter_map(made).collect(),
         log_path: String::new(),
         hostname,
-        held: false,
+        held: model::gate::needed(&record.spec).is_some(),
         stdin_once: false,
     })?;
     Ok(spelled_out(Some(&config), &sandbox_config(&sandbox_order)?))

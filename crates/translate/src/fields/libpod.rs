@@ -118,10 +118,10 @@ const COMMAND: &[Row] = &[
     Row::cri("env", &["ContainerConfig.envs"])
         .kept(&["env"])
         .secret(),
-    Row::refused("envmerge", VARIABLES).secret(),
-    Row::refused("unsetenv", VARIABLES),
-    Row::refused("unsetenvall", VARIABLES),
-    Row::refused("env_host", VARIABLES),
+    shared::ENV_MERGE.named("envmerge").secret(),
+    shared::UNSET_ENV.named("unsetenv"),
+    shared::UNSET_ENV_ALL.named("unsetenvall"),
+    Row::refused("env_host", HOST_VARIABLES),
     Row::anyway(
         "httpproxy",
         "the daemon's own proxy variables are given to no container",
@@ -136,10 +136,10 @@ const COMMAND: &[Row] = &[
     ),
     shared::TERMINAL.named("terminal"),
     Row::cri("stdin", &["ContainerConfig.stdin"]).kept(&["stdin"]),
-    Row::refused("init", INIT),
-    Row::refused("init_path", INIT),
+    shared::INIT.named("init"),
+    Row::refused("init_path", INIT_PATH),
     Row::refused("timezone", TIMEZONE),
-    Row::refused("umask", UMASK),
+    Row::gate("umask", "set before the command, and for what exec runs").kept(&["umask"]),
     Row::refused(
         "personality",
         "CRI has no field for it; use setarch(8) in the command",

@@ -55,7 +55,7 @@ pub(super) const LIMITS: &[Row] = &[
     Row::refused("resource_limits.unified", CGROUP_FILES),
     Row::refused("unified", CGROUP_FILES),
     shared::OOM_SCORE_ADJ.named("oom_score_adj"),
-    Row::refused("r_limits", ULIMITS),
+    shared::ULIMITS.named("r_limits"),
     Row::refused("weightDevice", BLOCK_IO),
     Row::refused("throttleReadBpsDevice", BLOCK_IO),
     Row::refused("throttleWriteBpsDevice", BLOCK_IO),

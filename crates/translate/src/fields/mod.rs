@@ -106,6 +106,8 @@ pub enum Way {
     Annotation,
     /// The daemon, on the host, before or beside the runtime.
     Host,
+    /// The daemon's small program in the container, before the command.
+    Gate,
     /// The daemon: its store and its loop.
     Daemon,
     /// Nobody has to: the values that pass ask for what happens anyway.
@@ -123,6 +125,7 @@ impl Way {
             Self::Cri => "runtime",
             Self::Annotation => "annotation",
             Self::Host => "host",
+            Self::Gate => "gate",
             Self::Daemon => "daemon",
             Self::Anyway => "as it is",
             Self::Refused => "refused",
@@ -168,6 +171,11 @@ impl Row {
     /// A field that the daemon carries out on the host.
     const fn host(name: &'static str, how: &'static str) -> Self {
         Self::by(name, Way::Host, how)
+    }
+
+    /// A field that the gate carries out before the command.
+    const fn gate(name: &'static str, how: &'static str) -> Self {
+        Self::by(name, Way::Gate, how).reaches(&["ContainerConfig.command"])
     }
 
     /// A field that the store or the loop carries out.

@@ -75,6 +75,11 @@ pub(super) fn carried(request: Request, name: &str) -> Value {
             json!([{"PathOnHost": "/dev/null", "PathInContainer": "/dev/x", "CgroupPermissions": "r"}])
         }
         "devices" => json!([{"path": "/dev/null:/dev/x:r"}]),
+        "r_limits" => json!([{"type": "nofile", "soft": 10, "hard": 20}]),
+        "umask" => json!("0027"),
+        "envmerge" => json!(["X=$PATH:/x"]),
+        "unsetenv" => json!(["PATH"]),
+        "ulimits" => json!([{"Name": "nofile", "Soft": 10, "Hard": 20}]),
         "shm_size" | "shmsize" => json!(1_000_000),
         "sysctl" | "sysctls" => json!({"net.ipv4.ip_forward": "1"}),
         "cgroup_parent" | "cgroupparent" => json!("/mine"),
@@ -201,6 +206,7 @@ pub(super) fn otherwise(name: &str) -> Option<Value> {
 pub(super) fn not_carried(request: Request, name: &str) -> (Value, Vec<(&'static str, Value)>) {
     let last = name.rsplit('.').next().unwrap_or(name).to_ascii_lowercase();
     let value = match last.as_str() {
+        "envmerge" => json!(["A='b'"]),
         "image_volume_mode" => json!("ignore"),
         "log_configuration" => json!({"driver": "journald"}),
         "logconfig" => json!({"Config": {"tag": "x"}}),

@@ -219,3 +219,31 @@ pub(super) const IPC: Row = Row::cri("", &["NamespaceOption.ipc"])
     .kept(&["ipc"])
     .but(IPC_MODE)
     .in_vm(VM_NAMESPACES);
+pub(super) const ULIMITS: Row = Row::gate(
+    "",
+    "set before the command; a hard limit above the runtime's own by the daemon, which needs CAP_SYS_RESOURCE for that; \
+     what exec runs gets them as far as the runtime's own reach",
+)
+.kept(&["ulimits"])
+.in_vm("the limits inside the VM, which are not raised");
+pub(super) const ENV_MERGE: Row = Row::cri("", &["ContainerConfig.envs"])
+    .how("the image's variables put in for $NAME, ${NAME}, ${NAME:-…} and ${NAME:+…}")
+    .kept(&["env_merge"])
+    .but(MERGED);
+pub(super) const UNSET_ENV: Row = Row::gate(
+    "",
+    "taken away before the command, and for what exec runs; HOME and HOSTNAME stay, as with Podman",
+)
+.reaches(&["ContainerConfig.command", "ContainerConfig.envs"])
+.kept(&["unset_env"]);
+pub(super) const UNSET_ENV_ALL: Row = Row::gate(
+    "",
+    "the same of all but HOME, HOSTNAME and what was asked for",
+)
+.reaches(&["ContainerConfig.command", "ContainerConfig.envs"])
+.kept(&["unset_env_all"]);
+pub(super) const INIT: Row = Row::gate(
+    "",
+    "the gate itself is the first process, passes signals on (the real-time ones it does not) and reaps",
+)
+.kept(&["init"]);

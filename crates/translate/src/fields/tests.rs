@@ -84,7 +84,7 @@ fn every_row_says_how_or_why() {
             Way::Cri | Way::Annotation => {
                 assert!(!row.cri.is_empty() && !row.record.is_empty(), "{name}");
             }
-            Way::Host | Way::Daemon => {
+            Way::Gate | Way::Host | Way::Daemon => {
                 assert!(!row.how.is_empty() && !row.record.is_empty(), "{name}");
             }
             Way::Anyway | Way::Nothing => {

@@ -12,8 +12,9 @@ pub(super) const HEALTH_CHECK: &str = "the daemon runs it by CRI's ExecSync, and
      whole seconds; 16 run at once";
 pub(super) const HEALTH_LOG: &str =
     "what health checks said is kept with the record (local), and nowhere else";
-pub(super) const ULIMITS: &str =
-    "CRI has no ulimit field; set the limits in the runtime's own configuration";
+/// Of what the gate would do.
+pub(crate) const NO_GATE: &str =
+    "CRI has no field for it, and the program that does it before the command lies below /dev";
 pub(super) const POD_SHM: &str = "the containers of a pod share one /dev/shm, which is the runtime's (64 MiB); mount a tmpfs with a size at another path";
 pub(super) const SHM_SYSTEMD: &str =
     "nothing is set up for systemd in a container; mount a tmpfs at the path that needs one";
@@ -45,7 +46,7 @@ pub(super) const POD_CGROUPS: &str =
     "a container in a pod lies in the pod's cgroup, and a pod's is the runtime's own choice yet";
 pub(super) const CGROUP_FILES: &str =
     "files of cgroup v2 cannot be set one by one; use the limits of memory, CPU and pids";
-pub(super) const INIT: &str = "no init is added yet; start one from the image as the command";
+pub(super) const INIT_PATH: &str = "the init is a program of the daemon's own; leave the path out";
 pub(super) const POD_SYSCTLS: &str = "sysctls belong to the sandbox, which is the pod's, and a pod's are not carried out yet; set them in the runtime's configuration";
 pub(super) const SECCOMP: &str =
     "the runtime's default profile or none (unconfined) is carried out, and no other yet";
@@ -61,11 +62,11 @@ pub(crate) const PRIVILEGED_MASK: &str = "CRI runtimes hide nothing from a privi
 /// Of hidden paths one by one, on CRI-O.
 pub(crate) const PART_OF_MASKS: &str =
     "CRI-O hides all paths of its own or nothing; use unmask=ALL without mask";
-pub(super) const UMASK: &str =
-    "CRI has no umask field; set it in the command (sh -c 'umask …; exec …')";
 pub(super) const TIMEZONE: &str = "CRI has no field for it; set the variable TZ";
-pub(super) const VARIABLES: &str =
-    "variables are set and not taken away or merged; give each with its value";
+/// Of `envmerge`.
+pub(crate) const MERGED: &str = "quotes, backslashes and what stands in another variable's place but - and + are not carried out; give the variable with its value";
+pub(super) const HOST_VARIABLES: &str =
+    "the daemon's environment is not the user's; give each variable with its value";
 pub(super) const ROOTFS: &str = "a container is made from an image here";
 pub(super) const LOGS: &str = "the log is a file (k8s-file, json-file; max-size, max-file) or none, and no other driver, path or option is carried out";
 pub(super) const INIT_CONTAINERS: &str =

@@ -44,6 +44,15 @@ pub struct CreateContainer {
     /// `NAME=value`; `NAME` alone takes it away.
     #[serde(deserialize_with = "null_default")]
     pub env: Vec<String>,
+    /// Podman's own: `NAME=value` that may refer to the image's variables.
+    #[serde(deserialize_with = "null_default")]
+    pub env_merge: Vec<String>,
+    /// Podman's own: variables of the image that it does not get.
+    #[serde(deserialize_with = "null_default")]
+    pub unset_env: Vec<String>,
+    /// Podman's own: it gets none of them.
+    #[serde(deserialize_with = "null_default")]
+    pub unset_env_all: bool,
     /// `None`: the image's. A string counts as a list of one.
     #[serde(deserialize_with = "string_or_list")]
     pub cmd: Option<Vec<String>>,
