@@ -24,7 +24,7 @@ pub(crate) const THIS: &str = "/proc/self/exe";
 /// # Errors
 /// The command's process cannot be made. What else is in its way it says itself.
 pub(crate) fn init(argv: &[OsString]) -> Result<ExitCode, Failure> {
-    // Rust gives the child none of it.
+    // The child inherits it, and lets go of it before the command.
     let all = SigSet::all();
     all.thread_block()
         .map_err(|errno| Failure::of("gate: sigprocmask", errno))?;

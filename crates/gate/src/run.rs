@@ -112,6 +112,10 @@ impl Prepared {
         } = self;
         if foreground {
             take_terminal();
+            // the init has blocked them all, and a command begins with what it inherits
+            if let Err(errno) = SigSet::empty().thread_set_mask() {
+                return Failure::of("gate: sigprocmask", errno);
+            }
         }
         if let Some(mask) = umask {
             set_umask(mask);
