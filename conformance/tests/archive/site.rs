@@ -75,6 +75,12 @@ impl Site {
         Ok(text)
     }
 
+    /// The answer to a question of the container.
+    pub(crate) async fn of(&self, face: &str, what: &str) -> Result<Response> {
+        let path = format!("{face}/containers/{}/{what}", self.container);
+        self.http.get(&path).await
+    }
+
     fn archive(&self, face: &str, query: &str) -> String {
         format!("{face}/containers/{}/archive?{query}", self.container)
     }

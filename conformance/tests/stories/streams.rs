@@ -75,6 +75,7 @@ async fn exec(user: &User<'_>) -> Result<()> {
     user.hears_soon("exec box ls /dev/shm", "made").await?;
     user.fails("exec nosuch true", "no such container").await?;
     copies(user).await.context("cp")?;
+    layer(user).await.context("diff, export")?;
     user.say("rm -f box").await?;
     more_than_the_container_has(user).await
 }
@@ -97,6 +98,25 @@ async fn copies(user: &User<'_>) -> Result<()> {
     ensure!(std::fs::read_to_string(at("out/it/in"))? == "brought\n");
     let line = format!("cp box:/nosuch {}", at("none").display());
     user.fails(&line, "no such file").await
+}
+
+/// What was written is told, and comes out with all the rest.
+async fn layer(user: &User<'_>) -> Result<()> {
+    user.say("exec box mkdir /mine").await?;
+    user.hears("diff box", "A /mine").await?;
+    let out = user.dir().join("root.tar");
+    user.say(&format!("export -o {} box", out.display()))
+        .await?;
+    let names = tokio::process::Command::new("tar")
+        .arg("-tf")
+        .arg(&out)
+        .output()
+        .await?;
+    let names = String::from_utf8_lossy(&names.stdout).into_owned();
+    for name in ["mine/", "bin/sh"] {
+        ensure!(names.lines().any(|line| line == name), "{names}");
+    }
+    Ok(())
 }
 
 /// Root's commands in a container that is not root's, and commands that may do what it may not.

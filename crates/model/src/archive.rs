@@ -33,3 +33,23 @@ pub struct PutOptions {
     /// Other names for entries, and for folders above them.
     pub rename: BTreeMap<String, String>,
 }
+
+/// An entry of a container's root that differs from its image.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// From the root, with a slash before it.
+    pub path: String,
+    /// What became of it.
+    pub kind: ChangeKind,
+}
+
+/// What became of an entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ChangeKind {
+    /// It is another than the image's, or something in it is.
+    Modified,
+    /// The image has none there.
+    Added,
+    /// The image's is gone.
+    Deleted,
+}

@@ -1,4 +1,4 @@
-//! Files of containers: what `X-Docker-Container-Path-Stat` says, as base64 of this JSON.
+//! Files of containers: what `X-Docker-Container-Path-Stat` says, as base64 of JSON, and what differs from the image.
 #![allow(missing_docs, reason = "the fields have Podman's own names")]
 
 use serde::{Deserialize, Serialize};
@@ -14,4 +14,13 @@ pub struct FileInfo {
     pub mtime: String,
     pub is_dir: bool,
     pub link_target: String,
+}
+
+/// An entry that differs from the image, Podman's `archive.Change`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct Change {
+    pub path: String,
+    /// 0 modified, 1 added, 2 deleted.
+    pub kind: u8,
 }

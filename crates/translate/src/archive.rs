@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use model::Error;
-use model::archive::PathStat;
-use podman_api::archive::FileInfo;
+use model::archive::{Change, ChangeKind, PathStat};
+use podman_api::archive::{self as api, FileInfo};
 use serde_json::Value;
 
 use crate::go_json::{self, Source};
@@ -30,6 +30,22 @@ pub fn file_info(stat: &PathStat) -> FileInfo {
         is_dir: *is_dir,
         link_target: link_target.clone(),
     }
+}
+
+/// What differs from an image, in Podman's form: `null` where nothing does.
+pub fn changes(changes: Vec<Change>) -> Option<Vec<api::Change>> {
+    let shown = changes
+        .into_iter()
+        .map(|Change { path, kind }| api::Change {
+            path,
+            kind: match kind {
+                ChangeKind::Modified => 0,
+                ChangeKind::Added => 1,
+                ChangeKind::Deleted => 2,
+            },
+        });
+    let shown: Vec<_> = shown.collect();
+    (!shown.is_empty()).then_some(shown)
 }
 
 /// The kernel's `st_mode` as Go's `os.FileMode`, whose bits above the permissions are its own.

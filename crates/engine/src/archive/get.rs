@@ -4,25 +4,19 @@
 //! looked at, by descriptor. Source of names and of what is left out: Podman 5.8.6, tried.
 
 use std::collections::HashMap;
-use std::ffi::{CString, OsStr};
 use std::fs::File;
 use std::io::{self, Read, Write};
-use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{
-    Dir, FileType, Mode, OFlags, ResolveFlags, getxattr, listxattr, major, minor, open, openat,
-    openat2,
-};
+use rustix::fs::{FileType, Mode, OFlags, getxattr, listxattr, major, minor, open};
 use rustix::io::Errno;
 use tar::{Builder, EntryType, Header};
 
 use super::entries::XATTR;
 use super::root::{Found, LOOK, Root, magic, target_of};
+use super::walk::Walk;
 
-/// How many folders of one branch stay open; those above are found again by their path.
-const OPEN_LEVELS: usize = 32;
 /// Files with several names that are remembered; further ones are packed as files of their own.
 const LINKED_MAX: usize = 65_536;
 /// Bytes of a name that a header has place for.
@@ -37,8 +31,10 @@ pub(super) struct Source {
     pub(super) path: PathBuf,
     /// What its entry is called, and what those in it are below; `None` packs what is in a folder alone.
     pub(super) name: Option<Vec<u8>>,
-    /// Whom everything is given to in the archive.
-    pub(super) owner: (u32, u32),
+    /// Whom everything is given to in the archive; `None`: whose it is.
+    pub(super) owner: Option<(u32, u32)>,
+    /// The folders that the kernel mounts over in a container are packed too: nothing is mounted in this root.
+    pub(super) whole: bool,
 }
 
 /// Packs. What cannot be read ends it early.
@@ -46,10 +42,11 @@ pub(super) fn pack(source: &Source, to: impl Write) -> io::Result<()> {
     let mut packing = Packing {
         archive: Builder::new(to),
         owner: source.owner,
+        whole: source.whole,
         linked: HashMap::new(),
     };
     let real = source.root.lead(&source.path)?;
-    if !is_excluded(&real) {
+    if source.whole || !is_excluded(&real) {
         let found = Found::new(source.root.open(&source.path, LOOK)?)?;
         match (found.kind() == FileType::Directory, &source.name) {
             (true, name) => packing.folder(
@@ -73,47 +70,11 @@ fn is_excluded(real: &Path) -> bool {
 
 struct Packing<W: Write> {
     archive: Builder<W>,
-    owner: (u32, u32),
+    owner: Option<(u32, u32)>,
+    whole: bool,
     /// The first names of files that have several, by device and inode.
     linked: HashMap<(u64, u64), Vec<u8>>,
 }
-
-/// A folder that is being packed.
-struct Level {
-    dir: Option<Dir>,
-    /// Behind the last name that was read.
-    position: i64,
-    /// Its path below the first one.
-    path: PathBuf,
-}
-
-impl Level {
-    fn new(folder: OwnedFd, path: PathBuf) -> Result<Self, Errno> {
-        Ok(Self {
-            dir: Some(Dir::new(folder)?),
-            position: 0,
-            path,
-        })
-    }
-
-    /// Opens it again where it had been closed.
-    fn dir(&mut self, top: &OwnedFd) -> Result<&mut Dir, Errno> {
-        if self.dir.is_none() {
-            let path = Path::new(".").join(&self.path);
-            let inside = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
-            let folder = openat2(top, path, READ_FOLDER, Mode::empty(), inside)?;
-            let mut dir = Dir::new(folder)?;
-            dir.seek(self.position)?;
-            self.dir = Some(dir);
-        }
-        self.dir.as_mut().ok_or(Errno::BADF)
-    }
-}
-
-const READ_FOLDER: OFlags = OFlags::RDONLY
-    .union(OFlags::DIRECTORY)
-    .union(OFlags::NOFOLLOW)
-    .union(OFlags::CLOEXEC);
 
 impl<W: Write> Packing<W> {
     /// A folder, with all that is in it but what is mounted in a container's root by the kernel's wish.
@@ -121,33 +82,11 @@ impl<W: Write> Packing<W> {
         if !name.is_empty() {
             self.one(top, name)?;
         }
-        let mut stack = vec![Level::new(
-            open(
-                magic(&top.fd),
-                READ_FOLDER.difference(OFlags::NOFOLLOW),
-                Mode::empty(),
-            )?,
-            PathBuf::new(),
-        )?];
-        while let Some(level) = stack.last_mut() {
-            let Some((entry, found)) = next(level, &top.fd)? else {
-                stack.pop();
-                continue;
-            };
-            let path = level.path.join(OsStr::from_bytes(entry.to_bytes()));
-            if is_root && is_excluded(&Path::new("/").join(&path)) {
-                continue;
-            }
+        let excluding = is_root && !self.whole;
+        let skip = |path: &Path| excluding && is_excluded(&Path::new("/").join(path));
+        let mut walk = Walk::new(&top.fd)?;
+        while let Some((path, found)) = walk.next(skip)? {
             self.one(&found, &below(name, path.as_os_str().as_bytes()))?;
-            if found.kind() == FileType::Directory {
-                let folder = openat(&found.fd, ".", READ_FOLDER, Mode::empty())?;
-                stack.push(Level::new(folder, path)?);
-                if let Some(old) = stack.len().checked_sub(OPEN_LEVELS + 1)
-                    && let Some(old) = stack.get_mut(old)
-                {
-                    old.dir = None;
-                }
-            }
         }
         Ok(())
     }
@@ -163,7 +102,8 @@ impl<W: Write> Packing<W> {
             FileType::BlockDevice => EntryType::Block,
             FileType::Socket | FileType::Unknown => return Ok(()), // there is no such entry
         };
-        let mut entry = Entry::new(kind, name, found, self.owner)?;
+        let owner = self.owner.unwrap_or((found.stat.st_uid, found.stat.st_gid));
+        let mut entry = Entry::new(kind, name, found, owner)?;
         match kind {
             EntryType::Symlink => entry.link(target_of(found)?.as_os_str().as_bytes()),
             EntryType::Regular => {
@@ -203,29 +143,6 @@ impl<W: Write> Packing<W> {
             self.linked.insert(id, name.to_vec());
         }
         None
-    }
-}
-
-/// The next entry of a folder; what is gone by now is passed over.
-fn next(level: &mut Level, top: &OwnedFd) -> io::Result<Option<(CString, Found)>> {
-    loop {
-        let dir = level.dir(top)?;
-        let Some(entry) = dir.read() else {
-            return Ok(None);
-        };
-        let entry = entry?;
-        let (name, position) = (entry.file_name().to_owned(), entry.offset());
-        if name.as_c_str() == c"." || name.as_c_str() == c".." {
-            continue;
-        }
-        let found =
-            openat(dir.fd()?, &name, LOOK | OFlags::NOFOLLOW, Mode::empty()).and_then(Found::new);
-        level.position = position;
-        match found {
-            Ok(found) => return Ok(Some((name, found))),
-            Err(Errno::NOENT) => {}
-            Err(error) => return Err(error.into()),
-        }
     }
 }
 

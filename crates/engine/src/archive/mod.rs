@@ -5,10 +5,13 @@
 //! its layers, without them. Archives pass a piece at a time, read and
 //! written on a thread.
 
+mod changes;
 mod entries;
 mod get;
 mod put;
 mod root;
+mod walk;
+mod whole;
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -92,22 +95,7 @@ impl Engine {
             let body = stream::empty().boxed();
             return Ok(Packed { stat, body });
         }
-        let (writer, reader) = tokio::io::duplex(QUEUE);
-        let mut writer = SyncIoBridge::new(writer);
-        tokio::task::spawn_blocking(move || {
-            let packed = get::pack(&source, &mut writer).and_then(|()| writer.flush());
-            match packed {
-                // the client has gone away
-                Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => {}
-                Err(error) => {
-                    let path = source.path.display();
-                    tracing::warn!(%path, %error, "an archive of a container's files is cut off");
-                }
-                Ok(()) => {}
-            }
-        });
-        let pieces = ReaderStream::with_capacity(reader, PIECE);
-        let body = pieces.map(|piece| piece.map_err(Error::internal)).boxed();
+        let body = stream_of(source);
         Ok(Packed { stat, body })
     }
 
@@ -196,8 +184,7 @@ impl Engine {
         let root = on_disk(move || {
             let at = folder.join(if writable { "files-rw" } else { "files" });
             let root = Root::of_layer(&layer, &at, writable);
-            std::fs::remove_dir(&at).unwrap_or_default();
-            std::fs::remove_dir(at.with_extension("below")).unwrap_or_default();
+            forget(&at);
             root
         })
         .await?;
@@ -217,6 +204,26 @@ impl Engine {
             ..Opened::new(root, status)
         })
     }
+}
+
+/// Packs on a thread, a piece ahead of the client.
+fn stream_of(source: get::Source) -> ByteStream {
+    let (writer, reader) = tokio::io::duplex(QUEUE);
+    let mut writer = SyncIoBridge::new(writer);
+    tokio::task::spawn_blocking(move || {
+        let packed = get::pack(&source, &mut writer).and_then(|()| writer.flush());
+        match packed {
+            // the client has gone away
+            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => {}
+            Err(error) => {
+                let path = source.path.display();
+                tracing::warn!(%path, %error, "an archive of a container's files is cut off");
+            }
+            Ok(()) => {}
+        }
+    });
+    let pieces = ReaderStream::with_capacity(reader, PIECE);
+    pieces.map(|piece| piece.map_err(Error::internal)).boxed()
 }
 
 impl Inner {
@@ -250,6 +257,12 @@ fn not_reached(container: &ContainerView) -> Error {
             container.state.word()
         ),
     )
+}
+
+/// Removes the places of a mount that is open and nowhere to be seen; those of another that are in use stay.
+fn forget(at: &Path) {
+    std::fs::remove_dir(at).unwrap_or_default();
+    std::fs::remove_dir(at.with_extension("below")).unwrap_or_default();
 }
 
 /// Podman's words for a path where nothing is.
@@ -333,7 +346,8 @@ impl Opened {
             root: self.root,
             path: at,
             name,
-            owner: self.user,
+            owner: Some(self.user),
+            whole: false,
         }
     }
 }

@@ -85,16 +85,32 @@ impl Root {
                 "where the layers of the container's image lie is not known",
             ));
         }
-        let view = if writable {
-            View::mount_writable(layer, at)
-        } else {
-            let upper = std::iter::once(layer.upper.clone());
-            let folders: Vec<_> = upper.chain(layer.lower.iter().cloned()).collect();
-            View::mount(&folders, at)
-        };
-        let view = view.map_err(Error::internal)?;
-        let root = open(view.path(), FOLDER, Mode::empty());
+        if writable {
+            let view = View::mount_writable(layer, at).map_err(Error::internal)?;
+            return Self::at(view.path());
+        }
+        let upper = std::iter::once(layer.upper.clone());
+        let folders: Vec<_> = upper.chain(layer.lower.iter().cloned()).collect();
+        Self::of_view(&folders, at)
+    }
+
+    /// That of folders over each other, topmost first, mounted read-only at `at` until it is open.
+    pub(super) fn of_view(folders: &[PathBuf], at: &Path) -> Result<Self, Error> {
+        let view = View::mount(folders, at).map_err(Error::internal)?;
+        Self::at(view.path())
+    }
+
+    /// A folder that the caller trusts.
+    pub(super) fn at(folder: &Path) -> Result<Self, Error> {
+        let root = open(folder, FOLDER, Mode::empty());
         root.map(Self).map_err(Error::internal)
+    }
+
+    /// The entry at exactly this path: a link in it is `ELOOP`.
+    pub(super) fn find_exactly(&self, path: &Path) -> Result<Found, Errno> {
+        let exactly = ResolveFlags::IN_ROOT | ResolveFlags::NO_SYMLINKS;
+        let flags = LOOK | OFlags::NOFOLLOW;
+        Found::new(openat2(&self.0, path, flags, Mode::empty(), exactly)?)
     }
 
     /// Opens a path, links followed as in the container.

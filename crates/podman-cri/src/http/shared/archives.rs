@@ -47,15 +47,59 @@ pub(crate) async fn get(cx: Cx) -> Answer {
     if packed.stat.dangling {
         return with_stat(nothing_there(), &packed.stat);
     }
-    let pieces = packed.body.filter_map(|piece| async { piece.ok() });
+    with_stat(streamed(packed.body, permit), &packed.stat)
+}
+
+/// Source: `ExportContainer`.
+pub(crate) async fn export(cx: Cx) -> Answer {
+    let permit = permit(&cx)?;
+    let archive = cx.engine().export_container(cx.name()).await?;
+    Ok(streamed(archive, permit))
+}
+
+/// Source: `Changes`. Of containers alone; against another image or container nothing is compared.
+pub(crate) async fn changes(cx: Cx) -> Answer {
+    let query = cx.query();
+    if query
+        .text("parent")
+        .is_some_and(|parent| !parent.is_empty())
+    {
+        let why = "a container is compared with its own image";
+        return Err(Error::unsupported("parent", why).into());
+    }
+    let unknown = match query.text("diffType").unwrap_or_default() {
+        "" | "all" => "layer not known",
+        "container" => "container not known",
+        "image" => {
+            let why = "the changes of images are not looked for";
+            return Err(Error::unsupported("diffType=image", why).into());
+        }
+        other => {
+            let message = format!("invalid diffType value \"{other}\"");
+            return Err(Failure::bad_request(message));
+        }
+    };
+    let permit = permit(&cx)?;
+    let changes = match cx.engine().changes_of_container(cx.name()).await {
+        Err(Error::NotFound { .. }) => {
+            let message = format!("{} not found: {unknown}", cx.name());
+            let status = StatusCode::INTERNAL_SERVER_ERROR;
+            return Err(Failure::caused(status, message, unknown));
+        }
+        other => other?,
+    };
+    drop(permit);
+    body::ok(&translate::archive::changes(changes))
+}
+
+/// An archive, which counts as under way until its end.
+fn streamed(archive: ByteStream, permit: OwnedSemaphorePermit) -> Reply {
+    let pieces = archive.filter_map(|piece| async { piece.ok() });
     let pieces = pieces.map(move |piece| {
         let _held = &permit;
         piece
     });
-    with_stat(
-        body::chunks(StatusCode::OK, Some(TAR), pieces),
-        &packed.stat,
-    )
+    body::chunks(StatusCode::OK, Some(TAR), pieces)
 }
 
 /// Source: `handlePut`. Docker's `pause` is not read, as in Podman: nothing is paused.

@@ -1,0 +1,125 @@
+//! A container's root by its layers: what differs from its image (`diff`), and all of it as an archive (`export`).
+//! What is mounted in a container belongs to neither.
+
+use std::path::{Path, PathBuf};
+
+use model::Error;
+use model::archive::Change;
+use model::observed::{CriState, Layer};
+use model::view::{ContainerBody, ContainerDetail};
+
+use super::root::{self, Root};
+use super::{changes, forget, get, stream_of};
+use crate::builder::ByteStream;
+use crate::system::{Claim, Engine};
+use crate::volumes::on_disk;
+
+/// The layers of a container of ours, which is not changed by an operation meanwhile.
+struct Layers {
+    layer: Layer,
+    /// The container's own folder.
+    folder: PathBuf,
+    _claim: Claim,
+}
+
+impl Engine {
+    /// `GET /containers/{name}/changes`, both faces: what differs from the image, sorted by path; nothing of a container
+    /// that never ran, which has written nothing.
+    ///
+    /// # Errors
+    /// No such container; one of others; one whose layers are not at hand (a virtual machine, no overlay); more changes
+    /// than an answer may have.
+    pub async fn changes_of_container(&self, name: &str) -> Result<Vec<Change>, Error> {
+        let Some(layers) = self.layers_of(name, "diff").await? else {
+            return Ok(Vec::new());
+        };
+        on_disk(move || {
+            let upper =
+                rustix::fs::open(&layers.layer.upper, root::FOLDER, rustix::fs::Mode::empty())
+                    .map_err(Error::internal)?;
+            let at = layers.folder.join("files-image");
+            let below = Root::of_folders(&layers.layer.lower, &at);
+            forget(&at);
+            changes::find(&upper, &below?).map_err(Error::internal)
+        })
+        .await
+    }
+
+    /// `GET /containers/{name}/export`, both faces: an archive of the whole root, owners as they are, places of mounts
+    /// without what is mounted there. It ends early, with a line in the daemon's log, where something cannot be read.
+    ///
+    /// # Errors
+    /// As [`Self::changes_of_container`]; a container that never ran.
+    pub async fn export_container(&self, name: &str) -> Result<ByteStream, Error> {
+        let Some(layers) = self.layers_of(name, "export").await? else {
+            let why = format!("container {name} never ran: CRI makes its root at the start");
+            return Err(Error::unsupported("export", why));
+        };
+        let root = on_disk(move || {
+            let at = layers.folder.join("files");
+            let root = Root::of_layer(&layers.layer, &at, false);
+            forget(&at);
+            root
+        })
+        .await?;
+        Ok(stream_of(get::Source {
+            root,
+            path: PathBuf::from("/"),
+            name: None,
+            owner: None,
+            whole: true,
+        }))
+    }
+
+    /// `None`: it never ran.
+    async fn layers_of(&self, name: &str, what: &'static str) -> Result<Option<Layers>, Error> {
+        let id = own(&self.inspect_container(name, false).await?, what)?;
+        let inner = self.inner();
+        let claim = inner.claim(&id).await;
+        let detail = self.inspect_container(id.as_str(), false).await?;
+        let status = match detail.status {
+            Some(status) if status.state != CriState::Created => status,
+            // a start that failed leaves none, and one under way has the claim
+            Some(_) | None => return Ok(None),
+        };
+        let unknown = || {
+            let why = "where the layers of the container and its image lie is not known";
+            Error::unsupported(what, why)
+        };
+        let layer = status.verbose.layer.ok_or_else(unknown)?;
+        if layer.lower.is_empty() {
+            return Err(unknown());
+        }
+        Ok(Some(Layers {
+            layer,
+            folder: inner.store.dir().container(&id),
+            _claim: claim,
+        }))
+    }
+}
+
+/// The id of a container of ours.
+fn own(detail: &ContainerDetail, what: &'static str) -> Result<model::Id, Error> {
+    match &detail.view.body {
+        ContainerBody::Own(record) => Ok(record.id.clone()),
+        ContainerBody::Infra { .. } => {
+            let why = "the runtime keeps a pod's infra container for itself";
+            Err(Error::unsupported(what, why))
+        }
+        ContainerBody::Foreign(foreign) => {
+            let why = format!("container {} was not made by this daemon", foreign.name);
+            Err(Error::unsupported(what, why))
+        }
+    }
+}
+
+impl Root {
+    /// That of read-only folders over each other, topmost first, mounted at `at` until it is open.
+    fn of_folders(folders: &[PathBuf], at: &Path) -> Result<Self, Error> {
+        match folders {
+            // one alone is no overlay
+            [only] => Self::at(only),
+            _ => Self::of_view(folders, at),
+        }
+    }
+}
