@@ -83,13 +83,12 @@ impl Failure {
     /// An error of a create request: of all that can be missing only a missing image is 404, and a
     /// field that is not carried out is the request's fault.
     pub(crate) fn of_create(error: &Error) -> Self {
-        let failure = Self::of(error);
+        let failure = Self::of_update(error);
         match error {
             Error::NotFound {
                 kind: Kind::Image, ..
             } => failure,
             Error::NotFound { .. } => failure.with_status(StatusCode::INTERNAL_SERVER_ERROR),
-            Error::Unsupported { .. } => failure.with_status(StatusCode::BAD_REQUEST),
             _ => failure,
         }
     }

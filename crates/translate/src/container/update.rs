@@ -7,6 +7,7 @@ use model::container::{Resources, RestartPolicy};
 use model::request::ContainerUpdate;
 use podman_api::container::compat::{self, HostConfigRequest, RestartPolicyRequest};
 use podman_api::container::libpod;
+use podman_api::fields::is_go_zero;
 use podman_api::oci;
 use serde_json::Value;
 
@@ -166,21 +167,9 @@ fn policy_of(policy: Option<&str>, tries: Option<u64>) -> Result<Option<RestartP
 
 /// Refuses by name what asks for something and is not typed.
 fn refuse_rest(rest: &BTreeMap<String, Value>) -> Result<(), Error> {
-    match rest.iter().find(|(_, value)| !asks_for_nothing(value)) {
+    match rest.iter().find(|(_, value)| !is_go_zero(value)) {
         Some((name, _)) => Err(Error::unsupported(name.as_str(), ONLY)),
         None => Ok(()),
-    }
-}
-
-/// What a client sends unasked: nothing, and Go's values of nothing.
-fn asks_for_nothing(value: &Value) -> bool {
-    match value {
-        Value::Null => true,
-        Value::Bool(set) => !set,
-        Value::Number(number) => number.as_f64() == Some(0.0),
-        Value::String(text) => text.is_empty(),
-        Value::Array(list) => list.is_empty(),
-        Value::Object(map) => map.is_empty(),
     }
 }
 
