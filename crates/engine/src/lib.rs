@@ -34,6 +34,7 @@ mod stats;
 mod store;
 mod streams;
 mod system;
+mod threads;
 mod top;
 mod volumes;
 

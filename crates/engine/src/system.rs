@@ -141,7 +141,7 @@ impl Engine {
             tasks: TaskTracker::new(),
             shutdown: CancellationToken::new(),
             memory: LoopMemory::default(),
-            readers: Arc::new(crate::logs::Readers::new()),
+            readers: Arc::new(crate::logs::Readers::new().map_err(Error::internal)?),
             execs: crate::execs::Sessions::default(),
             checks: crate::health::Checks::default(),
             image_details: crate::images::ImageDetails::default(),

@@ -9,13 +9,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::files::{self, OpenLog, Searched, TailSearch};
 use super::format::{Assembler, Line};
 use super::watch::{Watch, Watcher};
+use crate::threads::Threads;
 
 /// Pieces read at once, in all logs together: each takes a thread while it is read, and a thousand who follow
 /// are not to be a thousand threads.
@@ -37,30 +37,32 @@ const LAST_LINES: Duration = Duration::from_millis(250);
 /// What all readers of logs share.
 pub(crate) struct Readers {
     watcher: Arc<Watcher>,
-    reads: Semaphore,
+    reads: Threads,
     /// What rotation must leave: for each reader its log, and the file that it is at by the time in its name.
     held: Mutex<BTreeMap<u64, (PathBuf, u64)>>,
     next: AtomicU64,
 }
 
 impl Readers {
-    pub(crate) fn new() -> Self {
+    /// # Errors
+    /// No threads can be had.
+    pub(crate) fn new() -> io::Result<Self> {
         Self::with(Watcher::new())
     }
 
     /// Without a runtime of tokio's, which inotify takes.
     #[cfg(test)]
-    pub(super) fn new_unwatched() -> Self {
+    pub(super) fn new_unwatched() -> io::Result<Self> {
         Self::with(Watcher::default())
     }
 
-    fn with(watcher: Watcher) -> Self {
-        Self {
+    fn with(watcher: Watcher) -> io::Result<Self> {
+        Ok(Self {
             watcher: Arc::new(watcher),
-            reads: Semaphore::new(READS_AT_ONCE),
+            reads: Threads::new(READS_AT_ONCE)?,
             held: Mutex::default(),
             next: AtomicU64::new(0),
-        }
+        })
     }
 
     /// Watches the folder of a log.
@@ -89,10 +91,7 @@ impl Readers {
         &self,
         work: impl FnOnce() -> io::Result<T> + Send + 'static,
     ) -> io::Result<T> {
-        let _turn = self.reads.acquire().await.map_err(io::Error::other)?;
-        tokio::task::spawn_blocking(work)
-            .await
-            .map_err(io::Error::other)?
+        self.reads.run(work).await?
     }
 }
 

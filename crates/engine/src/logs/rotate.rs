@@ -274,7 +274,7 @@ mod tests {
     fn what_is_too_many_goes_and_what_is_read_stays_for_a_while() {
         let folder = tempfile::tempdir().unwrap();
         let log = bounded(folder.path().join("c.log"), 1);
-        let readers = Arc::new(Readers::new_unwatched());
+        let readers = Arc::new(Readers::new_unwatched().unwrap());
         let make = |numbers: std::ops::Range<u64>| {
             for number in numbers {
                 fs::write(folder.path().join(format!("c.log.{}", 1000 + number)), "").unwrap();
