@@ -16,8 +16,9 @@ use std::sync::Arc;
 
 use model::container::{ContainerRecord, Face, Run, Wanted};
 use model::error::Kind;
-use model::event::Action;
+use model::event::{Action, Event};
 use model::observed::{ContainerStatus, CriState};
+use model::pod::SandboxRecord;
 use model::request::{Changed, RemoveOptions};
 use model::view::{ContainerBody, ContainerView, State};
 use model::{Error, Id};
@@ -248,13 +249,10 @@ impl Inner {
                 {
                     return None;
                 }
-                let mut died = of_container(record, sandbox.as_deref(), Action::Died);
-                died.exit_code = Some(run.exit_code);
-                let cleanup = of_container(record, sandbox.as_deref(), Action::Cleanup);
                 record.progress.last_run = Some(run);
                 // The receiver lives until the write has answered.
                 news.send(()).ok();
-                Some(vec![died, cleanup])
+                Some(ended_events(record, sandbox.as_deref(), exit_code))
             })
             .await;
         match recorded {
@@ -270,6 +268,17 @@ impl Inner {
         }
         Ok(())
     }
+}
+
+/// What an end is told as.
+pub(crate) fn ended_events(
+    record: &ContainerRecord,
+    sandbox: Option<&SandboxRecord>,
+    exit_code: i32,
+) -> Vec<Event> {
+    let mut died = of_container(record, sandbox, Action::Died);
+    died.exit_code = Some(exit_code);
+    vec![died, of_container(record, sandbox, Action::Cleanup)]
 }
 
 /// One of our containers by name, id or unique short id.

@@ -26,6 +26,8 @@ const GOOD_RUN: Duration = Duration::from_secs(10);
 pub(crate) enum Action {
     /// The current run has ended and nobody has recorded it.
     RecordEnd { id: Id, run: Run },
+    /// The runtime has lost the current attempt, and nobody has recorded it.
+    RecordLoss { id: Id, cri_id: String },
     /// A restart by policy is due.
     Restart { id: Id },
     /// A health check is due.
@@ -189,6 +191,10 @@ fn container_actions(container: &ContainerNow, world: &World, now: Timestamp, pl
         plan.actions.extend(unfinished_attempt(container, next));
         return;
     }
+    if let Some(cri_id) = lost(container) {
+        plan.actions.push(Action::RecordLoss { id, cri_id });
+        return;
+    }
     plan.actions.extend(leftovers(container));
     if record.progress.limits_before.is_some() {
         plan.actions.push(Action::FinishUpdate { id });
@@ -248,6 +254,14 @@ fn check_health(container: &ContainerNow, world: &World, now: Timestamp, plan: &
 /// Whether the runtime has the current attempt.
 fn has_current(container: &ContainerNow) -> bool {
     current_of(container).is_some()
+}
+
+/// The current attempt, where the runtime has nothing at all of the container any more and that is not recorded.
+fn lost(container: &ContainerNow) -> Option<String> {
+    let progress = &container.record.progress;
+    let current = progress.current.as_ref()?;
+    let news = container.listed.is_empty() && !progress.has_lost(current.number);
+    current.cri_id.clone().filter(|_| news)
 }
 
 /// The current attempt, where the runtime has it.
@@ -333,6 +347,8 @@ pub(crate) fn restart_due(record: &ContainerRecord, run: &Run) -> Option<Timesta
         _ if unhealthy && record.spec.health.on_failure == OnUnhealthy::Restart => true,
         RestartPolicy::No => false,
         RestartPolicy::Always | RestartPolicy::UnlessStopped => true,
+        // a reboot is no failure of the container's, for docker neither
+        RestartPolicy::OnFailure { .. } if record.progress.has_lost(run.attempt) => false,
         RestartPolicy::OnFailure { max } => {
             run.exit_code != 0 && (max == 0 || record.progress.restarts < max)
         }

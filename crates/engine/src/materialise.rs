@@ -345,7 +345,7 @@ impl Inner {
 
     /// Carries the writable layer of the attempt before, where there is one.
     async fn carry_layer(
-        &self,
+        self: &Arc<Self>,
         record: &ContainerRecord,
         new: &str,
         files: Vec<String>,
@@ -354,8 +354,7 @@ impl Inner {
             return Ok(());
         };
         let Some(old) = found(self.runtime.container_status(before, true).await)? else {
-            tracing::warn!(container = %record.id, "the runtime has lost the container: what it wrote is gone");
-            return Ok(());
+            return self.note_loss(record).await;
         };
         let new = self.runtime.container_status(new, true).await?;
         let (from, to) = match (&old.verbose.layer, &new.verbose.layer) {

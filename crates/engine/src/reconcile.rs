@@ -5,6 +5,7 @@
 
 mod adopt;
 mod exits;
+mod lost;
 mod others;
 mod world;
 
@@ -22,6 +23,7 @@ use model::pod::{SandboxAttempt, SandboxRecord};
 use model::request::RemoveOptions;
 use model::{Error, Id};
 
+use self::lost::is_lost;
 use crate::attach::Starter;
 use crate::decide::{Action, Plan, homes};
 use crate::events::of_pod;
@@ -285,6 +287,7 @@ impl Inner {
     async fn try_perform(self: &Arc<Self>, action: Action) -> Result<(), Error> {
         match action {
             Action::RecordEnd { id, run } => self.record_run(&id, run).await,
+            Action::RecordLoss { id, cri_id } => self.record_loss(&id, &cri_id).await,
             Action::Restart { id } => self.restart_by_policy(&id).await,
             Action::CheckHealth { id } => {
                 self.check_by_loop(id);
@@ -343,7 +346,11 @@ impl Inner {
         let record = self.store.container(id)?;
         let status = self.status_of(&record).await?;
         let still = record.progress.wanted == Wanted::Running && !record.progress.removing;
-        if !still || status.is_none_or(|status| status.state != CriState::Exited) {
+        let ended = match &status {
+            Some(status) => status.state == CriState::Exited,
+            None => is_lost(&record),
+        };
+        if !still || !ended {
             return Ok(());
         }
         let leave = self.leave().await?;
@@ -587,6 +594,7 @@ impl Action {
     fn subject(&self) -> &Id {
         match self {
             Self::RecordEnd { id, .. }
+            | Self::RecordLoss { id, .. }
             | Self::Restart { id }
             | Self::CheckHealth { id }
             | Self::Remove { id }

@@ -1,6 +1,7 @@
 //! What was asked of a container, and how far it has come.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::{self, Display, Formatter};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -519,6 +520,8 @@ pub struct Progress {
     pub next: Option<Attempt>,
     /// The end of the last run that was seen, kept when its CRI object is gone.
     pub last_run: Option<Run>,
+    /// The runtime has lost an attempt, and what the container had written with it. Kept for the container's life.
+    pub lost: Option<Loss>,
     /// Restarts by policy since the last start by a user.
     pub restarts: u32,
     /// Why the last start failed, shown by inspect.
@@ -538,6 +541,32 @@ impl Progress {
     pub fn has_ended(&self, attempt: u32) -> bool {
         let seen = self.last_run.as_ref();
         seen.is_some_and(|seen| seen.attempt == attempt && seen.finished_at.is_some())
+    }
+
+    /// The runtime has lost this attempt.
+    pub fn has_lost(&self, attempt: u32) -> bool {
+        self.lost.is_some_and(|loss| loss.attempt == attempt)
+    }
+}
+
+/// What the runtime has lost, as CRI-O does at a reboot of the host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Loss {
+    /// The attempt.
+    pub attempt: u32,
+    /// When it was missed.
+    pub at: Timestamp,
+}
+
+impl Display for Loss {
+    /// What has happened, for people.
+    fn fmt(&self, to: &mut Formatter<'_>) -> fmt::Result {
+        let at = self.at.strftime("%Y-%m-%dT%H:%M:%SZ");
+        write!(
+            to,
+            "the runtime has lost the container (missed at {at}), as CRI-O does at a reboot: what was written to its root \
+             file system before that is gone"
+        )
     }
 }
 

@@ -194,6 +194,12 @@ impl PrivateRuntime {
         }
     }
 
+    /// Kills the runtime and all that runs in its folder, as the end of the host would. Gives what stays.
+    pub fn cut_off(&self) -> Vec<String> {
+        self.end(true);
+        takedown::kill_everything(&self.paths)
+    }
+
     /// Starts the runtime again on what is there, after [`Self::end`].
     pub async fn start_again(&mut self) -> Result<()> {
         self.process = self.spawn()?;

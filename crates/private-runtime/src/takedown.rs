@@ -45,9 +45,28 @@ pub(crate) fn end_runtime(runtime: Process) {
 /// Removes everything of this runtime that is not a file of its stores: processes, mounts,
 /// namespaces, cgroups, the bridge, firewall rules, CNI results. Gives what could not be removed.
 pub(crate) fn by_force(paths: &Paths, prefix: &[OsString]) -> Vec<String> {
-    let mut left = Vec::new();
     let ids = known_ids(paths);
-    let cgroups = leftover_cgroups(&ids);
+    let mut left = kill(paths, &ids);
+    if prefix.is_empty() {
+        left.extend(unmount_under(&paths.dir));
+        remove_network(paths, &ids);
+    }
+    if let Err(error) = fs::remove_dir_all(paths.run())
+        && error.kind() != io::ErrorKind::NotFound
+    {
+        left.push(format!("{}: {error}", paths.run().display()));
+    }
+    left
+}
+
+/// Kills all that runs in the folder; its control groups go with it. Gives what stays.
+pub(crate) fn kill_everything(paths: &Paths) -> Vec<String> {
+    kill(paths, &known_ids(paths))
+}
+
+fn kill(paths: &Paths, ids: &BTreeSet<String>) -> Vec<String> {
+    let mut left = Vec::new();
+    let cgroups = leftover_cgroups(ids);
     let processes = process::of_folder(&paths.dir);
     for process in process::kill_all(&processes, KILL_TIMEOUT) {
         left.push(format!(
@@ -57,19 +76,10 @@ pub(crate) fn by_force(paths: &Paths, prefix: &[OsString]) -> Vec<String> {
         ));
     }
     remove_shim_sockets(paths);
-    if prefix.is_empty() {
-        left.extend(unmount_under(&paths.dir));
-        remove_network(paths, &ids);
-    }
     for cgroup in cgroups.iter().rev() {
         if let Err(error) = remove_cgroup(cgroup) {
             left.push(format!("cgroup {}: {error}", cgroup.display()));
         }
-    }
-    if let Err(error) = fs::remove_dir_all(paths.run())
-        && error.kind() != io::ErrorKind::NotFound
-    {
-        left.push(format!("{}: {error}", paths.run().display()));
     }
     left
 }

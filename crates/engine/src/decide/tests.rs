@@ -153,7 +153,10 @@ fn the_mounts_of_volumes_go_when_their_container_is_down_for_good() {
     let mut failed = holding(RestartPolicy::No);
     failed.containers[0].ended = None;
     failed.containers[0].listed.clear();
-    assert!(release(&failed), "it never ran, or the runtime has lost it");
+    assert!(!release(&failed), "that it is lost is recorded before");
+    let progress = &mut Arc::make_mut(&mut failed.containers[0].record).progress;
+    progress.current = None;
+    assert!(release(&failed), "it never ran");
 }
 
 #[test]
@@ -655,4 +658,50 @@ fn what_was_stopped_as_unhealthy_is_started_again_unless_a_user_stopped_it() {
         OnUnhealthy::Stop,
         Wanted::Running
     ));
+}
+
+/// The runtime has nothing of the container or of its sandbox any more, as CRI-O after a reboot.
+fn lost(policy: RestartPolicy, recorded: bool) -> World {
+    let mut world = exited(policy, 255);
+    world.sandboxes[0].listed.clear();
+    world.containers[0].listed.clear();
+    let loss = model::container::Loss {
+        attempt: 1,
+        at: at(1),
+    };
+    Arc::make_mut(&mut world.containers[0].record).progress.lost = recorded.then_some(loss);
+    if !recorded {
+        world.containers[0].ended = None;
+    }
+    world
+}
+
+#[test]
+fn what_the_runtime_has_lost_is_recorded_once_before_anything_is_done_about_it() {
+    let world = lost(RestartPolicy::Always, false);
+    let loss = Action::RecordLoss {
+        id: id(&world),
+        cri_id: "c1".to_owned(),
+    };
+    assert_eq!(decide(&world, at(100)).actions, [loss]);
+    let world = lost(RestartPolicy::No, true);
+    assert_eq!(decide(&world, at(100)).actions, []);
+}
+
+#[test]
+fn what_was_lost_is_started_again_by_policy_but_is_no_failure() {
+    for (policy, again) in [
+        (RestartPolicy::Always, true),
+        (RestartPolicy::UnlessStopped, true),
+        (RestartPolicy::OnFailure { max: 0 }, false),
+        (RestartPolicy::No, false),
+    ] {
+        let world = lost(policy, true);
+        let restart = Action::Restart { id: id(&world) };
+        assert_eq!(
+            decide(&world, at(100)).actions.contains(&restart),
+            again,
+            "{policy:?}"
+        );
+    }
 }

@@ -5,6 +5,7 @@ use std::sync::PoisonError;
 
 use jiff::Timestamp;
 use model::Id;
+use model::container::{ContainerRecord, Run};
 use model::observed::CriState;
 
 use crate::decide::{ContainerNow, Listed, Plan, SandboxNow, World, decide};
@@ -57,7 +58,8 @@ impl Inner {
                         .as_ref()
                         .map_or(run.attempt, |current| current.number);
                     run
-                }),
+                })
+                .or_else(|| lost_run(&record)),
             paused: current_id(&record)
                 .and_then(|id| facts.get(id))
                 .is_some_and(|facts| facts.paused()),
@@ -86,6 +88,13 @@ impl Inner {
                 .clone(),
         }
     }
+}
+
+/// The end of the run that the runtime has lost.
+fn lost_run(record: &ContainerRecord) -> Option<Run> {
+    let (progress, current) = (&record.progress, record.progress.current.as_ref()?);
+    let ended = progress.has_lost(current.number) && progress.has_ended(current.number);
+    progress.last_run.clone().filter(|_| ended)
 }
 
 fn listed_containers(seen: &Seen, owner: &str) -> Vec<Listed> {

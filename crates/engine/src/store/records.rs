@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use model::Error;
-use model::container::ContainerRecord;
+use model::container::{ContainerRecord, Loss};
 use model::error::Kind;
 use model::pod::SandboxRecord;
 
@@ -41,6 +41,16 @@ impl Records {
         let book = schema::read_only(&path)
             .map_err(|error| Error::Internal(format!("{}: {error}", path.display())))?;
         Ok(Self { book })
+    }
+
+    /// Containers whose writable layer the runtime has lost, by name.
+    pub fn lost(&self) -> Vec<(String, Loss)> {
+        let containers = self.book.containers.values();
+        let lost =
+            containers.filter_map(|record| Some((record.name.clone(), record.progress.lost?)));
+        let mut lost: Vec<_> = lost.collect();
+        lost.sort_unstable_by(|one, other| one.0.cmp(&other.0));
+        lost
     }
 
     /// The container of this name or id, else the pod.

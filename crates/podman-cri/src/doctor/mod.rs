@@ -6,6 +6,7 @@
 mod builds;
 mod host;
 mod kubelet;
+mod layers;
 mod network;
 mod ports;
 mod report;
@@ -40,6 +41,7 @@ pub async fn run(config: Doctor) -> anyhow::Result<ExitCode> {
         Err(error) => vec![runtime::none(&format!("{error:#}"))],
     };
     lines.extend(host::lines(&config.state_dir));
+    lines.extend(layers::lost(&config.state_dir));
     let text = match config.format {
         ReportFormat::Text => report::text(&lines),
         ReportFormat::Json => serde_json::to_string_pretty(&lines)? + "\n",
@@ -63,6 +65,7 @@ fn of_runtime(seen: &RuntimeSeen, podman: &Result<Storage, String>) -> Vec<Line>
         storage::line(seen, podman.as_ref().ok()),
         builds::line(seen.facts.kind, podman, shared),
         kubelet::line(seen),
+        layers::at_reboot(seen),
     ]);
     lines
 }

@@ -273,10 +273,13 @@ pub(super) fn stopped_by_user(view: &ContainerView) -> bool {
         && own(view).is_some_and(|record| record.progress.wanted == Wanted::Stopped)
 }
 
-/// Why the last start failed, else the runtime's text.
+/// Why the last start failed, else what the runtime has lost, else the runtime's text.
 pub(super) fn error(detail: &ContainerDetail) -> String {
-    let stored = own(&detail.view).and_then(|record| record.progress.error.clone());
+    let progress = own(&detail.view).map(|record| &record.progress);
+    let stored = progress.and_then(|progress| progress.error.clone());
+    let lost = progress.and_then(|progress| progress.lost);
     stored
+        .or_else(|| lost.map(|loss| loss.to_string()))
         .or_else(|| detail.status.as_ref().map(|status| status.message.clone()))
         .unwrap_or_default()
 }
