@@ -49,6 +49,9 @@ async fn without_the_daemon(variant: Variant) -> Result<()> {
     let first = checks_of(&api, 1).await?;
     let pid = |found: &Value| found["State"]["Pid"].clone();
     let before = pid(&api.inspect("stays").await?.context("stays")?);
+    let waits = Witness::then(&lab.host, "waits", "sleep 1000")?;
+    api.create(&waits.body()).await?;
+    api.post("/containers/waits/init").await?.expect(204)?;
 
     lab.daemon.as_mut().context("a daemon")?.kill9().await?;
     for witness in [&again, &gone, &ended] {
@@ -77,7 +80,14 @@ async fn without_the_daemon(variant: Variant) -> Result<()> {
     ensure!(log.starts_with(&first), "{log:?} instead of {first:?}");
 
     eventually("all events", async || have_their_events(&api).await).await?;
-    for name in ["again", "ended", "stays"] {
+    let state = api.state("waits").await?;
+    ensure!(
+        state.as_deref() == Some("initialized"),
+        "waits is {state:?}"
+    );
+    api.start("waits").await?;
+    waits.has_run(0).await?;
+    for name in ["again", "ended", "stays", "waits"] {
         api.remove(name).await?;
     }
     scenario::finish(lab).await
@@ -138,6 +148,9 @@ async fn without_the_runtime(variant: Variant) -> Result<()> {
     let always = json!({ "restart_policy": "always" });
     let again = begun(&lab, &api, "again", 1, always).await?;
     let stays = begun(&lab, &api, "stays", 0, json!({})).await?;
+    let waits = Witness::then(&lab.host, "waits", "sleep 1000")?;
+    api.create(&waits.body()).await?;
+    api.post("/containers/waits/init").await?.expect(204)?;
     for kill in [true, false] {
         let runs = again.runs();
         lab.runtime.end(kill);
@@ -161,13 +174,21 @@ async fn without_the_runtime(variant: Variant) -> Result<()> {
             "stays"
         );
         ensure!(stays.runs() == 1, "it was started again");
+        let state = api.state("waits").await?;
+        ensure!(
+            state.as_deref() == Some("initialized"),
+            "waits is {state:?}"
+        );
         api.create(&Api::body("new", &["true"])).await?;
         api.start("new").await?;
         ensure!(api.wait("new").await? == 0, "new");
         api.remove("new").await?;
     }
-    api.remove("again").await?;
-    api.remove("stays").await?;
+    api.start("waits").await?;
+    waits.has_run(0).await?;
+    for name in ["again", "stays", "waits"] {
+        api.remove(name).await?;
+    }
     scenario::finish(lab).await
 }
 

@@ -74,6 +74,10 @@ async fn fill(api: &Api) -> Result<()> {
     .await?;
     api.stop("stopped").await?;
     api.create(&Api::body("new", &["true"])).await?;
+    api.create(&Api::body("initialized", &["true"])).await?;
+    api.post("/containers/initialized/init")
+        .await?
+        .expect(204)?;
     let pod = api.create_pod(&json!({ "name": "pod" })).await?;
     begin(
         api,
@@ -133,6 +137,16 @@ async fn the_loss_is_told(lab: &Lab, api: &Api) -> Result<()> {
         ensure!(told(api, name, "cleanup").await?.len() == 1, "{name}");
     }
     ensure!(shown(api, "new").await?["Error"] == "");
+    let initialized = shown(api, "initialized").await?;
+    let error = initialized["Error"].as_str().unwrap_or_default();
+    ensure!(
+        error.contains("has lost") && initialized["Status"] == "created",
+        "{initialized}"
+    );
+    ensure!(
+        told(api, "initialized", "cleanup").await?.len() == 1,
+        "initialized"
+    );
     ensure!(
         lines(api, "always", "/written").await? == 1,
         "more than the new run's"
@@ -192,7 +206,15 @@ async fn comes_up_again(variant: Variant) -> Result<()> {
     })
     .await?;
     api.start("plain").await?;
-    for name in ["always", "failing", "plain", "stopped", "new"] {
+    api.start("initialized").await?;
+    for name in [
+        "always",
+        "failing",
+        "plain",
+        "stopped",
+        "new",
+        "initialized",
+    ] {
         api.remove(name).await?;
     }
     api.remove_pod("pod").await?;

@@ -34,7 +34,8 @@ async fn everything(site: &Site) -> Result<()> {
     what_overwrites_what(site).await.context("overwriting")?;
     refusals(site).await.context("refusals")?;
     a_link_that_is_swapped(site).await.context("swapped")?;
-    one_that_has_ended(site).await.context("ended")
+    one_that_has_ended(site).await.context("ended")?;
+    one_that_never_ran(site).await.context("never ran")
 }
 
 async fn what_stands_at_a_path(site: &Site) -> Result<()> {
@@ -272,6 +273,43 @@ async fn one_that_has_ended(site: &Site) -> Result<()> {
         .await?;
     ensure!(seen == "givenin 7:8\n", "{seen}");
     Ok(())
+}
+
+/// What a container is given before its first start is there in it, and is what it differs in from its image.
+async fn one_that_never_ran(site: &Site) -> Result<()> {
+    let site = site.beside("never").await?;
+    let (status, stat) = site.stat(LIBPOD, "/bin/").await?;
+    ensure!((status, &stat["isDir"]) == (200, &json!(true)), "{stat}");
+    let archive = packed(&[
+        ("etc/given", "", b"given"),
+        ("lnk", "/tmp", b""),
+        ("lnk/in", "", b"in"),
+    ])?;
+    site.put(COMPAT, "path=/", &archive).await?.expect(200)?;
+    site.put(LIBPOD, "path=/made/for/it", &archive)
+        .await?
+        .expect(200)?;
+    let back = site.entries("/made/for/it/etc/given").await?;
+    ensure!(back.len() == 1 && back[0].data == b"given", "{back:?}");
+    let changes = site
+        .of(LIBPOD, "changes")
+        .await?
+        .expect(200)?
+        .json()
+        .to_string();
+    for path in ["/etc/given", "/lnk", "/tmp/in", "/made/for/it"] {
+        ensure!(changes.contains(&format!("{path:?}")), "{changes}");
+    }
+    let whole = site.of(COMPAT, "export").await?.expect(200)?;
+    let whole = site::entries_of(&whole.body)?;
+    let given = whole.iter().find(|entry| entry.name == "etc/given");
+    ensure!(given.is_some_and(|entry| entry.owner == (7, 8)));
+    site.start().await?;
+    let seen = site
+        .run("cat /etc/given /tmp/in /made/for/it/lnk/in; stat -c ' %u:%g' /etc/given")
+        .await?;
+    ensure!(seen == "giveninin 7:8\n", "{seen}");
+    site.finish().await
 }
 
 async fn on_runtime(variant: Variant) -> Result<()> {

@@ -74,6 +74,13 @@ async fn a_container(user: &User<'_>) -> Result<()> {
     user.has_kept(3).await?;
     user.say("kill web").await?;
     user.hears("wait web", "137").await?;
+    user.say("init web").await?;
+    user.hears("inspect web --format {{.State.Status}}", "initialized")
+        .await?;
+    user.say("start web").await?;
+    user.has_kept(4).await?;
+    user.say("kill web").await?;
+    user.hears("wait web", "137").await?;
     user.fails("kill web", "can only kill running containers")
         .await?;
     user.say("rm web").await?;
@@ -309,7 +316,8 @@ async fn refusals(user: &User<'_>) -> Result<()> {
 async fn events(user: &User<'_>) -> Result<()> {
     let line = "events --stream=false --since 10m --filter container=web --format {{.Status}}";
     let history = [
-        "create", "start", "died", "start", "restart", "died", "start", "kill", "died", "remove",
+        "create", "start", "died", "start", "restart", "died", "start", "kill", "died", "start",
+        "kill", "died", "remove",
     ];
     user.has_lived(line, &history).await
 }

@@ -1,6 +1,6 @@
 //! `run`, `exec`, `attach` and `start -a`: the same words for every client.
 
-use std::process::Stdio;
+use std::{os::unix::fs::PermissionsExt, process::Stdio};
 
 use anyhow::{Context, Result, ensure};
 use conformance::Client;
@@ -97,7 +97,29 @@ async fn copies(user: &User<'_>) -> Result<()> {
         .await?;
     ensure!(std::fs::read_to_string(at("out/it/in"))? == "brought\n");
     let line = format!("cp box:/nosuch {}", at("none").display());
-    user.fails(&line, "no such file").await
+    user.fails(&line, "no such file").await?;
+    before_its_start(user).await.context("before its start")
+}
+
+/// What is copied into a container that never ran is there when it starts, its command too.
+async fn before_its_start(user: &User<'_>) -> Result<()> {
+    let program = user.dir().join("program");
+    std::fs::write(&program, "#!/bin/sh\necho brought $0\n")?;
+    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755))?;
+    for (name, command) in [("fed", "sh /program"), ("given", "/program")] {
+        user.say(&format!("create --name {name} {IMAGE} {command}"))
+            .await?;
+        user.say(&format!("cp {} {name}:/program", program.display()))
+            .await?;
+        user.hears("ps -a --filter status=created --format {{.Names}}", name)
+            .await?;
+        user.hears(&format!("start -a {name}"), "brought /program")
+            .await?;
+        user.hears(&format!("start -a {name}"), "brought /program")
+            .await?;
+        user.say(&format!("rm {name}")).await?;
+    }
+    Ok(())
 }
 
 /// What was written is told, and comes out with all the rest.

@@ -39,6 +39,8 @@ pub(crate) struct Play {
     witnesses: Vec<Witness>,
     /// The bind mount that can be broken.
     source: Option<PathBuf>,
+    /// A file was copied into the container.
+    copied: bool,
 }
 
 impl Play {
@@ -64,6 +66,7 @@ impl Play {
             subject: scenario.subject,
             witnesses,
             source,
+            copied: scenario.before.contains(&Do::CopyIn),
         };
         play.mend()?;
         Ok(play)
@@ -137,6 +140,8 @@ impl Play {
                 return Ok(None);
             }
             Do::Start => api.post(&path("start")).await?,
+            Do::Init => api.post(&path("init")).await?,
+            Do::CopyIn => copy_in(api).await?,
             Do::AttachAndStart => {
                 let attach = format!("{LIBPOD}{}", path("attach"));
                 let upgrade = [("Connection", "Upgrade"), ("Upgrade", "tcp")];
@@ -270,11 +275,20 @@ impl Play {
                 let found = self.container_is_one_of(eyes, NAME, states).await?;
                 self.has_come_back(found)?;
                 has_its_limit(api, found).await?;
+                if self.copied && !matches!(found, State::Gone | State::Created) {
+                    api.get(&format!("/containers/{NAME}/archive?path=/copied"))
+                        .await?
+                        .expect(200)?;
+                }
                 self.publishes(eyes, found)?;
                 let objects = eyes.objects().await?;
                 match (found, objects.sandboxes.as_slice()) {
                     (State::Gone | State::Created, []) => Ok(()),
-                    (State::Running | State::Paused, [one]) if one.ready => Ok(()),
+                    (State::Running | State::Paused | State::Prepared, [one]) if one.ready => {
+                        Ok(())
+                    }
+                    // That of the one that ran last is another.
+                    (State::Initialized, all) if all.iter().any(|one| one.ready) => Ok(()),
                     (State::Exited, [one]) if !one.ready => Ok(()),
                     _ => bail!("{found:?}, and the runtime has {objects:?}"),
                 }
@@ -284,7 +298,7 @@ impl Play {
 
     /// Ports are published while their container runs, and then alone.
     fn publishes(&self, eyes: &Eyes, found: State) -> Result<()> {
-        let up = matches!(found, State::Running | State::Paused);
+        let up = matches!(found, State::Running | State::Paused | State::Initialized);
         let wanted = self.subject == Subject::Sleeper && up;
         match eyes.publishes()? {
             published if published == wanted => Ok(()),
@@ -334,29 +348,36 @@ impl Play {
         let api = &eyes.api;
         let listed = api.list().await?;
         let id = api.inspect(name).await?.map(|found| found["Id"].clone());
+        let objects = eyes.objects().await?;
+        let id = id.as_ref().and_then(Value::as_str).unwrap_or_default();
+        let of = objects.containers_of(id);
         let state = match api.state(name).await?.as_deref() {
             None => State::Gone,
+            Some("created") if !of.is_empty() => State::Prepared,
             Some("created" | "configured") => State::Created,
+            Some("initialized") => State::Initialized,
             Some("running") => State::Running,
             Some("paused") => State::Paused,
             Some("exited") => State::Exited,
             Some(other) => bail!("{name} is {other}"),
         };
         among(states, state)?;
-        let shown = |item: &&Value| Some(&item["Id"]) == id.as_ref();
+        let shown = |item: &&Value| !id.is_empty() && item["Id"] == id;
         if listed.iter().filter(shown).count() != usize::from(state != State::Gone) {
             bail!("{name} is {state:?} and the list shows {listed:?}");
         }
-        let objects = eyes.objects().await?;
         check_objects(&objects, &listed)?;
-        let id = id.as_ref().and_then(Value::as_str).unwrap_or_default();
-        let of = objects.containers_of(id);
         let fits = match (state, of.as_slice()) {
             (State::Gone | State::Created, []) => true,
             (State::Running | State::Paused, [one]) => {
                 one.state == cri_api::v1::ContainerState::ContainerRunning
             }
             (State::Exited, [one]) => one.state == cri_api::v1::ContainerState::ContainerExited,
+            (State::Prepared, [one]) => one.state == cri_api::v1::ContainerState::ContainerCreated,
+            (State::Initialized, [one] | [one, _]) => {
+                let created = cri_api::v1::ContainerState::ContainerCreated;
+                one.state == created || of.last().is_some_and(|last| last.state == created)
+            }
             _ => false,
         };
         match fits {
@@ -526,6 +547,26 @@ async fn exec(api: &Api) -> Result<Response> {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     bail!("the command does not end")
+}
+
+/// An archive with one empty file.
+async fn copy_in(api: &Api) -> Result<Response> {
+    let mut header = tar::Header::new_ustar();
+    header.set_path("copied")?;
+    header.set_size(0);
+    header.set_mode(0o600);
+    header.set_uid(0);
+    header.set_gid(0);
+    header.set_mtime(1_000_000_000);
+    header.set_cksum();
+    let mut archive = tar::Builder::new(Vec::new());
+    archive.append(&header, std::io::empty())?;
+    let (path, archive) = (
+        format!("{LIBPOD}/containers/{NAME}/archive?path=/"),
+        archive.into_inner()?,
+    );
+    let headers = [("Content-Type", "application/x-tar")];
+    api.http.send("PUT", &path, &headers, Some(&archive)).await
 }
 
 /// There and back: it is looked for under its name.

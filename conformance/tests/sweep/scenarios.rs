@@ -2,10 +2,11 @@
 //! after the daemon died in the middle of it.
 
 use Do::{
-    AttachAndStart, Break, CheckHealth, Create, CreateMembers, DieAt, Exec, ForceRemove, Forget,
-    Go, Pause, Pull, Remove, Rename, Restart, Start, StartDaemon, Stop, Unpause, Update,
+    AttachAndStart, Break, CheckHealth, CopyIn, Create, CreateMembers, DieAt, Exec, ForceRemove,
+    Forget, Go, Init, Pause, Pull, Remove, Rename, Restart, Start, StartDaemon, Stop, Unpause,
+    Update,
 };
-use State::{Created, Exited, Gone, Paused, Running};
+use State::{Created, Exited, Gone, Initialized, Paused, Prepared, Running};
 
 /// What an operation is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,6 +34,10 @@ pub(crate) enum Do {
     /// A pod's containers.
     CreateMembers,
     Start,
+    /// It is made and not started.
+    Init,
+    /// A file comes into it.
+    CopyIn,
     /// A start that a client waits for, attached.
     AttachAndStart,
     Stop,
@@ -65,6 +70,10 @@ pub(crate) enum Do {
 pub(crate) enum State {
     Gone,
     Created,
+    /// The same, with a CRI container for its files.
+    Prepared,
+    /// Made, beside the one that ran last, and not started.
+    Initialized,
     Running,
     Paused,
     Exited,
@@ -110,6 +119,13 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     scenario("start", Sleeper, &[Create], Start, Running, &[Created]),
     scenario("second start", Sleeper, &[Create, Start, Stop], Start, Running, &[Exited]),
     scenario("attached start", Sleeper, &[Create], AttachAndStart, Running, &[Created]),
+    scenario("init", Sleeper, &[Create], Init, Initialized, &[Created]),
+    scenario("init after an end", Sleeper, &[Create, Start, Stop], Init, Initialized, &[Exited]),
+    scenario("start of an initialised one", Sleeper, &[Create, Init], Start, Running, &[Initialized]),
+    scenario("rm of an initialised one", Sleeper, &[Create, Init], Remove, Gone, &[Initialized]),
+    scenario("cp into one that never ran", Sleeper, &[Create], CopyIn, Prepared, &[Created]),
+    scenario("start with what was copied", Sleeper, &[Create, CopyIn], Start, Running, &[Prepared]),
+    scenario("start with what was copied before an update", Sleeper, &[Create, CopyIn, Update], Start, Running, &[Prepared]),
     scenario("stop", Sleeper, &[Create, Start], Stop, Exited, &[Running]),
     scenario("pause", Sleeper, &[Create, Start], Pause, Paused, &[Running]),
     scenario("unpause", Sleeper, &[Create, Start, Pause], Unpause, Running, &[Paused]),
@@ -141,6 +157,8 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         &[Create, Start, Stop, DieAt("runtime:CreateContainer", &Start)], StartDaemon, Exited, &[]),
     scenario("recovery of a start", Sleeper,
         &[Create, DieAt("runtime:StartContainer", &Start)], StartDaemon, Running, &[]),
+    scenario("recovery of a start of an initialised one", Sleeper,
+        &[Create, Init, DieAt("runtime:StartContainer", &Start)], StartDaemon, Running, &[]),
     scenario("recovery of a second start", Sleeper,
         &[Create, Start, Stop, DieAt("runtime:StartContainer", &Start)], StartDaemon, Running, &[]),
     scenario("recovery of an attached start", Sleeper,

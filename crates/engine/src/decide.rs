@@ -106,6 +106,8 @@ pub(crate) struct ContainerNow {
     pub(crate) ended: Option<Run>,
     /// It is frozen.
     pub(crate) paused: bool,
+    /// The attempt that waits has been started, and nobody has recorded it.
+    pub(crate) prepared_ran: bool,
 }
 
 /// A sandbox's record and what the runtime has of it.
@@ -191,6 +193,16 @@ fn container_actions(container: &ContainerNow, world: &World, now: Timestamp, pl
         plan.actions.extend(unfinished_attempt(container, next));
         return;
     }
+    if container.prepared_ran
+        && let Some(listed) = prepared_of(container)
+    {
+        plan.actions.push(Action::Commit {
+            id,
+            cri_id: listed.cri_id.clone(),
+            sandbox: listed.sandbox.clone(),
+        });
+        return;
+    }
     if let Some(cri_id) = lost(container) {
         plan.actions.push(Action::RecordLoss { id, cri_id });
         return;
@@ -201,7 +213,7 @@ fn container_actions(container: &ContainerNow, world: &World, now: Timestamp, pl
         return;
     }
     let Some(run) = &container.ended else {
-        if world.holders.contains(&id) && !has_current(container) {
+        if world.holders.contains(&id) && !has_current(container) && !waits(container) {
             plan.actions.push(Action::ReleaseVolumes { id });
         }
         check_health(container, world, now, plan);
@@ -213,6 +225,9 @@ fn container_actions(container: &ContainerNow, world: &World, now: Timestamp, pl
             run: run.clone(),
         });
         return;
+    }
+    if waits(container) {
+        return; // it was initialised after its end
     }
     let pod_goes = world
         .sandboxes
@@ -256,12 +271,25 @@ fn has_current(container: &ContainerNow) -> bool {
     current_of(container).is_some()
 }
 
-/// The current attempt, where the runtime has nothing at all of the container any more and that is not recorded.
+/// The attempt that has what the container has written, where the runtime has nothing at all of it any more and that is
+/// not recorded.
 fn lost(container: &ContainerNow) -> Option<String> {
     let progress = &container.record.progress;
-    let current = progress.current.as_ref()?;
-    let news = container.listed.is_empty() && !progress.has_lost(current.number);
-    current.cri_id.clone().filter(|_| news)
+    let written = progress.written()?;
+    let news = container.listed.is_empty() && !progress.has_lost(written.number);
+    written.cri_id.clone().filter(|_| news)
+}
+
+/// Whether the runtime has an attempt of it that waits for a start.
+fn waits(container: &ContainerNow) -> bool {
+    prepared_of(container).is_some_and(|listed| listed.state == CriState::Created)
+}
+
+/// The attempt that waits, where the runtime has it.
+fn prepared_of(container: &ContainerNow) -> Option<&Listed> {
+    let prepared = container.record.progress.prepared.as_ref()?;
+    let mut listed = container.listed.iter();
+    listed.find(|listed| prepared.attempt.cri_id.as_deref() == Some(listed.cri_id.as_str()))
 }
 
 /// The current attempt, where the runtime has it.
@@ -294,14 +322,15 @@ fn unfinished_attempt(container: &ContainerNow, next: &Attempt) -> Option<Action
     }
 }
 
-/// What the runtime has beside the current attempt.
+/// What the runtime has beside the current attempt and the one that waits.
 fn leftovers(container: &ContainerNow) -> Vec<Action> {
     let record = &container.record;
     let current = record.progress.current.as_ref();
     let current_id = current.and_then(|current| current.cri_id.as_ref());
     let others = || {
         let listed = container.listed.iter();
-        listed.filter(move |listed| Some(&listed.cri_id) != current_id)
+        let others = listed.filter(move |listed| Some(&listed.cri_id) != current_id);
+        others.filter(|listed| prepared_of(container) != Some(*listed))
     };
     let has_run = |listed: &&Listed| matches!(listed.state, CriState::Running | CriState::Exited);
     let unheard_of = |listed: &&Listed| listed.attempt > record.progress.last_attempt;
@@ -326,7 +355,8 @@ fn leftovers(container: &ContainerNow) -> Vec<Action> {
     }
     others()
         .filter(|listed| {
-            !unheard_of(listed) && (current_listed || listed.state == CriState::Created)
+            let counts = current_listed || prepared_of(container).is_some();
+            !unheard_of(listed) && (counts || listed.state == CriState::Created)
         })
         .map(|listed| Action::RemoveLeftover {
             id: record.id.clone(),
@@ -449,7 +479,8 @@ pub(crate) fn homes(record: &ContainerRecord) -> impl Iterator<Item = &str> {
         .progress
         .current
         .iter()
-        .chain(record.progress.next.iter());
+        .chain(record.progress.next.iter())
+        .chain(record.progress.prepared.iter().map(|it| &it.attempt));
     attempts.filter_map(|attempt| attempt.sandbox_cri_id.as_deref())
 }
 
@@ -457,6 +488,9 @@ pub(crate) fn homes(record: &ContainerRecord) -> impl Iterator<Item = &str> {
 fn is_done(sandbox: &SandboxNow, members: &[&ContainerNow]) -> bool {
     let done = |member: &&ContainerNow| match (&member.record.progress.current, &member.ended) {
         _ if member.record.progress.removing => true,
+        _ if member.prepared_ran => false,
+        // It is to be started in it, unless a user has stopped it since.
+        _ if waits(member) && member.record.progress.wanted != Wanted::Stopped => false,
         (None, _) => true,
         // Wait until its end is recorded and its policy has spoken.
         (Some(_), Some(run)) => {

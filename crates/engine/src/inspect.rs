@@ -8,7 +8,7 @@ use model::observed::{ContainerStatus, CriState};
 use model::pod::SandboxRecord;
 use model::view::{ContainerBody, ContainerDetail, ContainerView, FilePaths, PodView, SizeView};
 
-use crate::list::{Now, current_id, found};
+use crate::list::{Now, current_id, found, is_initialized};
 use crate::observe::ContainerFacts;
 use crate::runtime::Runtime as _;
 use crate::system::{Engine, Inner};
@@ -90,14 +90,17 @@ impl Inner {
         }
         let sandbox = self.store.sandbox(&record.sandbox).ok();
         let facts = status.as_ref().map(ContainerFacts::of);
+        let waits = self.status_of_prepared(&record).await?;
+        let initialized = waits.is_some_and(|waits| is_initialized(&record, waits.state));
         // The sandbox of a container that runs is up, and its network does not change any more.
         let runs = status.as_ref().map(|status| status.state) == Some(CriState::Running);
-        let sandbox_facts = match lives_in(&record).filter(|_| runs) {
+        let sandbox_facts = match lives_in(&record).filter(|_| runs || initialized) {
             Some(id) => self.observer.one_sandbox(id).await?,
             None => None,
         };
         let now = Now {
             state: status.as_ref().map(|status| status.state),
+            initialized,
             facts: facts.as_ref(),
             stopping: self.stopping().contains(&record.id),
             sandbox: sandbox.as_deref(),
@@ -134,7 +137,9 @@ impl Inner {
     }
 }
 
-/// The CRI sandbox that the attempt which counts lives in.
+/// The CRI sandbox of the attempt that waits, or else of the one that counts.
 fn lives_in(record: &ContainerRecord) -> Option<&str> {
-    record.progress.current.as_ref()?.sandbox_cri_id.as_deref()
+    let waits = record.progress.prepared.as_ref().map(|it| &it.attempt);
+    let attempt = waits.or(record.progress.current.as_ref())?;
+    attempt.sandbox_cri_id.as_deref()
 }

@@ -195,8 +195,12 @@ impl Snapshot {
     /// One of our containers.
     pub(crate) fn own(&self, record: &Arc<ContainerRecord>) -> ContainerView {
         let listed = current_id(record).and_then(|id| self.seen.container(id));
-        let lives_in = listed.map(|listed| listed.sandbox_cri_id.as_str());
+        let waits = prepared_id(record).and_then(|id| self.seen.container(id));
+        let waits = waits.filter(|waits| is_initialized(record, waits.state));
+        let lives_in = waits.or(listed);
+        let lives_in = lives_in.map(|listed| listed.sandbox_cri_id.as_str());
         let now = Now {
+            initialized: waits.is_some(),
             state: listed.map(|listed| listed.state),
             facts: listed
                 .and_then(|listed| self.facts.get(&listed.cri_id))
@@ -217,8 +221,9 @@ impl Snapshot {
         let listed = sandbox_id(pod).and_then(|id| self.seen.sandbox(id));
         let state = match listed {
             _ if pod.progress.removing => State::Removing,
+            // One that is there for the files of its containers alone does not count.
+            _ if !pod.progress.up && pod.progress.up_at.is_none() => State::Created,
             Some(sandbox) if sandbox.ready => State::Running,
-            _ if pod.progress.current.is_none() => State::Created,
             _ => State::Exited,
         };
         let run = Run {
@@ -295,6 +300,8 @@ impl Snapshot {
 pub(crate) struct Now<'a> {
     /// None where the runtime does not know it.
     pub(crate) state: Option<CriState>,
+    /// An attempt that a client has asked for waits to be started.
+    pub(crate) initialized: bool,
     pub(crate) facts: Option<&'a ContainerFacts>,
     /// A stop of it is under way here.
     pub(crate) stopping: bool,
@@ -307,18 +314,23 @@ impl Now<'_> {
     pub(crate) fn view(&self, record: &Arc<ContainerRecord>) -> ContainerView {
         let state = self.state_of(record);
         let run = self.facts.map(|facts| facts.run.clone());
+        let run = run.or_else(|| record.progress.last_run.clone());
+        let mut run = run.unwrap_or_default();
+        if state == State::Initialized {
+            run.exit_code = 0; // the times stay, as Podman shows it
+        }
+        // Its network is there before it runs.
+        let is_connected = state.is_up() || state == State::Initialized;
         let pod = self.sandbox.filter(|sandbox| is_pod(sandbox));
         ContainerView {
             state,
-            run: run
-                .or_else(|| record.progress.last_run.clone())
-                .unwrap_or_default(),
+            run,
             pid: self
                 .facts
                 .filter(|_| state.is_up())
                 .and_then(|facts| facts.pid),
             pod: pod.map(|pod| (pod.id.clone(), pod.name.clone())),
-            network: network(self.sandbox, self.sandbox_facts.filter(|_| state.is_up())),
+            network: network(self.sandbox, self.sandbox_facts.filter(|_| is_connected)),
             ports: self
                 .sandbox
                 .map(|sandbox| sandbox.spec.ports.clone())
@@ -332,6 +344,9 @@ impl Now<'_> {
     fn state_of(&self, record: &ContainerRecord) -> State {
         if record.progress.removing {
             return State::Removing;
+        }
+        if self.initialized {
+            return State::Initialized;
         }
         if record.progress.current.is_none() {
             return State::Created;
@@ -348,6 +363,12 @@ impl Now<'_> {
             Some(CriState::Running) => State::Running,
         }
     }
+}
+
+/// Whether a container is shown as initialised, by what the runtime says of the attempt that waits.
+pub(crate) fn is_initialized(record: &ContainerRecord, waits: CriState) -> bool {
+    let asked = record.progress.prepared.as_ref();
+    waits == CriState::Created && asked.is_some_and(|prepared| prepared.initialized)
 }
 
 /// A network as shown: the facts are those of a sandbox that is up.
@@ -413,6 +434,18 @@ pub(crate) fn is_ours(mark: Option<&Mark>, owner: &str) -> bool {
 /// CRI id of the attempt that counts.
 pub(crate) fn current_id(record: &ContainerRecord) -> Option<&str> {
     record.progress.current.as_ref()?.cri_id.as_deref()
+}
+
+/// CRI id of the attempt that waits for a start.
+pub(crate) fn prepared_id(record: &ContainerRecord) -> Option<&str> {
+    let waits = record.progress.prepared.as_ref()?;
+    waits.attempt.cri_id.as_deref()
+}
+
+/// CRI ids of the attempts that may have what a container has written, the latest first.
+pub(crate) fn attempts_of(record: &ContainerRecord) -> impl Iterator<Item = &str> {
+    let waits = prepared_id(record).into_iter();
+    waits.chain(current_id(record))
 }
 
 /// CRI id of a container of any kind, where the runtime has it.

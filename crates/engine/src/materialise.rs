@@ -1,5 +1,5 @@
 //! The one function that makes CRI objects, and what belongs to it: sandboxes, files, the writable
-//! layer of the attempt before.
+//! layer of the attempt before. What is made and not started is in [`prepare`].
 //!
 //! ```text
 //! sandbox ready? ──no──▶ its ports taken ▶ store: intended ▶ RunPodSandbox ▶ store: made ▶ ports published
@@ -10,7 +10,10 @@
 //!    ▶ StartContainer ▶ store: attempt started
 //!    ▶ the attempt before removed
 //! ```
-//! A failure anywhere gives the new attempt up; the one before is untouched until then.
+//! A failure anywhere gives the new attempt up; the one before is untouched until then. Where an attempt waits that is what
+//! would be made, all between the ports and `StartContainer` has been done before.
+
+mod prepare;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -30,10 +33,19 @@ use crate::containers::volumes_of;
 use crate::events::{of_container, of_pod};
 use crate::host::layer;
 use crate::kubelet_node::Leave;
-use crate::list::{current_id, found, is_ours, sandbox_id};
+use crate::list::{attempts_of, found, is_ours, sandbox_id};
 use crate::runtime::Runtime as _;
 use crate::store::{LOG, Write, is_pod};
 use crate::system::Inner;
+
+/// What a CRI container is made for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// To run, now or when it is asked for: its ports are published.
+    Run,
+    /// For the files in it: nobody is told, and its ports stay free until it is started.
+    Files,
+}
 
 /// A sandbox that is up.
 struct Live {
@@ -68,6 +80,20 @@ impl Inner {
         record: &Arc<ContainerRecord>,
         starter: Starter,
     ) -> Result<(), Error> {
+        self.check_attempt(record).await?;
+        let live = self.ensure_sandbox(&record.sandbox, Purpose::Run).await?;
+        let mut hold = self.hold(record, starter);
+        let cri_id = match self.fitting(record, &live, &hold).await? {
+            Some(cri_id) => cri_id,
+            None => {
+                self.make_or_hold(record, &live, &mut hold, Purpose::Run)
+                    .await?
+            }
+        };
+        self.run_attempt(record, &live, &hold, &cri_id).await
+    }
+
+    async fn check_attempt(&self, record: &Arc<ContainerRecord>) -> Result<(), Error> {
         // What was good at create: the daemon may be a newer one, and the runtime another.
         let sandbox = self.store.sandbox(&record.sandbox)?;
         let facts = self.facts();
@@ -77,18 +103,15 @@ impl Inner {
         let checked = Arc::clone(record);
         tokio::task::spawn_blocking(move || crate::host::check_sources(&checked.spec))
             .await
-            .map_err(Error::internal)??;
-        let live = self.ensure_sandbox(&record.sandbox).await?;
-        let hold = self.hold(record, starter);
-        self.make_attempt(record, &live, &hold).await
+            .map_err(Error::internal)?
     }
 
     /// Makes sure that the sandbox is up; a new attempt of it where it is not.
     pub(crate) async fn bring_up(self: &Arc<Self>, id: &Id, _leave: Leave) -> Result<(), Error> {
-        self.ensure_sandbox(id).await.map(drop)
+        self.ensure_sandbox(id, Purpose::Run).await.map(drop)
     }
 
-    async fn ensure_sandbox(self: &Arc<Self>, id: &Id) -> Result<Live, Error> {
+    async fn ensure_sandbox(self: &Arc<Self>, id: &Id, purpose: Purpose) -> Result<Live, Error> {
         let _busy = self.claim(id).await;
         let record = self.store.sandbox(id)?;
         if record.progress.removing {
@@ -102,8 +125,13 @@ impl Inner {
             && status.ready
         {
             let cri_id = cri_id.to_owned();
-            self.publish_ports(&record, &status).await?;
-            let record = self.want_up(id).await?;
+            let record = match purpose {
+                Purpose::Run => {
+                    self.publish_ports(&record, &status).await?;
+                    self.want_up(id).await?
+                }
+                Purpose::Files => record,
+            };
             return Ok(Live {
                 record,
                 cri_id,
@@ -111,8 +139,11 @@ impl Inner {
             });
         }
         self.give_up_next_sandbox(&record).await?;
+        if purpose == Purpose::Files {
+            return self.make_sandbox(id, purpose).await;
+        }
         self.reserve_ports(&record).await?;
-        let made = self.make_sandbox(id).await;
+        let made = self.make_sandbox(id, purpose).await;
         if made.is_err()
             && let Err(error) = self.withdraw_ports(id).await
         {
@@ -122,7 +153,7 @@ impl Inner {
     }
 
     /// Runs the next attempt of a sandbox.
-    async fn make_sandbox(self: &Arc<Self>, id: &Id) -> Result<Live, Error> {
+    async fn make_sandbox(self: &Arc<Self>, id: &Id, purpose: Purpose) -> Result<Live, Error> {
         let record = self
             .store
             .update_sandbox(id, Write::SandboxIntended, |record| {
@@ -156,6 +187,10 @@ impl Inner {
                     number,
                     cri_id: Some(made),
                 });
+                if purpose == Purpose::Files && is_pod(record) {
+                    // The pod is not started, and nobody told of it: the loop stops the sandbox.
+                    return Some(Vec::new());
+                }
                 record.progress.up = true;
                 record.progress.up_at = Some(Timestamp::now());
                 record.progress.down_at = None;
@@ -167,7 +202,9 @@ impl Inner {
             })
             .await?;
         let status = self.runtime.sandbox_status(&cri_id).await?;
-        self.publish_ports(&record, &status).await?;
+        if purpose == Purpose::Run {
+            self.publish_ports(&record, &status).await?;
+        }
         Ok(Live {
             record,
             cri_id,
@@ -185,12 +222,52 @@ impl Inner {
             .await
     }
 
+    /// The same, with the command held in the gate where the runtime looks for it at once and finds none: it may be among the
+    /// files that are put there later.
+    async fn make_or_hold(
+        self: &Arc<Self>,
+        record: &ContainerRecord,
+        live: &Live,
+        hold: &mut Hold,
+        purpose: Purpose,
+    ) -> Result<String, Error> {
+        let made = self.make_attempt(record, live, hold, purpose).await;
+        let has_files = purpose == Purpose::Files || attempts_of(record).next().is_some();
+        // Once the files were there it has been looked for in vain.
+        let next = self.store.container(&record.id)?.progress.next.clone();
+        let before_them = next.is_some_and(|next| next.cri_id.is_none());
+        let in_gate = !hold.in_gate && self.gate.is_for(&record.spec);
+        let can_wait = has_files && before_them && in_gate;
+        match made {
+            Err(Error::CommandNotFound(_) | Error::CommandNotExecutable(_)) if can_wait => {
+                self.give_up_next(&record.id, None).await?;
+                let record = self.note_late_command(&record.id).await?;
+                hold.in_gate = true;
+                self.make_attempt(&record, live, hold, purpose).await
+            }
+            made => made,
+        }
+    }
+
+    /// CRI-O begins the log anew with a container that it refuses: it is not asked so again (measured).
+    async fn note_late_command(self: &Arc<Self>, id: &Id) -> Result<Arc<ContainerRecord>, Error> {
+        let change = |record: &mut ContainerRecord| {
+            record.progress.late_command = true;
+            Some(Vec::new())
+        };
+        self.store
+            .update_container(id, Write::AttemptAbandoned, change)
+            .await
+    }
+
+    /// Makes the next attempt, up to where it could be started; answers its id at the runtime.
     async fn make_attempt(
         self: &Arc<Self>,
         record: &ContainerRecord,
         live: &Live,
         hold: &Hold,
-    ) -> Result<(), Error> {
+        purpose: Purpose,
+    ) -> Result<String, Error> {
         let files = {
             // It changes the files of the pod's other containers too.
             let _claim = self.claim(&record.sandbox).await;
@@ -219,20 +296,34 @@ impl Inner {
                 if let Some(next) = &mut record.progress.next {
                     next.cri_id = Some(created);
                 }
-                Some(vec![of_container(record, Some(&sandbox), Action::Init)])
+                let tell = purpose == Purpose::Run && !prepare::is_told(record);
+                let event = of_container(record, Some(&sandbox), Action::Init);
+                Some(tell.then_some(event).into_iter().collect())
             })
             .await?;
         self.carry_layer(&record, &cri_id, destinations).await?;
         self.fill_volumes(&record, &cri_id).await?;
-        let mut opened = self.open_created(&record, &cri_id, hold).await;
-        self.runtime.start_container(&cri_id).await?;
+        Ok(cri_id)
+    }
+
+    /// Starts an attempt that is made.
+    async fn run_attempt(
+        self: &Arc<Self>,
+        record: &ContainerRecord,
+        live: &Live,
+        hold: &Hold,
+        cri_id: &str,
+    ) -> Result<(), Error> {
+        let mut opened = self.open_created(record, cri_id, hold).await;
+        self.runtime.start_container(cri_id).await?;
         if hold.in_gate {
-            opened = self.open_held(&record, &cri_id, hold, opened).await?;
+            opened = self.open_held(record, cri_id, hold, opened).await?;
         }
         self.commit_next(&record.id, Some(Arc::clone(&live.record)))
             .await?;
         self.give(&record.id, opened);
-        self.remove_attempt_before(&record).await;
+        let before = attempts_of(record).filter(|before| *before != cri_id);
+        self.remove_attempts(record, before).await;
         Ok(())
     }
 
@@ -350,11 +441,11 @@ impl Inner {
         new: &str,
         files: Vec<String>,
     ) -> Result<(), Error> {
-        let Some(before) = current_id(record) else {
-            return Ok(());
-        };
-        let Some(old) = found(self.runtime.container_status(before, true).await)? else {
-            return self.note_loss(record).await;
+        let Some(old) = self.written(record).await? else {
+            return match record.progress.written() {
+                Some(_) => self.note_loss(record).await,
+                None => Ok(()),
+            };
         };
         let new = self.runtime.container_status(new, true).await?;
         let (from, to) = match (&old.verbose.layer, &new.verbose.layer) {
@@ -398,7 +489,7 @@ impl Inner {
         Ok(())
     }
 
-    /// The attempt being made runs: it is the container from now on.
+    /// The attempt being made, or the one that waited, runs: it is the container from now on.
     pub(crate) async fn commit_next(
         self: &Arc<Self>,
         id: &Id,
@@ -406,8 +497,10 @@ impl Inner {
     ) -> Result<(), Error> {
         self.store
             .update_container(id, Write::AttemptStarted, move |record| {
-                let next = record.progress.next.take()?;
-                record.progress.current = Some(next);
+                let told = prepare::is_told(record) || record.progress.next.is_some();
+                let waited = record.progress.prepared.take();
+                let waited = waited.map(|prepared| prepared.attempt);
+                record.progress.current = Some(record.progress.next.take().or(waited)?);
                 record.progress.error = None;
                 record.progress.health = match record.spec.health.checked() {
                     Some(_) => Health::starting(),
@@ -416,26 +509,26 @@ impl Inner {
                 if record.progress.wanted == Wanted::Created {
                     record.progress.wanted = Wanted::Running;
                 }
-                Some(vec![of_container(
-                    record,
-                    sandbox.as_deref(),
-                    Action::Start,
-                )])
+                let event = |action| of_container(record, sandbox.as_deref(), action);
+                let init = (!told).then(|| event(Action::Init));
+                Some(init.into_iter().chain([event(Action::Start)]).collect())
             })
             .await?;
         self.starts.fetch_add(1, Ordering::Release);
         Ok(())
     }
 
-    async fn remove_attempt_before(&self, before: &ContainerRecord) {
-        let Some(attempt) = &before.progress.current else {
-            return;
-        };
-        // The container runs: what cannot be removed now is the loop's.
-        if let Some(cri_id) = &attempt.cri_id
-            && let Err(error) = self.runtime.remove_container(cri_id).await
-        {
-            tracing::warn!(container = %before.id, %error, "the attempt before is still there");
+    /// Removes the attempts that another one has taken the place of.
+    async fn remove_attempts<'a>(
+        &self,
+        record: &ContainerRecord,
+        before: impl Iterator<Item = &'a str>,
+    ) {
+        for cri_id in before {
+            // What cannot be removed now is the loop's.
+            if let Err(error) = self.runtime.remove_container(cri_id).await {
+                tracing::warn!(container = %record.id, %error, "the attempt before is still there");
+            }
         }
         // Its sandbox, where it was another one, is the loop's: other containers may live in it.
     }

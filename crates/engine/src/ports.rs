@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use model::container::ContainerSpec;
+use model::container::{ContainerRecord, ContainerSpec};
 use model::observed::SandboxStatus;
 use model::pod::SandboxRecord;
 use model::port::{Port, PublishedPort};
@@ -12,6 +12,7 @@ use model::{Error, Id};
 use crate::host::{Ports, Target, free_range};
 use crate::list::{found, sandbox_id};
 use crate::runtime::Runtime as _;
+use crate::store::is_pod;
 use crate::system::Inner;
 use crate::volumes::on_disk;
 
@@ -110,6 +111,11 @@ impl Inner {
         let publishing = self.store.read(|book| {
             let all = book.sandboxes.values();
             let publishing = all.filter(|record| !record.spec.ports.is_empty());
+            // One that is up for the files of a container that never ran has none.
+            let publishing = publishing.filter(|record| {
+                let members = book.in_sandbox(&record.id);
+                is_pod(record) || !members.iter().all(|member| has_files_only(member))
+            });
             publishing.cloned().collect::<Vec<_>>()
         });
         let mut up = Vec::new();
@@ -170,6 +176,12 @@ pub(crate) fn to_publish(spec: &ContainerSpec) -> BTreeSet<Port> {
         true => spec.all_exposed(),
         false => BTreeSet::new(),
     }
+}
+
+/// Whether it was made for its files alone.
+fn has_files_only(record: &ContainerRecord) -> bool {
+    let waits = record.progress.prepared.as_ref();
+    record.progress.current.is_none() && waits.is_none_or(|prepared| !prepared.initialized)
 }
 
 fn target(status: &SandboxStatus) -> Target {

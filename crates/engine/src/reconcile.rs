@@ -27,7 +27,7 @@ use self::lost::is_lost;
 use crate::attach::Starter;
 use crate::decide::{Action, Plan, homes};
 use crate::events::of_pod;
-use crate::list::{current_id, found, sandbox_id};
+use crate::list::{current_id, found, prepared_id, sandbox_id};
 use crate::observe::Seen;
 use crate::runtime::Runtime as _;
 use crate::store::{Write, is_pod};
@@ -385,19 +385,25 @@ impl Inner {
     ) -> Result<(), Error> {
         let _busy = self.claim(id).await;
         let record = self.store.container(id)?;
-        if record.progress.next.is_none() {
+        let waited = prepared_id(&record) == Some(cri_id.as_str());
+        if record.progress.next.is_none() && !waited {
             return Ok(());
         }
         // CRI-O shows a container that was only created as exited once its sandbox is down, and
         // containerd one whose start failed: neither has run.
         let status = found(self.runtime.container_status(&cri_id, false).await)?;
-        if status.is_none_or(|status| status.started_at.is_none()) {
+        let ran = status.is_some_and(|status| status.started_at.is_some());
+        if !ran && record.progress.next.is_none() {
+            return Ok(());
+        }
+        if !ran {
             let why = "the daemon ended while the container was being started".to_owned();
             return self.give_up_next(id, Some(why)).await;
         }
         tracing::info!(container = %id, cri = %cri_id, "an attempt whose start was not recorded has started");
         self.store
             .update_container(id, Write::AttemptCreated, move |record| {
+                // One that waited is stored as it is.
                 let next = record.progress.next.as_mut()?;
                 next.cri_id = Some(cri_id);
                 next.sandbox_cri_id = Some(sandbox);
@@ -477,7 +483,8 @@ impl Inner {
         let _claim = self.claim(id).await;
         if let Ok(record) = self.store.container(id) {
             let attempts = record.progress.current.iter();
-            let mut attempts = attempts.chain(record.progress.next.iter());
+            let waits = record.progress.prepared.iter().map(|it| &it.attempt);
+            let mut attempts = attempts.chain(record.progress.next.iter()).chain(waits);
             if attempts.any(|attempt| attempt.cri_id.as_deref() == Some(cri_id)) {
                 return Ok(());
             }

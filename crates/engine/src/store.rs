@@ -55,6 +55,7 @@ pub(crate) enum Write {
     ContainerUpdated,
     AttemptIntended,
     AttemptCreated,
+    AttemptPrepared,
     AttemptStarted,
     AttemptAbandoned,
     ContainerEnded,
@@ -86,6 +87,7 @@ impl Write {
         Self::ContainerUpdated,
         Self::AttemptIntended,
         Self::AttemptCreated,
+        Self::AttemptPrepared,
         Self::AttemptStarted,
         Self::AttemptAbandoned,
         Self::ContainerEnded,
@@ -126,6 +128,7 @@ impl Write {
             | Self::ContainerRenamed
             | Self::ContainerUpdated
             | Self::AttemptIntended
+            | Self::AttemptPrepared
             | Self::AttemptStarted
             | Self::ContainerEnded
             | Self::ContainerRemoving
@@ -151,6 +154,7 @@ impl Write {
             Self::ContainerUpdated => "container.updated",
             Self::AttemptIntended => "attempt.intended",
             Self::AttemptCreated => "attempt.created",
+            Self::AttemptPrepared => "attempt.prepared",
             Self::AttemptStarted => "attempt.started",
             Self::AttemptAbandoned => "attempt.abandoned",
             Self::ContainerEnded => "container.ended",

@@ -518,6 +518,12 @@ pub struct Progress {
     pub current: Option<Attempt>,
     /// An attempt being made: intended, or created and not yet known to run.
     pub next: Option<Attempt>,
+    /// An attempt that waits at the runtime for a start.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prepared: Option<Prepared>,
+    /// Its image has not got its command: a runtime that looks for it before the container has its files is given the gate.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub late_command: bool,
     /// The end of the last run that was seen, kept when its CRI object is gone.
     pub last_run: Option<Run>,
     /// The runtime has lost an attempt, and what the container had written with it. Kept for the container's life.
@@ -545,14 +551,20 @@ impl Progress {
 
     /// The runtime has lost this attempt.
     pub fn has_lost(&self, attempt: u32) -> bool {
-        self.lost.is_some_and(|loss| loss.attempt == attempt)
+        self.lost.is_some_and(|loss| loss.attempt >= attempt)
+    }
+
+    /// The attempt that has what the container has written until now.
+    pub fn written(&self) -> Option<&Attempt> {
+        let prepared = self.prepared.as_ref().map(|prepared| &prepared.attempt);
+        prepared.or(self.current.as_ref())
     }
 }
 
 /// What the runtime has lost, as CRI-O does at a reboot of the host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Loss {
-    /// The attempt.
+    /// The last attempt that was lost: none before it is there.
     pub attempt: u32,
     /// When it was missed.
     pub at: Timestamp,
@@ -591,6 +603,20 @@ pub struct Attempt {
     pub cri_id: Option<String>,
     /// The CRI sandbox it lives in, once known.
     pub sandbox_cri_id: Option<String>,
+}
+
+/// A CRI container that was made and not started. It has what the container has written until now; the next start takes it,
+/// where it still is what would be made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Prepared {
+    /// The CRI container.
+    pub attempt: Attempt,
+    /// A client asked for it (`init`) and is shown it. Else it is there for the container's files alone.
+    #[serde(default)]
+    pub initialized: bool,
+    /// A number made of all that it was made of.
+    #[serde(default)]
+    pub made_of: u64,
 }
 
 /// A run that has ended, or has been seen to start.

@@ -1,8 +1,8 @@
 //! Files into and out of containers (`podman cp`), as archives.
 //!
 //! CRI has nothing for it. The root of a container that runs is that of its process; paths in it are resolved by the
-//! kernel as the container sees them, its volumes and other mounts included. That of one that has ended is mounted from
-//! its layers, without them. Archives pass a piece at a time, read and
+//! kernel as the container sees them, its volumes and other mounts included. That of one that has ended, or was made and not
+//! started, is mounted from its layers, without them; one that never ran is made for it. Archives pass a piece at a time, read and
 //! written on a thread.
 
 mod changes;
@@ -15,6 +15,7 @@ mod whole;
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use futures_util::{StreamExt as _, stream};
 
@@ -29,6 +30,7 @@ use tokio_util::io::{ReaderStream, StreamReader, SyncIoBridge};
 
 use crate::builder::ByteStream;
 use crate::list::found;
+use crate::materialise::Purpose;
 use crate::runtime::Runtime as _;
 use crate::system::{Claim, Engine, Inner};
 use crate::volumes::on_disk;
@@ -136,9 +138,7 @@ impl Engine {
         let state = detail.status.as_ref().map(|status| status.state);
         match (&detail.view.body, state) {
             (_, Some(CriState::Running)) => self.open_running(&detail).await,
-            (ContainerBody::Own(record), Some(CriState::Exited)) => {
-                self.open_ended(&record.id, access).await
-            }
+            (ContainerBody::Own(record), _) => self.open_at_rest(&record.id, access).await,
             _ => Err(not_reached(&detail.view)),
         }
     }
@@ -162,17 +162,14 @@ impl Engine {
         Ok(Opened::new(root, status))
     }
 
-    /// Of one that has ended. As long as it is written to it is not started; one that is started while it is read is
+    /// Of one that does not run. As long as it is written to it is not started; one that is started while it is read is
     /// read as it was.
-    async fn open_ended(&self, id: &Id, access: Access) -> Result<Opened, Error> {
+    async fn open_at_rest(&self, id: &Id, access: Access) -> Result<Opened, Error> {
         let inner = self.inner();
         let claim = inner.claim(id).await;
+        let status = inner.files_at_rest(id).await?;
         let detail = self.inspect_container(id.as_str(), false).await?;
-        let gone = || not_reached(&detail.view);
-        let ended = detail.status.as_ref();
-        let status = ended
-            .filter(|status| status.state == CriState::Exited)
-            .ok_or_else(gone)?;
+        let status = status.as_ref().ok_or_else(|| not_reached(&detail.view))?;
         let layer = status.verbose.layer.clone().ok_or_else(|| {
             Error::unsupported(
                 "cp",
@@ -227,6 +224,25 @@ fn stream_of(source: get::Source) -> ByteStream {
 }
 
 impl Inner {
+    /// The CRI container that has the files of a container of ours that does not run; made for it where it never ran. `None`: it
+    /// runs by now, or the runtime has lost it. The caller holds its claim.
+    async fn files_at_rest(self: &Arc<Self>, id: &Id) -> Result<Option<ContainerStatus>, Error> {
+        let record = self.store.container(id)?;
+        if record.progress.removing {
+            return Ok(None);
+        }
+        if let Some(status) = self.written(&record).await? {
+            return Ok((status.state != CriState::Running).then_some(status));
+        }
+        if record.progress.current.is_some() {
+            return Ok(None);
+        }
+        let leave = self.leave().await?;
+        self.prepare(id, Purpose::Files, leave).await?;
+        let record = self.store.container(id)?;
+        self.status_of_prepared(&record).await
+    }
+
     /// Whether files of it may be read and written.
     fn check_files(&self, container: &ContainerView) -> Result<(), Error> {
         match &container.body {
@@ -249,14 +265,14 @@ impl Inner {
 }
 
 fn not_reached(container: &ContainerView) -> Error {
-    Error::unsupported(
-        "cp",
-        format!(
-            "container {} is {}: files are reached of one that runs or has run",
-            container.id(),
-            container.state.word()
-        ),
-    )
+    let (id, state) = (container.id(), container.state.word());
+    let why = match &container.body {
+        ContainerBody::Own(_) => "the runtime has lost it, or changes it now",
+        ContainerBody::Infra { .. } | ContainerBody::Foreign(_) => {
+            "files of what was not made by this daemon are reached while it runs"
+        }
+    };
+    Error::unsupported("cp", format!("container {id} is {state}: {why}"))
 }
 
 /// Removes the places of a mount that is open and nowhere to be seen; those of another that are in use stay.

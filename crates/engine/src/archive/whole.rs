@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use model::Error;
 use model::archive::Change;
-use model::observed::{CriState, Layer};
+use model::observed::Layer;
 use model::view::{ContainerBody, ContainerDetail};
 
 use super::root::{self, Root};
@@ -24,13 +24,13 @@ struct Layers {
 
 impl Engine {
     /// `GET /containers/{name}/changes`, both faces: what differs from the image, sorted by path; nothing of a container
-    /// that never ran, which has written nothing.
+    /// that never ran and that nothing was copied into.
     ///
     /// # Errors
     /// No such container; one of others; one whose layers are not at hand (a virtual machine, no overlay); more changes
     /// than an answer may have.
     pub async fn changes_of_container(&self, name: &str) -> Result<Vec<Change>, Error> {
-        let Some(layers) = self.layers_of(name, "diff").await? else {
+        let Some(layers) = self.layers_of(name, "diff", false).await? else {
             return Ok(Vec::new());
         };
         on_disk(move || {
@@ -49,10 +49,10 @@ impl Engine {
     /// without what is mounted there. It ends early, with a line in the daemon's log, where something cannot be read.
     ///
     /// # Errors
-    /// As [`Self::changes_of_container`]; a container that never ran.
+    /// As [`Self::changes_of_container`]; where it never ran, what it is made with; one that the runtime has lost.
     pub async fn export_container(&self, name: &str) -> Result<ByteStream, Error> {
-        let Some(layers) = self.layers_of(name, "export").await? else {
-            let why = format!("container {name} never ran: CRI makes its root at the start");
+        let Some(layers) = self.layers_of(name, "export", true).await? else {
+            let why = format!("the runtime has lost container {name}");
             return Err(Error::unsupported("export", why));
         };
         let root = on_disk(move || {
@@ -71,16 +71,23 @@ impl Engine {
         }))
     }
 
-    /// `None`: it never ran.
-    async fn layers_of(&self, name: &str, what: &'static str) -> Result<Option<Layers>, Error> {
+    /// `None`: it has none, which are not to be made, or the runtime has lost them.
+    async fn layers_of(
+        &self,
+        name: &str,
+        what: &'static str,
+        make: bool,
+    ) -> Result<Option<Layers>, Error> {
         let id = own(&self.inspect_container(name, false).await?, what)?;
         let inner = self.inner();
         let claim = inner.claim(&id).await;
-        let detail = self.inspect_container(id.as_str(), false).await?;
-        let status = match detail.status {
-            Some(status) if status.state != CriState::Created => status,
-            // a start that failed leaves none, and one under way has the claim
-            Some(_) | None => return Ok(None),
+        let record = inner.store.container(&id)?;
+        let status = match inner.written(&record).await? {
+            None if make => inner.files_at_rest(&id).await?,
+            written => written,
+        };
+        let Some(status) = status else {
+            return Ok(None);
         };
         let unknown = || {
             let why = "where the layers of the container and its image lie is not known";

@@ -84,7 +84,9 @@ impl Inner {
         let takes_input = record.spec.stdin && !record.spec.terminal;
         let letters = !waiting.is_empty() && !self.facts().attaches_when_created;
         Hold {
-            in_gate: letters || gate::needed(&record.spec).is_some(),
+            in_gate: letters
+                || record.progress.late_command
+                || gate::needed(&record.spec).is_some(),
             letters,
             stdin_once: takes_input && waiting.iter().any(|(_, request)| request.stdin),
             waiting,

@@ -59,9 +59,10 @@ impl Inner {
         let Some(status) = status.filter(|status| status.state == CriState::Running) else {
             self.want_stopped(id, None).await?;
             self.record_end(&record).await?;
+            let was_initialized = self.end_init(&record).await?;
             return Ok(match record.progress.current {
-                Some(_) => Changed::Already,
-                None => Changed::Now,
+                Some(_) if !was_initialized => Changed::Already,
+                Some(_) | None => Changed::Now,
             });
         };
         self.want_stopped(id, None).await?;

@@ -93,8 +93,10 @@ impl Inner {
         let _claim = self.claim(id).await;
         let record = self.store.container(id)?;
         let status = self.status_of(&record).await?;
+        let waits = self.status_of_prepared(&record).await?;
+        let waits = waits.is_some_and(|status| status.state == CriState::Created);
         let runs = status.is_some_and(|status| status.state != CriState::Exited);
-        if runs || record.progress.next.is_some() {
+        if runs || waits || record.progress.next.is_some() {
             return Ok(());
         }
         let dir = self.store.dir().container(id);

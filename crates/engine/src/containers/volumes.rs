@@ -10,7 +10,6 @@ use model::volume::{FirstUse, VolumeRecord};
 use model::{Error, Id};
 
 use crate::host::{ImageTree, VolumeToFill};
-use crate::list::{current_id, found};
 use crate::runtime::Runtime as _;
 use crate::store::Book;
 use crate::system::Inner;
@@ -191,10 +190,7 @@ impl Inner {
         if layers.is_empty() {
             return Ok(());
         }
-        let written = match current_id(record) {
-            Some(before) => found(self.runtime.container_status(before, true).await)?,
-            None => None,
-        };
+        let written = self.written(record).await?;
         let written = written.and_then(|status| Some(status.verbose.layer?.upper));
         let folders = written.into_iter().chain(layers).collect();
         self.fill_from(record, folders, None).await

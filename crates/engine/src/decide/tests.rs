@@ -5,6 +5,8 @@ use proptest::prelude::*;
 
 use super::*;
 
+mod prepared;
+
 fn at(seconds: i64) -> Timestamp {
     Timestamp::from_second(1_700_000_000 + seconds).unwrap()
 }
@@ -89,6 +91,7 @@ fn exited(policy: RestartPolicy, exit_code: i32) -> World {
             listed: vec![listed(&record, 1, CriState::Exited)],
             ended: Some(run(1, exit_code, 1)),
             paused: false,
+            prepared_ran: false,
             record: Arc::new(record),
         }],
         ..World::default()

@@ -4,8 +4,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use model::container::{Attempt, ContainerRecord, IpcMode, PidMode, Wanted};
-use model::observed::{CriState, Mark};
+use model::container::{Attempt, ContainerRecord, IpcMode, PidMode, Prepared, Wanted};
+use model::observed::{ContainerListed, CriState, Mark};
 use model::pod::{PodSpec, Role, SandboxAttempt, SandboxProgress, SandboxRecord};
 use model::record::{Record, decode};
 use model::{Error, Id};
@@ -74,6 +74,7 @@ impl Inner {
             progress.last_attempt = progress.last_attempt.max(listed.attempt);
             if listed.attempt >= newest {
                 progress.up = listed.ready;
+                progress.up_at = progress.up_at.or(listed.created_at);
                 progress.current = Some(SandboxAttempt {
                     number: listed.attempt,
                     cri_id: Some(listed.cri_id.clone()),
@@ -87,9 +88,10 @@ impl Inner {
         let mut found: HashMap<Id, ContainerRecord> = HashMap::new();
         for listed in &seen.listing.containers {
             let mark = listed.mark.as_ref().filter(|mark| self.is_unknown(mark));
-            let Some(Record::Container(record)) = mark.and_then(readable) else {
+            let Some(Record::Container(mut record)) = mark.and_then(readable) else {
                 continue;
             };
+            record.progress.prepared = None;
             let entry = found.entry(record.id.clone()).or_insert(*record);
             let progress = &mut entry.progress;
             progress.next = None;
@@ -98,18 +100,23 @@ impl Inner {
                 .as_ref()
                 .map_or(0, |current| current.number);
             progress.last_attempt = progress.last_attempt.max(listed.attempt);
+            if listed.state == CriState::Created && progress.current.is_none() {
+                // It may have files that were copied into it; whether it was initialised is not known.
+                progress.prepared = Some(Prepared {
+                    attempt: attempt_of(listed),
+                    initialized: false,
+                    made_of: 0,
+                });
+            }
             if listed.attempt >= newest && listed.state != CriState::Created {
+                progress.prepared = None;
                 // Whether a user has stopped it is not known: what runs is to go on, what has
                 // ended is left so.
                 progress.wanted = match listed.state {
                     CriState::Running => Wanted::Running,
                     CriState::Created | CriState::Exited | CriState::Unknown => Wanted::Stopped,
                 };
-                progress.current = Some(Attempt {
-                    number: listed.attempt,
-                    cri_id: Some(listed.cri_id.clone()),
-                    sandbox_cri_id: Some(listed.sandbox_cri_id.clone()),
-                });
+                progress.current = Some(attempt_of(listed));
             }
         }
         found.into_values().collect()
@@ -150,6 +157,14 @@ impl Inner {
             tracing::warn!(container = %container.id, old = %container.name, new = %name, "the name is in use");
             container.name = name;
         }
+    }
+}
+
+fn attempt_of(listed: &ContainerListed) -> Attempt {
+    Attempt {
+        number: listed.attempt,
+        cri_id: Some(listed.cri_id.clone()),
+        sandbox_cri_id: Some(listed.sandbox_cri_id.clone()),
     }
 }
 

@@ -12,7 +12,7 @@ use model::{Error, Id};
 
 use crate::containers::ended_events;
 use crate::events::of_container;
-use crate::list::{current_id, found};
+use crate::list::found;
 use crate::runtime::Runtime as _;
 use crate::store::Write;
 use crate::system::{End, Inner};
@@ -31,7 +31,9 @@ impl Inner {
     pub(super) async fn record_loss(self: &Arc<Self>, id: &Id, cri_id: &str) -> Result<(), Error> {
         let _claim = self.claim(id).await;
         let record = self.store.container(id)?;
-        if current_id(&record) != Some(cri_id) || record.progress.next.is_some() {
+        let written = record.progress.written();
+        let written = written.and_then(|attempt| attempt.cri_id.as_deref());
+        if written != Some(cri_id) || record.progress.next.is_some() {
             return Ok(());
         }
         match found(self.runtime.container_status(cri_id, false).await)? {
@@ -42,12 +44,7 @@ impl Inner {
 
     /// Records that the runtime has lost a container; its claim is held.
     pub(crate) async fn note_loss(self: &Arc<Self>, record: &ContainerRecord) -> Result<(), Error> {
-        let Some(attempt) = record
-            .progress
-            .current
-            .as_ref()
-            .map(|current| current.number)
-        else {
+        let Some(attempt) = record.progress.written().map(|written| written.number) else {
             return Ok(());
         };
         if record.progress.has_lost(attempt) {
@@ -58,19 +55,25 @@ impl Inner {
             at: Timestamp::now(),
         };
         tracing::warn!(container = %record.id, name = %record.name, "{loss}");
-        let ran = !record.progress.has_ended(attempt);
+        let current = record
+            .progress
+            .current
+            .as_ref()
+            .map(|current| current.number);
+        let cut_off = current.filter(|current| !record.progress.has_ended(*current));
         let sandbox = self.store.sandbox(&record.sandbox).ok();
         self.store
             .update_container(&record.id, Write::ContainerEnded, move |record| {
                 record.progress.lost = Some(loss);
-                if ran {
-                    let run = unseen_end(record, loss);
+                record.progress.prepared = None;
+                if let Some(attempt) = cut_off {
+                    let run = unseen_end(record, attempt, loss);
                     record.progress.last_run = Some(run);
                 }
-                Some(events(record, sandbox.as_deref(), ran, loss))
+                Some(events(record, sandbox.as_deref(), cut_off.is_some(), loss))
             })
             .await?;
-        if ran {
+        if cut_off.is_some() {
             self.tell_end(End {
                 id: record.id.clone(),
                 exit_code: UNSEEN,
@@ -81,12 +84,12 @@ impl Inner {
 }
 
 /// The end of a run that was cut off.
-fn unseen_end(record: &ContainerRecord, loss: Loss) -> Run {
+fn unseen_end(record: &ContainerRecord, attempt: u32, loss: Loss) -> Run {
     let seen = record.progress.last_run.as_ref();
     Run {
-        attempt: loss.attempt,
+        attempt,
         started_at: seen
-            .filter(|seen| seen.attempt == loss.attempt)
+            .filter(|seen| seen.attempt == attempt)
             .and_then(|seen| seen.started_at),
         finished_at: Some(loss.at),
         exit_code: UNSEEN,

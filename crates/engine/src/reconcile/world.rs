@@ -1,7 +1,7 @@
 //! The world as [`crate::decide`] sees it: records beside what the runtime lists of them.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 
 use jiff::Timestamp;
 use model::Id;
@@ -9,8 +9,8 @@ use model::container::{ContainerRecord, Run};
 use model::observed::CriState;
 
 use crate::decide::{ContainerNow, Listed, Plan, SandboxNow, World, decide};
-use crate::list::{current_id, is_ours};
-use crate::observe::Seen;
+use crate::list::{current_id, is_ours, prepared_id};
+use crate::observe::{ContainerFacts, Seen};
 use crate::store::is_pod;
 use crate::system::Inner;
 
@@ -28,13 +28,17 @@ impl Inner {
             let sandboxes: Vec<_> = book.sandboxes.values().cloned().collect();
             (containers, sandboxes, book.buried.clone())
         });
+        let waited = containers.iter().filter_map(|record| {
+            let listed = seen.container(prepared_id(record)?)?;
+            (listed.state == CriState::Exited).then_some(listed)
+        });
         let looked_at = containers.iter().filter_map(|record| {
             let listed = seen.container(current_id(record)?)?;
             let is_checked =
                 listed.state == CriState::Running && record.spec.health.checked().is_some();
             (listed.state == CriState::Exited || is_checked).then_some(listed)
         });
-        let facts = self.observer.facts_of(looked_at).await;
+        let facts = self.observer.facts_of(looked_at.chain(waited)).await;
         let owner = self.store.owner();
         let (mut by_record, unknown) = group(
             listed_containers(seen, owner),
@@ -63,6 +67,7 @@ impl Inner {
             paused: current_id(&record)
                 .and_then(|id| facts.get(id))
                 .is_some_and(|facts| facts.paused()),
+            prepared_ran: prepared_ran(&record, seen, &facts),
             record,
         });
         let sandboxes = sandboxes.into_iter().map(|record| SandboxNow {
@@ -95,6 +100,19 @@ fn lost_run(record: &ContainerRecord) -> Option<Run> {
     let (progress, current) = (&record.progress, record.progress.current.as_ref()?);
     let ended = progress.has_lost(current.number) && progress.has_ended(current.number);
     progress.last_run.clone().filter(|_| ended)
+}
+
+/// Whether the attempt that waits has been started. CRI-O shows one that never was as exited once its sandbox is down.
+fn prepared_ran(
+    record: &ContainerRecord,
+    seen: &Seen,
+    facts: &HashMap<String, Arc<ContainerFacts>>,
+) -> bool {
+    let Some(listed) = prepared_id(record).and_then(|id| seen.container(id)) else {
+        return false;
+    };
+    let started = |facts: &Arc<ContainerFacts>| facts.run.started_at.is_some();
+    listed.state == CriState::Running || facts.get(&listed.cri_id).is_some_and(started)
 }
 
 fn listed_containers(seen: &Seen, owner: &str) -> Vec<Listed> {

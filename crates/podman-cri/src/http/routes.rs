@@ -55,6 +55,7 @@ fn libpod_containers() -> Vec<Route> {
         get("/libpod/containers/stats", libpod::stats::stats),
         get("/libpod/containers/{name}/stats", stats::stats),
         get("/libpod/containers/{name}/top", top::top),
+        post("/libpod/containers/{name}/init", containers::init),
         post("/libpod/containers/{name}/start", both::start),
         post("/libpod/containers/{name}/stop", both::stop),
         post("/libpod/containers/{name}/kill", both::kill),

@@ -16,7 +16,8 @@ use super::image::bare_id;
 /// A time of CRI: nanoseconds since 1970, 0 for none.
 pub fn timestamp(nanoseconds: i64) -> Option<Timestamp> {
     match nanoseconds {
-        0 => None,
+        // CRI-O's form of Go's empty time is the year 1754 (measured: a container that was created and whose sandbox was stopped)
+        ..=0 => None,
         some => Timestamp::from_nanosecond(some.into()).ok(),
     }
 }

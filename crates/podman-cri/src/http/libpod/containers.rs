@@ -33,6 +33,12 @@ pub(crate) async fn create(mut cx: Cx) -> Answer {
     json(StatusCode::CREATED, &answer)
 }
 
+/// Source: `InitContainer`.
+pub(crate) async fn init(cx: Cx) -> Answer {
+    let changed = cx.engine().init_container(cx.name()).await?;
+    Ok(shared::changed(changed))
+}
+
 /// Source: `ContainerListLibpod`.
 pub(crate) async fn list(cx: Cx) -> Answer {
     let query = cx.query().faults_are_500();
