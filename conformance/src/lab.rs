@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use anyhow::{Context, Result, bail};
+use cri_api::v1::ImageSpec;
 use private_runtime::{Image, process::Process};
 
 use crate::{
@@ -48,6 +49,8 @@ pub struct Lab {
     bare: Snapshot,
     /// Before the test itself began.
     before: Snapshot,
+    /// Ids of the images that were there then.
+    images: BTreeSet<String>,
 }
 
 impl Lab {
@@ -63,7 +66,9 @@ impl Lab {
             host,
             runtime,
             bare,
+            images: BTreeSet::new(),
         };
+        lab.images = lab.image_ids().await?;
         lab.mark().await?;
         if let Some(options) = setup.daemon {
             lab.daemon = Some(Daemon::start(&lab.host, &lab.runtime, &options).await?);
@@ -79,6 +84,24 @@ impl Lab {
             .as_ref()
             .map_or("/nonexistent".into(), |d| d.socket().to_owned());
         Http::new(socket)
+    }
+
+    async fn image_ids(&self) -> Result<BTreeSet<String>> {
+        let images = self.runtime.cri()?.list_images(None).await?;
+        Ok(images.into_iter().map(|image| image.id).collect())
+    }
+
+    /// Takes the images away from the runtime that the test has made.
+    pub async fn forget_new_images(&self) -> Result<()> {
+        let cri = self.runtime.cri()?;
+        for image in self.image_ids().await?.difference(&self.images) {
+            let image = ImageSpec {
+                image: image.clone(),
+                ..ImageSpec::default()
+            };
+            cri.remove_image(image).await?;
+        }
+        Ok(())
     }
 
     /// From now on, what exists at this moment counts as no leak.

@@ -182,7 +182,8 @@ pub async fn compare_on_daemon(reference: &Path, variant: Variant) -> Result<Rep
         compare_all(reference, &target).await
     }
     .await;
-    let finished = lab.finish().await;
+    let forgotten = lab.forget_new_images().await;
+    let finished = lab.finish().await.and(forgotten);
     let mut report = compared?;
     if let Err(error) = finished {
         report.problems.push(format!("{error:#}"));

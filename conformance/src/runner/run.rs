@@ -91,7 +91,8 @@ pub async fn run_on_daemon(suite: Suite, variant: Variant) -> Result<Report> {
     if let (Some(log), Some(path)) = (log, std::env::var_os("PODMAN_CRI_CASES_LOG")) {
         std::fs::write(path, log)?;
     }
-    let finished = lab.finish().await;
+    let forgotten = lab.forget_new_images().await;
+    let finished = lab.finish().await.and(forgotten);
     let mut report = ran?;
     if let Err(error) = finished {
         report.problems.push(format!("{error:#}"));

@@ -7,6 +7,7 @@
     reason = "a test speaks, and ends where it cannot go on"
 )]
 
+mod commit;
 mod site;
 mod whole;
 
@@ -316,10 +317,12 @@ async fn on_runtime(variant: Variant) -> Result<()> {
     let lab = Lab::start(Setup::new(variant)).await?;
     let site = Site::new(lab.http(), "archive").await?;
     whole::everything(&site).await?;
+    commit::everything(&site).await.context("commit")?;
     everything(&site).await?;
     site.refuses_xz().await?;
     site.refuses_what_is_not_there().await?;
     site.finish().await?;
+    lab.forget_new_images().await?;
     scenario::finish(lab).await
 }
 
@@ -336,10 +339,12 @@ async fn files_go_in_and_out_so_with_podman() {
     };
     let target = podman.target().await.unwrap();
     let site = Site::new(target.http, "podman-cri-archive").await.unwrap();
-    let result = match whole::everything(&site).await {
-        Ok(()) => everything(&site).await,
-        Err(error) => Err(error),
+    let result = async {
+        whole::everything(&site).await?;
+        commit::everything(&site).await.context("commit")?;
+        everything(&site).await
     };
+    let result = result.await;
     site.finish().await.unwrap();
     result.unwrap();
 }

@@ -32,7 +32,11 @@ pub(crate) struct Seen {
 
 impl Site {
     pub(crate) async fn new(http: Http, container: &str) -> Result<Self> {
-        let site = Self::created(http, container.to_owned()).await?;
+        Self::of_image(http, container, IMAGE).await
+    }
+
+    async fn of_image(http: Http, container: &str, image: &str) -> Result<Self> {
+        let site = Self::created(http, container.to_owned(), image).await?;
         site.start().await?;
         Ok(site)
     }
@@ -40,13 +44,13 @@ impl Site {
     /// Another container of the same service, never started.
     pub(crate) async fn beside(&self, name: &str) -> Result<Self> {
         let name = format!("{}-{name}", self.container);
-        Self::created(self.http.clone(), name).await
+        Self::created(self.http.clone(), name, IMAGE).await
     }
 
-    async fn created(http: Http, container: String) -> Result<Self> {
+    async fn created(http: Http, container: String, image: &str) -> Result<Self> {
         let api = Api::new(http.clone());
         api.create(&json!({
-            "name": container, "image": IMAGE, "command": ["sleep", "1000"], "stop_timeout": 0
+            "name": container, "image": image, "command": ["sleep", "1000"], "stop_timeout": 0
         }))
         .await?;
         Ok(Self { http, container })
@@ -58,6 +62,31 @@ impl Site {
 
     pub(crate) async fn start(&self) -> Result<()> {
         Api::new(self.http.clone()).start(&self.container).await
+    }
+
+    /// A container of an image that is made of this one, both under one name.
+    pub(crate) async fn committed(&self, face: &str, query: &str) -> Result<Self> {
+        let name = format!("{}-copy", self.container);
+        let repo = format!("localhost/{name}");
+        let path = format!(
+            "{face}/commit?container={}&repo={repo}&{query}",
+            self.container
+        );
+        let made = self.http.request("POST", &path, None).await?;
+        ensure!(
+            [200, 201].contains(&made.status),
+            "{query}: {}",
+            made.text()
+        );
+        Self::of_image(self.http.clone(), &name, &repo).await
+    }
+
+    /// The same, and its image, where images can be removed.
+    pub(crate) async fn finish_with_image(self) -> Result<()> {
+        let image = format!("{LIBPOD}/images/localhost/{}", self.container);
+        let http = self.http.clone();
+        self.finish().await?;
+        http.delete(&image).await.map(drop)
     }
 
     pub(crate) async fn finish(self) -> Result<()> {

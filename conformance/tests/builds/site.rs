@@ -1,13 +1,10 @@
 //! A host with a runtime, Podman's service beside it, and a daemon that builds by it.
 
-use std::collections::BTreeSet;
-
 use anyhow::{Context, Result, bail, ensure};
 use conformance::{
     Daemon, DaemonOptions, Http, Lab, Setup, Variant,
     scenario::{self, Api, LIBPOD, eventually},
 };
-use cri_api::v1::ImageSpec;
 use private_runtime::{PodmanService, PodmanStorage};
 use serde_json::{Value, json};
 
@@ -25,8 +22,6 @@ pub(crate) const CACHED: &str =
 pub(crate) struct Site {
     pub(crate) lab: Lab,
     podman: PodmanService,
-    /// Ids of the images there were.
-    before: BTreeSet<String>,
 }
 
 impl Site {
@@ -45,13 +40,7 @@ impl Site {
         let options = with_podman(&podman);
         lab.daemon = Some(Daemon::start(&lab.host, &lab.runtime, &options).await?);
         lab.mark().await?;
-        let before = images(&lab).await?;
-        let before = before.into_iter().map(|(id, _)| id).collect();
-        Ok(Some(Self {
-            lab,
-            podman,
-            before,
-        }))
+        Ok(Some(Self { lab, podman }))
     }
 
     pub(crate) fn api(&self) -> Api {
@@ -139,16 +128,7 @@ impl Site {
 
     /// Ends everything and looks for what is left.
     pub(crate) async fn finish(self) -> Result<()> {
-        let cri = self.lab.runtime.cri()?;
-        for (id, _) in images(&self.lab).await? {
-            if !self.before.contains(&id) {
-                let image = ImageSpec {
-                    image: id,
-                    ..ImageSpec::default()
-                };
-                cri.remove_image(image).await?;
-            }
-        }
+        self.lab.forget_new_images().await?;
         self.podman.stop();
         // Podman makes its storage a mount of its own, and leaves a failed build's container mounted
         let root = self.lab.host.dir().join("rt/podman/root");

@@ -31,6 +31,7 @@ async fn stories(variant: Variant) -> Result<()> {
         };
         told.with_context(|| user.client.name())?;
         println!("{} on {}: told", user.client.name(), variant.name());
+        lab.forget_new_images().await?;
         lab.check_leaks().await?;
     }
     scenario::finish(lab).await

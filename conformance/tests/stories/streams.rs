@@ -76,6 +76,7 @@ async fn exec(user: &User<'_>) -> Result<()> {
     user.fails("exec nosuch true", "no such container").await?;
     copies(user).await.context("cp")?;
     layer(user).await.context("diff, export")?;
+    image_of(user).await.context("commit")?;
     user.say("rm -f box").await?;
     more_than_the_container_has(user).await
 }
@@ -141,6 +142,20 @@ async fn layer(user: &User<'_>) -> Result<()> {
         ensure!(names.lines().any(|line| line == name), "{names}");
     }
     Ok(())
+}
+
+/// An image of the container has what was written, not what was deleted, and the command that was asked for.
+async fn image_of(user: &User<'_>) -> Result<()> {
+    let script = "echo kept >/mine/f; rm /bin/cmp";
+    let said = user.shell_in("exec box", script).await?;
+    ensure!(said.code == 0, "{said:?}");
+    user.say(r#"commit --change=CMD=["cat","/mine/f"] box story:1"#)
+        .await?;
+    user.hears("run --rm story:1", "kept").await?;
+    user.fails("run --rm story:1 ls /bin/cmp", "no such file")
+        .await?;
+    let unknown = "did not understand change instruction";
+    user.fails("commit --change=FOO=bar box", unknown).await
 }
 
 /// Root's commands in a container that is not root's, and commands that may do what it may not.

@@ -1,12 +1,13 @@
 //! What the engine needs of a builder and of the runtime's image store, without HTTP and without gRPC.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::Stream;
 use model::Error;
+use model::commit::ImageFormat;
 use model::container::Face;
 use model::observed::RuntimeFacts;
 
@@ -69,6 +70,26 @@ pub trait Builder: Send + Sync {
     async fn load(&self, archive: ByteStream) -> Result<(), Error>;
 }
 
+/// An image that is made of another one: a layer more, or one layer in place of all.
+pub struct NewImage<'a> {
+    /// The digest of its configuration, 64 hex digits.
+    pub id: &'a str,
+    /// The form of its manifest.
+    pub format: ImageFormat,
+    /// Its configuration, to be kept byte for byte.
+    pub config: &'a [u8],
+    /// When it was made, RFC 3339.
+    pub created: &'a str,
+    /// The image whose layers lie below the new one; `None`: there are no others.
+    pub base: Option<&'a str>,
+    /// `sha256:…` of each layer's tar, lowest first; the last one is new.
+    pub diff_ids: &'a [String],
+    /// Bytes of the new one.
+    pub layer_bytes: u64,
+    /// A folder of its own that has the new layer, a tar, by the 64 hex digits of its digest. More may be put there.
+    pub folder: &'a Path,
+}
+
 /// The store that a runtime takes its images from.
 #[async_trait]
 pub trait ImageStore: Send + Sync {
@@ -85,6 +106,17 @@ pub trait ImageStore: Send + Sync {
     ) -> Result<(), Error>;
     /// Gives names to an image that is there.
     async fn name(&self, facts: &RuntimeFacts, id: &str, names: &[String]) -> Result<(), Error>;
+    /// Says before anything is read that no image can be made of another one.
+    fn check_derive(&self, facts: &RuntimeFacts) -> Result<(), Error>;
+    /// The configuration of an image that is there.
+    async fn configuration(&self, facts: &RuntimeFacts, id: &str) -> Result<Vec<u8>, Error>;
+    /// Takes an image that is made of another one, under these full names (none: by its id alone), as [`Self::import`] does.
+    async fn derive(
+        &self,
+        facts: &RuntimeFacts,
+        image: &NewImage<'_>,
+        names: &[String],
+    ) -> Result<(), Error>;
     /// An image as docker-archive, under a full name (`None`: without).
     async fn export(
         &self,

@@ -127,7 +127,7 @@ impl Inner {
     }
 
     /// Waits until the runtime shows an image under its names.
-    async fn noticed(&self, id: &str, names: &[String]) -> Result<(), Error> {
+    pub(crate) async fn noticed(&self, id: &str, names: &[String]) -> Result<(), Error> {
         let end = Instant::now() + NOTICE;
         loop {
             let images = self.runtime.images().await?;
@@ -163,7 +163,11 @@ fn missing_names(images: &[ImageSummary], id: &str, names: &[String]) -> Vec<Str
 /// The full names that Podman gave to what it built. A short name is `localhost/` on its own face and Docker's
 /// on the compat face; but there an image that Podman had as `localhost/` keeps that name, so what Podman
 /// shows counts.
-fn full_names(names: &[String], known: &[String], face: Face) -> Result<Vec<String>, Error> {
+pub(crate) fn full_names(
+    names: &[String],
+    known: &[String],
+    face: Face,
+) -> Result<Vec<String>, Error> {
     let mut full: Vec<String> = Vec::new();
     for name in names {
         let meant = reference::built_name(name, face)?;

@@ -9,6 +9,7 @@ mod archive;
 mod attach;
 mod builder;
 mod builds;
+mod commit;
 mod containers;
 pub mod crash;
 mod decide;
@@ -42,7 +43,7 @@ pub use archive::Packed;
 pub use attach::{AttachRequest, Attachment};
 pub use builder::{
     BuildAnswer, BuildRequest, Builder, BuilderImage, BuilderStorage, Builds, ByteStream,
-    ImageStore,
+    ImageStore, NewImage,
 };
 pub use containers::Waiter;
 pub use execs::RunningExec;

@@ -152,6 +152,7 @@ impl Engine {
             touched: Mutex::default(),
             stopping: Mutex::default(),
         });
+        inner.take_up_commits().await;
         inner.take_up().await?;
         inner.take_up_ports().await;
         inner.let_all_go();

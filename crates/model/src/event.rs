@@ -100,6 +100,8 @@ pub enum Action {
     Remove,
     /// Removed because nothing used it.
     Prune,
+    /// An image was made of it.
+    Commit,
     /// An image was built.
     Build,
     /// An image was pulled.
@@ -132,6 +134,7 @@ impl Action {
             Self::Attach => "attach",
             Self::Remove => "remove",
             Self::Prune => "prune",
+            Self::Commit => "commit",
             Self::Build => "build",
             Self::Pull => "pull",
             Self::PullError => "pull-error",

@@ -6,7 +6,7 @@
 mod errors;
 mod facts;
 mod hints;
-mod image_health;
+pub(crate) mod image_health;
 mod images;
 mod layer;
 mod streams;

@@ -5,6 +5,7 @@
 
 pub mod archive;
 pub mod build;
+pub mod commit;
 pub mod cri;
 pub mod decode;
 pub mod filters;

@@ -21,7 +21,7 @@ use super::walk::Walk;
 const CHANGES_MAX: usize = 1 << 20;
 
 /// What Podman never tells of: the runtime puts it there.
-const LEFT_OUT: [&str; 10] = [
+pub(super) const LEFT_OUT: [&str; 10] = [
     "/dev",
     "/etc/hostname",
     "/etc/hosts",
@@ -110,7 +110,7 @@ impl Finding<'_> {
 }
 
 /// What the image has at a path, whose folders may be something else there: no link is followed.
-fn before(below: &Root, path: &Path) -> Result<Option<Stat>, Errno> {
+pub(super) fn before(below: &Root, path: &Path) -> Result<Option<Stat>, Errno> {
     match below.find_exactly(path) {
         Ok(found) => Ok(Some(found.stat)),
         Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => Ok(None),
@@ -129,7 +129,7 @@ fn is_same(before: &Stat, now: &Stat) -> bool {
 }
 
 /// Overlay's two forms of a deletion: a device with the number 0, and an empty file with a mark.
-fn is_deletion(found: &Found) -> Result<bool, Errno> {
+pub(super) fn is_deletion(found: &Found) -> Result<bool, Errno> {
     match found.kind() {
         FileType::CharacterDevice => Ok(found.stat.st_rdev == 0),
         FileType::RegularFile if found.stat.st_size == 0 => {
@@ -140,7 +140,7 @@ fn is_deletion(found: &Found) -> Result<bool, Errno> {
 }
 
 /// Whether overlay marked an entry; with an empty `value`: whatever its value.
-fn has_mark(found: &Found, mark: &CStr, value: &[u8]) -> Result<bool, Errno> {
+pub(super) fn has_mark(found: &Found, mark: &CStr, value: &[u8]) -> Result<bool, Errno> {
     let mut buffer = [0; 16];
     match getxattr(magic(&found.fd), mark, &mut buffer) {
         Ok(length) => Ok(value.is_empty() || buffer.get(..length) == Some(value)),

@@ -21,6 +21,8 @@ use super::walk::Walk;
 const LINKED_MAX: usize = 65_536;
 /// Bytes of a name that a header has place for.
 const NAME_MAX: usize = 100;
+/// The permissions of an empty file that stands for a deletion, as Podman writes it.
+const MARKER_MODE: u32 = 0o600;
 /// Bytes of the names of a file's attributes, and of one value: the kernel has no more.
 const XATTR_MAX: usize = 64 << 10;
 
@@ -39,12 +41,7 @@ pub(super) struct Source {
 
 /// Packs. What cannot be read ends it early.
 pub(super) fn pack(source: &Source, to: impl Write) -> io::Result<()> {
-    let mut packing = Packing {
-        archive: Builder::new(to),
-        owner: source.owner,
-        whole: source.whole,
-        linked: HashMap::new(),
-    };
+    let mut packing = Packing::new(to, source.owner, source.whole);
     let real = source.root.lead(&source.path)?;
     if source.whole || !is_excluded(&real) {
         let found = Found::new(source.root.open(&source.path, LOOK)?)?;
@@ -58,7 +55,7 @@ pub(super) fn pack(source: &Source, to: impl Write) -> io::Result<()> {
             (false, None) => {}
         }
     }
-    packing.archive.finish()
+    packing.finish()
 }
 
 /// What Podman leaves out of every archive: what the kernel mounts there has no end.
@@ -68,15 +65,46 @@ fn is_excluded(real: &Path) -> bool {
         .any(|left_out| real.starts_with(left_out))
 }
 
-struct Packing<W: Write> {
+/// An archive that is being made.
+pub(super) struct Packing<W: Write> {
     archive: Builder<W>,
     owner: Option<(u32, u32)>,
     whole: bool,
+    /// Times lose their part of a second, instead of going to the next one.
+    cut_times: bool,
     /// The first names of files that have several, by device and inode.
     linked: HashMap<(u64, u64), Vec<u8>>,
 }
 
 impl<W: Write> Packing<W> {
+    pub(super) fn new(to: W, owner: Option<(u32, u32)>, whole: bool) -> Self {
+        Self {
+            archive: Builder::new(to),
+            owner,
+            whole,
+            cut_times: false,
+            linked: HashMap::new(),
+        }
+    }
+
+    /// That of a layer: everything is whose it is, and times are cut, as Podman's storage does it.
+    pub(super) fn of_layer(to: W) -> Self {
+        Self {
+            cut_times: true,
+            ..Self::new(to, None, true)
+        }
+    }
+
+    fn seconds(&self, found: &Found) -> u64 {
+        let next = !self.cut_times && found.stat.st_mtime_nsec >= 500_000_000;
+        u64::try_from(found.stat.st_mtime + i64::from(next)).unwrap_or_default()
+    }
+
+    /// Writes what ends it.
+    pub(super) fn finish(mut self) -> io::Result<()> {
+        self.archive.finish()
+    }
+
     /// A folder, with all that is in it but what is mounted in a container's root by the kernel's wish.
     fn folder(&mut self, top: &Found, name: &[u8], is_root: bool) -> io::Result<()> {
         if !name.is_empty() {
@@ -92,7 +120,7 @@ impl<W: Write> Packing<W> {
     }
 
     /// One entry, a folder without what is in it.
-    fn one(&mut self, found: &Found, name: &[u8]) -> io::Result<()> {
+    pub(super) fn one(&mut self, found: &Found, name: &[u8]) -> io::Result<()> {
         let kind = match found.kind() {
             FileType::RegularFile => EntryType::Regular,
             FileType::Directory => EntryType::Directory,
@@ -104,6 +132,8 @@ impl<W: Write> Packing<W> {
         };
         let owner = self.owner.unwrap_or((found.stat.st_uid, found.stat.st_gid));
         let mut entry = Entry::new(kind, name, found, owner)?;
+        // to the next second, as Go does
+        entry.header.set_mtime(self.seconds(found));
         match kind {
             EntryType::Symlink => entry.link(target_of(found)?.as_os_str().as_bytes()),
             EntryType::Regular => {
@@ -127,6 +157,15 @@ impl<W: Write> Packing<W> {
             }
             _ => {}
         }
+        entry.append(&mut self.archive, io::empty())
+    }
+
+    /// An empty file that stands for something else, with the owner and the time of what was found.
+    pub(super) fn marker(&mut self, found: &Found, name: &[u8]) -> io::Result<()> {
+        let owner = self.owner.unwrap_or((found.stat.st_uid, found.stat.st_gid));
+        let mut entry = Entry::bare(EntryType::Regular, name, found, owner)?;
+        entry.header.set_mode(MARKER_MODE);
+        entry.header.set_mtime(self.seconds(found));
         entry.append(&mut self.archive, io::empty())
     }
 
@@ -163,15 +202,21 @@ struct Entry {
 
 impl Entry {
     fn new(kind: EntryType, name: &[u8], found: &Found, owner: (u32, u32)) -> io::Result<Self> {
+        let mut entry = Self::bare(kind, name, found, owner)?;
+        if kind != EntryType::Symlink {
+            entry.more.extend(attributes(found)?);
+        }
+        Ok(entry)
+    }
+
+    /// Without extended attributes.
+    fn bare(kind: EntryType, name: &[u8], found: &Found, owner: (u32, u32)) -> io::Result<Self> {
         let mut header = Header::new_ustar();
         header.set_entry_type(kind);
         header.set_mode(found.stat.st_mode & 0o7777);
         header.set_uid(owner.0.into());
         header.set_gid(owner.1.into());
         header.set_size(0);
-        // to the next second, as Go does
-        let seconds = found.stat.st_mtime + i64::from(found.stat.st_mtime_nsec >= 500_000_000);
-        header.set_mtime(u64::try_from(seconds).unwrap_or_default());
         if matches!(kind, EntryType::Char | EntryType::Block) {
             header.set_device_major(major(found.stat.st_rdev))?;
             header.set_device_minor(minor(found.stat.st_rdev))?;
@@ -180,10 +225,7 @@ impl Entry {
         if kind == EntryType::Directory && !name.ends_with(b"/") {
             name.push(b'/');
         }
-        let mut more = match kind {
-            EntryType::Symlink => Vec::new(),
-            _ => attributes(found)?,
-        };
+        let mut more = Vec::new();
         if name.len() > NAME_MAX {
             more.push(("path".to_owned(), name.clone()));
         }

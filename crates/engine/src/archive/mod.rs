@@ -8,10 +8,11 @@
 mod changes;
 mod entries;
 mod get;
+pub(crate) mod layer;
 mod put;
 mod root;
 mod walk;
-mod whole;
+pub(crate) mod whole;
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};

@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 use std::ffi::OsString;
+use std::io;
 use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::{Component, Path, PathBuf};
@@ -104,6 +105,11 @@ impl Root {
     pub(super) fn at(folder: &Path) -> Result<Self, Error> {
         let root = open(folder, FOLDER, Mode::empty());
         root.map(Self).map_err(Error::internal)
+    }
+
+    /// A folder that is open.
+    pub(super) fn of(folder: &OwnedFd) -> io::Result<Self> {
+        Ok(Self(folder.try_clone()?))
     }
 
     /// The entry at exactly this path: a link in it is `ELOOP`.

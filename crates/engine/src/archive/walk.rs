@@ -73,6 +73,11 @@ impl<'a> Walk<'a> {
         Ok(None)
     }
 
+    /// What is in the folder that was given last is not looked at.
+    pub(super) fn pass_over(&mut self) {
+        self.into = None;
+    }
+
     fn descend(&mut self) {
         let Some(level) = self.into.take() else {
             return;

@@ -1,13 +1,15 @@
 //! A container's root by its layers: what differs from its image (`diff`), and all of it as an archive (`export`).
 //! What is mounted in a container belongs to neither.
 
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
 use model::Error;
 use model::archive::Change;
-use model::observed::Layer;
+use model::observed::{ContainerStatus, Layer};
 use model::view::{ContainerBody, ContainerDetail};
 
+use super::layer::Sources;
 use super::root::{self, Root};
 use super::{changes, forget, get, stream_of};
 use crate::builder::ByteStream;
@@ -15,11 +17,39 @@ use crate::system::{Claim, Engine};
 use crate::volumes::on_disk;
 
 /// The layers of a container of ours, which is not changed by an operation meanwhile.
-struct Layers {
+pub(crate) struct Layers {
     layer: Layer,
     /// The container's own folder.
     folder: PathBuf,
+    /// The runtime's word of it.
+    pub(crate) status: ContainerStatus,
     _claim: Claim,
+}
+
+impl Layers {
+    /// Opens what a layer of an image is read from.
+    pub(crate) fn sources(&self) -> Result<Sources, Error> {
+        let at = self.folder.join("files");
+        let merged = Root::of_layer(&self.layer, &at, false);
+        forget(&at);
+        Ok(Sources {
+            merged: merged?,
+            upper: self.upper()?,
+            below: self.below()?,
+        })
+    }
+
+    fn upper(&self) -> Result<OwnedFd, Error> {
+        let upper = rustix::fs::open(&self.layer.upper, root::FOLDER, rustix::fs::Mode::empty());
+        upper.map_err(Error::internal)
+    }
+
+    fn below(&self) -> Result<Root, Error> {
+        let at = self.folder.join("files-image");
+        let below = Root::of_folders(&self.layer.lower, &at);
+        forget(&at);
+        below
+    }
 }
 
 impl Engine {
@@ -34,13 +64,8 @@ impl Engine {
             return Ok(Vec::new());
         };
         on_disk(move || {
-            let upper =
-                rustix::fs::open(&layers.layer.upper, root::FOLDER, rustix::fs::Mode::empty())
-                    .map_err(Error::internal)?;
-            let at = layers.folder.join("files-image");
-            let below = Root::of_folders(&layers.layer.lower, &at);
-            forget(&at);
-            changes::find(&upper, &below?).map_err(Error::internal)
+            let (upper, below) = (layers.upper()?, layers.below()?);
+            changes::find(&upper, &below).map_err(Error::internal)
         })
         .await
     }
@@ -72,7 +97,7 @@ impl Engine {
     }
 
     /// `None`: it has none, which are not to be made, or the runtime has lost them.
-    async fn layers_of(
+    pub(crate) async fn layers_of(
         &self,
         name: &str,
         what: &'static str,
@@ -93,13 +118,14 @@ impl Engine {
             let why = "where the layers of the container and its image lie is not known";
             Error::unsupported(what, why)
         };
-        let layer = status.verbose.layer.ok_or_else(unknown)?;
+        let layer = status.verbose.layer.clone().ok_or_else(unknown)?;
         if layer.lower.is_empty() {
             return Err(unknown());
         }
         Ok(Some(Layers {
             layer,
             folder: inner.store.dir().container(&id),
+            status,
             _claim: claim,
         }))
     }

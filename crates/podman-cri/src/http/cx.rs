@@ -131,7 +131,8 @@ impl Cx {
         self.bytes().await.map(drop).unwrap_or_default();
     }
 
-    async fn bytes(&mut self) -> Result<Bytes, Failure> {
+    /// The whole body, which has a bound.
+    pub(crate) async fn bytes(&mut self) -> Result<Bytes, Failure> {
         let too_large = || {
             let limit = limits::BODY_BYTES;
             let message = format!("the request body is larger than {limit} bytes");

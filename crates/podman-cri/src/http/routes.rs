@@ -92,9 +92,10 @@ fn libpod_pods() -> Vec<Route> {
 
 fn libpod_others() -> Vec<Route> {
     use libpod::{images, volumes};
-    use shared::builds;
+    use shared::{builds, commits};
     vec![
         post("/libpod/build", builds::build).ends_with_client(),
+        post("/libpod/commit", commits::libpod),
         get("/libpod/images/json", images::list),
         post("/libpod/images/pull", images::pull).ends_with_client(),
         get("/libpod/images/{name...}/json", images::inspect),
@@ -139,9 +140,8 @@ fn streams() -> Vec<Route> {
 
 fn compat_routes() -> Vec<Route> {
     use compat::{containers, images, volumes};
-    use shared::builds;
     use shared::containers as both;
-    use shared::{logs, stats, top};
+    use shared::{builds, commits, logs, stats, top};
     vec![
         post("/containers/create", containers::create),
         post("/containers/prune", containers::prune),
@@ -161,6 +161,7 @@ fn compat_routes() -> Vec<Route> {
         post("/containers/{name}/wait", containers::wait).ends_with_client(),
         delete("/containers/{name}", containers::remove),
         post("/build", builds::build).ends_with_client(),
+        post("/commit", commits::compat),
         get("/images/json", images::list),
         post("/images/create", images::create).ends_with_client(),
         get("/images/{name...}/json", images::inspect),

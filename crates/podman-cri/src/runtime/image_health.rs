@@ -21,16 +21,24 @@ pub(super) async fn of(
     facts: &RuntimeFacts,
     id: &str,
 ) -> Result<Option<HealthCheck>, Error> {
-    let config = match facts.kind {
-        RuntimeKind::CriO => in_storage(facts, id).await?,
-        RuntimeKind::Containerd => in_content(client, id).await?,
-        RuntimeKind::Other => None,
-    };
-    let Some(config) = config else {
+    let Some(config) = configuration(client, facts, id).await? else {
         return Ok(None);
     };
     let image: OciImage = serde_json::from_slice(&config).map_err(Error::internal)?;
     Ok(image.config.healthcheck.map(check))
+}
+
+/// The configuration of an image, by its id; `None` where it is not there, or the runtime is another one.
+pub(crate) async fn configuration(
+    client: &Client,
+    facts: &RuntimeFacts,
+    id: &str,
+) -> Result<Option<Vec<u8>>, Error> {
+    match facts.kind {
+        RuntimeKind::CriO => in_storage(facts, id).await,
+        RuntimeKind::Containerd => in_content(client, id).await,
+        RuntimeKind::Other => Ok(None),
+    }
 }
 
 /// containers-storage keeps an image's configuration in a file named after its digest.

@@ -5,66 +5,35 @@
 
 mod import;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
+use std::fs::File;
 use std::time::Duration;
 
 use cri_client::Client;
 use cri_client::containerd::{Containerd, Descriptor};
-use engine::ByteStream;
+use engine::{ByteStream, NewImage};
 use futures_util::{StreamExt as _, stream};
 use jiff::{SignedDuration, Timestamp};
 use model::{Error, Id};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use super::archive::{self, MANIFEST, SMALL};
+use super::manifest::{Manifest, Part, hex};
 use import::Import;
 
 /// When a lease ends whose daemon died: longer than any import takes.
 const LEASE_LIFE: SignedDuration = SignedDuration::from_hours(4);
-/// The label of a manifest that holds what it refers to.
-const REFERS: &str = "containerd.io/gc.ref.content";
 /// How long the end of a lease is waited for: it ends by itself otherwise.
 const LEASE_END: Duration = Duration::from_secs(5);
 
 /// containerd's store of images.
 pub(super) struct ContentStore(Containerd);
 
-/// An image manifest of Docker's or OCI's.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Manifest {
-    schema_version: u32,
-    #[serde(default)]
-    media_type: String,
-    config: Part,
-    layers: Vec<Part>,
-}
-
-/// What a manifest refers to.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Part {
-    #[serde(default)]
-    media_type: String,
-    size: u64,
-    digest: String,
-}
-
 /// A list of manifests, one for each platform.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Index {
     manifests: Vec<Part>,
-}
-
-impl Manifest {
-    /// Holds the configuration and the layers as long as the manifest.
-    fn labels(&self) -> BTreeMap<String, String> {
-        let config = (format!("{REFERS}.config"), self.config.digest.clone());
-        let layers = self.layers.iter().enumerate();
-        let layers = layers.map(|(n, layer)| (format!("{REFERS}.l.{n}"), layer.digest.clone()));
-        std::iter::once(config).chain(layers).collect()
-    }
 }
 
 impl ContentStore {
@@ -78,18 +47,26 @@ impl ContentStore {
         names: &[String],
         archive: ByteStream,
     ) -> Result<(), Error> {
+        let lease = self.lease().await?;
+        let done = self.import_under(&lease, id, names, archive).await;
+        self.end(&lease).await;
+        done
+    }
+
+    /// What is written under it stays until its end.
+    async fn lease(&self) -> Result<String, Error> {
         let lease = format!("podman-cri-{}", Id::generate());
         let expires = (Timestamp::now() + LEASE_LIFE).to_string();
-        self.0
-            .create_lease(&lease, &expires)
-            .await
-            .map_err(failed)?;
-        let done = self.import_under(&lease, id, names, archive).await;
-        let end = tokio::time::timeout(LEASE_END, self.0.delete_lease(&lease)).await;
+        let made = self.0.create_lease(&lease, &expires).await;
+        made.map_err(failed)?;
+        Ok(lease)
+    }
+
+    async fn end(&self, lease: &str) {
+        let end = tokio::time::timeout(LEASE_END, self.0.delete_lease(lease)).await;
         if !matches!(end, Ok(Ok(()))) {
             tracing::warn!(lease, ?end, "the lease of an import ends by itself");
         }
-        done
     }
 
     async fn import_under(
@@ -101,6 +78,66 @@ impl ContentStore {
     ) -> Result<(), Error> {
         let import = Import::new(self.0.clone(), lease);
         let target = import.run(id, archive).await?;
+        self.give_all(lease, id, names, target).await
+    }
+
+    pub(super) async fn derive(&self, image: &NewImage<'_>, names: &[String]) -> Result<(), Error> {
+        let below = match image.base {
+            Some(base) => self.layers(base).await?,
+            None => Vec::new(),
+        };
+        let (digest, known) = match image.diff_ids.split_last() {
+            Some((digest, known)) => (digest, known.len()),
+            None => return Err(Error::internal("an image without layers")),
+        };
+        if known != below.len() {
+            let text = "the manifest and the configuration of the container's image tell of different numbers of layers";
+            return Err(Error::Plain(text.to_owned()));
+        }
+        let below = below.into_iter().map(|part| part.in_form(image.format));
+        let lease = self.lease().await?;
+        let done = self
+            .derive_under(&lease, image, names, (below.collect(), digest))
+            .await;
+        self.end(&lease).await;
+        done
+    }
+
+    async fn derive_under(
+        &self,
+        lease: &str,
+        image: &NewImage<'_>,
+        names: &[String],
+        (mut layers, digest): (Vec<Part>, &str),
+    ) -> Result<(), Error> {
+        let own = Part::layer(image.format, digest, image.layer_bytes);
+        let file = image.folder.join(hex(digest));
+        let file = File::open(file).map_err(Error::internal)?;
+        let import = Import::new(self.0.clone(), lease);
+        let import = import.put(&layers, &own, file).await?;
+        layers.push(own);
+        let manifest = Manifest::new(image, layers);
+        let target = import.publish(manifest, image.config.to_vec()).await?;
+        self.give_all(lease, image.id, names, target).await
+    }
+
+    /// The layers of an image, which are all there.
+    async fn layers(&self, id: &str) -> Result<Vec<Part>, Error> {
+        let target = self.target(id).await?;
+        let manifest = self.manifest(&target.digest, id).await?;
+        for layer in &manifest.layers {
+            self.size(&layer.digest).await?;
+        }
+        Ok(manifest.layers)
+    }
+
+    async fn give_all(
+        &self,
+        lease: &str,
+        id: &str,
+        names: &[String],
+        target: Descriptor,
+    ) -> Result<(), Error> {
         // the plugin's own name for an image, which it makes itself only of what it did not know
         let own = own_name(id);
         for name in std::iter::once(&own).chain(names) {
@@ -162,12 +199,7 @@ impl ContentStore {
     /// A blob as a file of an archive; it is read when its turn comes.
     async fn blob(&self, path: &str, part: &Part) -> Result<ByteStream, Error> {
         let Part { digest, .. } = part;
-        let size = self.0.content_size(digest).await.map_err(failed)?;
-        let size = size.ok_or_else(|| {
-            Error::Plain(format!(
-                "containerd no longer has {digest} in its content store (discard_unpacked_layers?)"
-            ))
-        })?;
+        let size = self.size(digest).await?;
         let (store, digest) = (self.0.clone(), digest.clone());
         let bytes = stream::once(async move { store.read_content(&digest) }).flat_map(|reader| {
             stream::unfold(reader, |mut reader| async {
@@ -178,6 +210,16 @@ impl ContentStore {
         let head = stream::iter([Ok(archive::header(path, size)?)]);
         let tail = stream::iter([Ok(archive::padding(size))]);
         Ok(head.chain(bytes).chain(tail).boxed())
+    }
+
+    /// Bytes of a blob that has to be there.
+    async fn size(&self, digest: &str) -> Result<u64, Error> {
+        let size = self.0.content_size(digest).await.map_err(failed)?;
+        size.ok_or_else(|| {
+            Error::Plain(format!(
+                "containerd no longer has {digest} in its content store (discard_unpacked_layers?)"
+            ))
+        })
     }
 
     /// The manifest of an image, in an index or by itself.
@@ -219,10 +261,6 @@ impl ContentStore {
 /// The name under which the CRI plugin keeps an image by its id.
 fn own_name(id: &str) -> String {
     format!("sha256:{id}")
-}
-
-fn hex(digest: &str) -> &str {
-    digest.strip_prefix("sha256:").unwrap_or(digest)
 }
 
 #[allow(clippy::needless_pass_by_value, reason = "it stands in map_err")]

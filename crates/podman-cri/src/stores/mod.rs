@@ -2,14 +2,16 @@
 
 mod archive;
 mod containerd;
+mod manifest;
 mod storage;
 
 use async_trait::async_trait;
 use cri_client::Client;
-use engine::{BuilderStorage, ByteStream, ImageStore};
+use engine::{BuilderStorage, ByteStream, ImageStore, NewImage};
 use model::Error;
 use model::observed::{RuntimeFacts, RuntimeKind};
 
+use crate::runtime::image_health;
 use containerd::ContentStore;
 use storage::Storage;
 
@@ -69,6 +71,30 @@ impl ImageStore for RuntimeStore {
         match self.of(facts)? {
             Store::Containerd(store) => store.name(id, names).await,
             Store::Storage(storage) => storage.name(id, names).await,
+        }
+    }
+
+    fn check_derive(&self, facts: &RuntimeFacts) -> Result<(), Error> {
+        match self.of(facts)? {
+            Store::Containerd(_) => Ok(()),
+            Store::Storage(storage) => storage.writable(),
+        }
+    }
+
+    async fn configuration(&self, facts: &RuntimeFacts, id: &str) -> Result<Vec<u8>, Error> {
+        let found = image_health::configuration(&self.client, facts, id).await?;
+        found.ok_or_else(|| Error::Plain(format!("the runtime's store has no image {id}")))
+    }
+
+    async fn derive(
+        &self,
+        facts: &RuntimeFacts,
+        image: &NewImage<'_>,
+        names: &[String],
+    ) -> Result<(), Error> {
+        match self.of(facts)? {
+            Store::Containerd(store) => store.derive(image, names).await,
+            Store::Storage(storage) => storage.derive(image, names).await,
         }
     }
 

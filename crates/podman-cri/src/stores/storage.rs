@@ -1,11 +1,13 @@
 //! containers-storage, CRI-O's store, by skopeo: it reads and writes it as Podman and CRI-O do, under their
 //! locks, and leaves nothing of its own there. CRI-O sees what it wrote at once (measured).
 
+mod derive;
+
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 
-use engine::{BuilderStorage, ByteStream};
+use engine::{BuilderStorage, ByteStream, NewImage};
 use futures_util::{StreamExt as _, stream};
 use model::Error;
 use model::observed::RuntimeFacts;
@@ -54,6 +56,11 @@ impl<'a> Storage<'a> {
         {
             return Ok(());
         }
+        self.writable()
+    }
+
+    /// Is there what is needed to write to it?
+    pub(super) fn writable(&self) -> Result<(), Error> {
         if program().is_none() {
             let why = "skopeo is not installed, which hands images to it";
             return Err(Error::unsupported("writing to CRI-O's image store", why));
@@ -78,6 +85,16 @@ impl<'a> Storage<'a> {
             .end()
             .await?;
         self.name(id, names).await
+    }
+
+    pub(super) async fn derive(&self, image: &NewImage<'_>, names: &[String]) -> Result<(), Error> {
+        derive::write(self.root, self.driver, image)?;
+        let mut source = OsString::from("dir:");
+        source.push(image.folder);
+        Skopeo::copy(&source, &self.by_id(image.id), Stdio::null())?
+            .end()
+            .await?;
+        self.name(image.id, names).await
     }
 
     pub(super) async fn name(&self, id: &str, names: &[String]) -> Result<(), Error> {

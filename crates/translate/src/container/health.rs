@@ -14,7 +14,7 @@ const COMPAT_INTERVAL_NS: i64 = 30_000_000_000;
 const COMPAT_RETRIES: i64 = 3;
 
 /// A check of libpod's create, taken as it is.
-pub(super) fn from_libpod(config: HealthConfig) -> HealthCheck {
+pub(crate) fn from_libpod(config: HealthConfig) -> HealthCheck {
     let HealthConfig {
         test,
         interval,

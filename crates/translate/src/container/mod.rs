@@ -13,7 +13,7 @@ mod log;
 mod mount_options;
 mod mounts;
 mod security;
-mod show;
+pub(crate) mod show;
 mod show_host;
 mod show_network;
 mod sysctls;

@@ -24,7 +24,7 @@ pub(super) fn own(view: &ContainerView) -> Option<&ContainerRecord> {
 }
 
 /// What was asked of one of ours.
-pub(super) fn spec(view: &ContainerView) -> Option<&ContainerSpec> {
+pub(crate) fn spec(view: &ContainerView) -> Option<&ContainerSpec> {
     own(view).map(|record| &record.spec)
 }
 
@@ -159,7 +159,7 @@ pub(super) fn env(detail: &ContainerDetail) -> Option<Vec<String>> {
 }
 
 /// The working directory.
-pub(super) fn work_dir(detail: &ContainerDetail) -> String {
+pub(crate) fn work_dir(detail: &ContainerDetail) -> String {
     let from_runtime = verbose(detail)
         .map(|verbose| verbose.cwd.clone())
         .unwrap_or_default();
@@ -175,7 +175,7 @@ pub(super) fn work_dir(detail: &ContainerDetail) -> String {
 }
 
 /// The user asked for, else the image's.
-pub(super) fn user(view: &ContainerView) -> String {
+pub(crate) fn user(view: &ContainerView) -> String {
     spec(view)
         .map(|spec| spec.user.clone().unwrap_or(spec.image.config.user.clone()))
         .unwrap_or_default()

@@ -3,6 +3,7 @@
 pub(crate) mod archives;
 pub(crate) mod attach;
 pub(crate) mod builds;
+pub(crate) mod commits;
 pub(crate) mod containers;
 mod context;
 pub(crate) mod events;

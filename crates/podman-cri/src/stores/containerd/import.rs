@@ -1,7 +1,7 @@
 //! An archive's way into containerd's content store.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
+use std::fs::File;
 use std::io::Read;
 
 use cri_client::containerd::{Blob, Containerd, Descriptor};
@@ -13,14 +13,11 @@ use tokio::runtime::Handle;
 use tokio_util::io::{StreamReader, SyncIoBridge};
 
 use super::super::archive::{self, LAYERS_MAX, MANIFEST, SMALL};
-use super::{Manifest, Part, failed, unreadable};
+use super::super::manifest::{Manifest, Part, hex_of};
+use super::{failed, unreadable};
 
 /// Bytes that are read of an archive at a time, and sent in one message: containerd's own client sends as many.
 const CHUNK: usize = 1 << 20;
-
-const MANIFEST_TYPE: &str = "application/vnd.docker.distribution.manifest.v2+json";
-const CONFIG_TYPE: &str = "application/vnd.docker.container.image.v1+json";
-const LAYER_TYPE: &str = "application/vnd.docker.image.rootfs.diff.tar";
 
 /// An archive on its way into the store. It is read on a thread of its own, because tars are read by blocking.
 pub(super) struct Import {
@@ -118,30 +115,31 @@ impl Import {
         let (Some(image), Some((path, config))) = (image, &self.config) else {
             return Err(Error::Plain(format!("Podman's archive has no image {id}")));
         };
-        let config_part = Part {
-            media_type: CONFIG_TYPE.to_owned(),
-            size: config.len() as u64,
-            digest: digest_of(path, ".json").unwrap_or_default(),
-        };
+        let digest = digest_of(path, ".json").unwrap_or_default();
+        let config_part = Part::docker_config(&digest, config.len() as u64);
         let layers = image.layers.iter().map(|path| self.layer(path));
-        let manifest = Manifest {
-            schema_version: 2,
-            media_type: MANIFEST_TYPE.to_owned(),
-            layers: layers.collect::<Result<_, _>>()?,
-            config: config_part,
-        };
+        let manifest = Manifest::docker(config_part, layers.collect::<Result<_, _>>()?);
+        let config = config.clone();
+        self.publish(manifest, config).await
+    }
+
+    /// Writes configuration and manifest; gives what a name is to stand for.
+    pub(super) async fn publish(
+        self,
+        manifest: Manifest,
+        config: Vec<u8>,
+    ) -> Result<Descriptor, Error> {
         let labels = manifest.labels();
         let whole = serde_json::to_vec(&manifest).map_err(Error::internal)?;
         let size = whole.len() as u64;
         let digest = format!("sha256:{}", hex_of(&Sha256::digest(&whole)));
         let target = Descriptor {
-            media_type: MANIFEST_TYPE.to_owned(),
+            media_type: manifest.media_type.clone(),
             digest: digest.clone(),
             size: i64::try_from(size).map_err(Error::internal)?,
             annotations: BTreeMap::new(),
         };
         let writing = tokio::task::spawn_blocking(move || {
-            let (_, config) = self.config.as_ref().ok_or_else(no_config)?;
             let part = &manifest.config;
             self.write(&part.digest, part.size, &BTreeMap::new(), &config[..])?;
             self.write(&digest, size, &labels, &whole[..])
@@ -150,14 +148,23 @@ impl Import {
         Ok(target)
     }
 
+    /// Writes a layer from its file, and holds those that are there already as long as the lease.
+    pub(super) async fn put(self, below: &[Part], layer: &Part, file: File) -> Result<Self, Error> {
+        let (below, layer) = (below.to_vec(), layer.clone());
+        let writing = tokio::task::spawn_blocking(move || {
+            for part in below {
+                self.write(&part.digest, part.size, &BTreeMap::new(), std::io::empty())?;
+            }
+            self.write(&layer.digest, layer.size, &BTreeMap::new(), file)?;
+            Ok(self)
+        });
+        writing.await.map_err(Error::internal)?
+    }
+
     fn layer(&self, path: &str) -> Result<Part, Error> {
         let size = self.layers.get(path).copied();
         match (size, digest_of(path, ".tar")) {
-            (Some(size), Some(digest)) => Ok(Part {
-                media_type: LAYER_TYPE.to_owned(),
-                size,
-                digest,
-            }),
+            (Some(size), Some(digest)) => Ok(Part::docker_layer(&digest, size)),
             _ => Err(Error::Plain(format!(
                 "Podman's archive lacks the layer {path}"
             ))),
@@ -192,18 +199,6 @@ fn fill(file: &mut impl Read, into: &mut [u8]) -> std::io::Result<usize> {
         }
     }
     Ok(filled)
-}
-
-fn hex_of(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        // writing to a String does not fail
-        write!(text, "{byte:02x}").ok();
-        text
-    })
-}
-
-fn no_config() -> Error {
-    Error::Plain("Podman's archive has no configuration".to_owned())
 }
 
 #[allow(clippy::needless_pass_by_value, reason = "it stands in map_err")]
