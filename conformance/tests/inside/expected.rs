@@ -20,6 +20,8 @@ pub(crate) struct Look {
 
 const CAPS: &str = "CapInh: 0000000000000000\nCapPrm: 00000000800405fb\nCapEff: 00000000800405fb\n\
     CapBnd: 00000000800405fb\nCapAmb: 0000000000000000\nNoNewPrivs: 0\nSeccomp: 2\n";
+const USERS: &str = "CapInh: 0000000000000000\nCapPrm: 0000000000000000\nCapEff: 0000000000000000\n\
+    CapBnd: 00000000800405fb\nCapAmb: 0000000000000000\nNoNewPrivs: 0\nSeccomp: 2\n";
 const PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\n";
 
 /// What a plain container sees.
@@ -32,6 +34,7 @@ const PLAIN: &[(&str, &str)] = &[
     ("hostname", "{id}\n"),
     ("hostname file", "{id}\n"),
     ("user", "0:0\n/\n"),
+    ("groups", "0\n"),
     ("process", CAPS),
     ("first", "pid 1\n"),
     ("readable", ""),
@@ -46,6 +49,7 @@ const PLAIN: &[(&str, &str)] = &[
     ("few files", ""),
     ("umask", "0022\n"),
     ("init", ""),
+    ("zone", "UTC\n"),
     ("environment", "HOSTNAME={id}\n{path}"),
     ("hidden", "/proc/keys\n/sys/firmware\n"),
     ("given", ""),
@@ -161,11 +165,8 @@ pub(crate) const LOOKS: &[Look] = &[
         fields: r#"{ "user": "1000:1001" }"#,
         differs: &[
             ("user", "1000:1001\n/\n"),
-            (
-                "process",
-                "CapInh: 0000000000000000\nCapPrm: 0000000000000000\nCapEff: 0000000000000000\n\
-                 CapBnd: 00000000800405fb\nCapAmb: 0000000000000000\nNoNewPrivs: 0\nSeccomp: 2\n",
-            ),
+            ("process", USERS),
+            ("groups", "1001\n"),
             ("writable", "/tmp\n/dev/shm\n"),
             ("allowed", ""),
         ],
@@ -290,6 +291,30 @@ pub(crate) const LOOKS: &[Look] = &[
         name: "with-an-init",
         fields: r#"{ "init": true }"#,
         differs: &[("first", ""), ("init", "child of 1\n")],
+        apart: &[],
+    },
+    Look {
+        name: "in-another-zone",
+        fields: r#"{ "timezone": "Asia/Tokyo" }"#,
+        differs: &[("zone", "JST\nby its file\n")],
+        apart: &[],
+    },
+    Look {
+        name: "with-groups-by-name",
+        fields: r#"{ "groups": ["www-data", "4711"] }"#,
+        differs: &[("groups", "0 33 4711\n")],
+        apart: &[],
+    },
+    Look {
+        name: "a-user-with-groups-by-name",
+        fields: r#"{ "user": "daemon", "groups": ["nogroup"] }"#,
+        differs: &[
+            ("user", "1:1\n/\n"),
+            ("groups", "1 65534\n"),
+            ("process", USERS),
+            ("writable", "/tmp\n/dev/shm\n"),
+            ("allowed", "chown\n"),
+        ],
         apart: &[],
     },
     Look {

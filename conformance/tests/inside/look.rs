@@ -29,6 +29,7 @@ section address; ip -o -4 address show dev eth0 2>/dev/null | sed 's/.* inet //;
 section gateway; ip route 2>/dev/null | sed -n 's/^default via \([^ ]*\) .*/\1/p'
 section way out; ip route get 198.51.100.1 2>/dev/null | sed -n 's/.* src \([^ ]*\).*/\1/p'
 section user; echo "$(id -u):$(id -g)"; pwd
+section groups; id -G
 section process; sed -n -E 's/^((Cap(Inh|Prm|Eff|Bnd|Amb)|NoNewPrivs|Seccomp):)\t/\1 /p' /proc/self/status
 section first; [ "$(tr '\0\n' '  ' < /proc/1/cmdline | cut -c 1-5)" = "sh -c" ] && echo pid 1
 section readable
@@ -60,6 +61,7 @@ c=/sys/fs/cgroup
 first $c/memory.max $c/memory/memory.limit_in_bytes
 first $c/cpu.max $c/cpu/cpu.cfs_quota_us
 section init; [ "$(tr '\0\n' '  ' < /proc/1/cmdline | cut -c 1-25)" = "/run/podman-init -- sh -c" ] && echo child of $PPID
+section zone; date +%Z; [ -f /etc/localtime ] && echo by its file
 section umask; umask
 section few files; [ "$(ulimit -Hn)" -le 200 ] 2>/dev/null && ulimit -n && ulimit -Hn
 section environment; env | grep -v -E '^(HOME|SHLVL|OLDPWD|PWD|container)=' | sort

@@ -100,6 +100,18 @@ pub fn resolve(asked: &str, open: impl Fn(Table) -> io::Result<File>) -> Result<
     Ok(account)
 }
 
+/// The numbers of groups that are named, or numbers already.
+///
+/// # Errors
+/// A name that `/etc/group` does not have, or it cannot be read.
+pub fn groups(
+    asked: &[String],
+    open: impl Fn(Table) -> io::Result<File>,
+) -> Result<Vec<u32>, NotFound> {
+    let open: &Open<'_> = &open;
+    asked.iter().map(|group| group_id(group, open)).collect()
+}
+
 type Open<'a> = dyn Fn(Table) -> io::Result<File> + 'a;
 
 /// The names of all users or groups by their numbers; of two names for one number the first.

@@ -86,3 +86,14 @@ fn the_first_name_of_a_number_counts() {
     let none = names(Table::Group, |_| File::open(etc.path().join("nothing"))).unwrap();
     assert!(none.is_empty());
 }
+
+#[test]
+fn groups_are_looked_up_by_name_or_number_each() {
+    let etc = etc();
+    let open = |table: Table| File::open(etc.path().join(table.path().trim_start_matches("/etc/")));
+    let asked = ["audio", "4711", "10"].map(str::to_owned);
+    assert_eq!(groups(&asked, open).unwrap(), [63, 4711, 10]);
+    let error = groups(&["web".to_owned(), "video".to_owned()], open).unwrap_err();
+    let words = "unable to find group video: no matching entries in group file";
+    assert_eq!(error.message, words);
+}

@@ -61,6 +61,8 @@ methods! {
     /// The calls used of containerd's own services.
     CONTAINERD:
     SNAPSHOT_MOUNTS = "/containerd.services.snapshots.v1.Snapshots/Mounts";
+    SNAPSHOT_VIEW = "/containerd.services.snapshots.v1.Snapshots/View";
+    SNAPSHOT_REMOVE = "/containerd.services.snapshots.v1.Snapshots/Remove";
     SNAPSHOT_USAGE = "/containerd.services.snapshots.v1.Snapshots/Usage";
     TASK_GET = "/containerd.services.tasks.v1.Tasks/Get";
     TASK_KILL = "/containerd.services.tasks.v1.Tasks/Kill";

@@ -7,7 +7,8 @@ mod images;
 
 use cri_api::containerd::{
     Empty, GetTaskRequest, GetTaskResponse, KillRequest, Mount, MountsRequest, MountsResponse,
-    PauseTaskRequest, Process, ResumeTaskRequest, UsageRequest, UsageResponse, VersionResponse,
+    PauseTaskRequest, Process, RemoveSnapshotRequest, ResumeTaskRequest, UsageRequest,
+    UsageResponse, VersionResponse, ViewSnapshotRequest,
 };
 use cri_api::method;
 use std::path::Path;
@@ -90,6 +91,35 @@ impl Containerd {
         let path = method::SNAPSHOT_MOUNTS;
         let answer: MountsResponse = self.call(path, key, deadline::READ, request).await?;
         Ok(answer.mounts)
+    }
+
+    /// The mounts by which an image's layers are seen, without a container: `chain` is the chain id of the topmost. The
+    /// snapshot that is made for it goes again; where that is cut off containerd collects it, for nothing refers to it.
+    ///
+    /// The folders are those of the image, and stay with it.
+    pub async fn image_mounts(
+        &self,
+        snapshotter: &str,
+        key: &str,
+        chain: &str,
+    ) -> Result<Vec<Mount>, Error> {
+        let request = ViewSnapshotRequest {
+            snapshotter: snapshotter.to_owned(),
+            key: key.to_owned(),
+            parent: chain.to_owned(),
+        };
+        let path = method::SNAPSHOT_VIEW;
+        let seen: MountsResponse = self.call(path, key, deadline::UPDATE, request).await?;
+        let request = RemoveSnapshotRequest {
+            snapshotter: snapshotter.to_owned(),
+            key: key.to_owned(),
+        };
+        let path = method::SNAPSHOT_REMOVE;
+        match self.call(path, key, deadline::UPDATE, request).await {
+            // collected already
+            Ok(Empty {}) | Err(Error::NotFound(_)) => Ok(seen.mounts),
+            Err(error) => Err(error),
+        }
     }
 
     /// What the uppermost layer of a snapshot uses. containerd walks the layer for it.

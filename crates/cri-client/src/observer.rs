@@ -13,7 +13,7 @@ pub trait CallObserver: Send + Sync {
 }
 
 /// The calls that change something in the runtime, by name: those of CRI, then those of containerd's
-/// tasks, content, images and leases, and of CRI-O's HTTP. All others read, or (Exec, Attach, `PortForward`) only hand out an address.
+/// tasks, content, images, leases and snapshots, and of CRI-O's HTTP. All others read, or (Exec, Attach, `PortForward`) only hand out an address.
 pub const CHANGING_CALLS: &[&str] = &[
     "RunPodSandbox",
     "StopPodSandbox",
@@ -37,6 +37,8 @@ pub const CHANGING_CALLS: &[&str] = &[
     "Create",
     "Update",
     "Delete",
+    "View",
+    "Remove",
     "CrioPause",
     "CrioUnpause",
 ];

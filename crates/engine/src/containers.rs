@@ -1,6 +1,7 @@
 //! Containers: create, start, stop, kill, pause, rename, restart, wait, remove.
 
 mod create;
+mod groups;
 mod init;
 mod pause;
 mod prune;

@@ -32,6 +32,8 @@ pub(crate) enum Action {
     Restart { id: Id },
     /// A health check is due.
     CheckHealth { id: Id },
+    /// A run lasts longer than it may.
+    TimeOut { id: Id },
     /// `--rm`, or a removal that was begun.
     Remove { id: Id },
     /// An attempt being made turns out to run, or to have run.
@@ -102,6 +104,8 @@ pub(crate) struct World {
 pub(crate) struct ContainerNow {
     pub(crate) record: Arc<ContainerRecord>,
     pub(crate) listed: Vec<Listed>,
+    /// When the current attempt began to run, where it runs and may do so for a time only.
+    pub(crate) since: Option<Timestamp>,
     /// The run of the current attempt, where it has ended.
     pub(crate) ended: Option<Run>,
     /// It is frozen.
@@ -146,6 +150,15 @@ impl Plan {
             self.next_due = Some(self.next_due.map_or(due, |other| other.min(due)));
         }
     }
+}
+
+/// When a run that began at a time is killed, where it may last for a time only.
+pub(crate) fn time_out_due(
+    record: &ContainerRecord,
+    since: Option<Timestamp>,
+) -> Option<Timestamp> {
+    let lasts = Duration::from_secs(record.spec.timeout?.into());
+    since?.checked_add(lasts).ok()
 }
 
 /// Decides.
@@ -215,6 +228,8 @@ fn container_actions(container: &ContainerNow, world: &World, now: Timestamp, pl
     let Some(run) = &container.ended else {
         if world.holders.contains(&id) && !has_current(container) && !waits(container) {
             plan.actions.push(Action::ReleaseVolumes { id });
+        } else if let Some(due) = time_out_due(&container.record, container.since) {
+            plan.at(due, now, Action::TimeOut { id });
         }
         check_health(container, world, now, plan);
         return;
@@ -236,8 +251,7 @@ fn container_actions(container: &ContainerNow, world: &World, now: Timestamp, pl
     match restart_due(record, run).filter(|_| !pod_goes) {
         Some(due) => {
             let held = world.held.get(&id).copied().unwrap_or(due);
-            let due = due.max(held);
-            plan.at(due, now, Action::Restart { id });
+            plan.at(due.max(held), now, Action::Restart { id });
         }
         None if record.spec.remove && !is_required(&id, world) => {
             plan.actions.push(Action::Remove { id });

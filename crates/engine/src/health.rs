@@ -89,7 +89,7 @@ impl Inner {
         let inner = Arc::clone(self);
         let shutdown = self.shutdown.clone();
         self.tasks.spawn(async move {
-            let checked = shutdown.run_until_cancelled(inner.check_due(&id));
+            let checked = shutdown.run_until_cancelled(Box::pin(inner.check_due(&id)));
             if let Some(Err(error)) = checked.await {
                 tracing::warn!(container = %id, %error, "its health could not be checked; tried again later");
                 let pause = tokio::time::sleep(FAILED_PAUSE);

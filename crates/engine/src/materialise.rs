@@ -54,6 +54,12 @@ struct Live {
     status: SandboxStatus,
 }
 
+/// What was made or found for an attempt on this host.
+struct Given {
+    files: Vec<FileMount>,
+    groups: Vec<u32>,
+}
+
 impl Inner {
     /// Makes and starts the next attempt of a container. The caller holds its claim, and has seen
     /// that it does not run.
@@ -287,8 +293,10 @@ impl Inner {
             })
             .await?;
         self.fill_volumes_early(&record).await?;
+        let groups = self.groups_of(&record).await?;
         let destinations: Vec<String> = files.iter().map(|file| file.destination.clone()).collect();
-        let cri_id = self.create_attempt(&record, live, files, hold).await?;
+        let given = Given { files, groups };
+        let cri_id = self.create_attempt(&record, live, given, hold).await?;
         let created = cri_id.clone();
         let sandbox = Arc::clone(&live.record);
         self.store
@@ -331,9 +339,10 @@ impl Inner {
         &self,
         record: &ContainerRecord,
         live: &Live,
-        files: Vec<FileMount>,
+        given: Given,
         hold: &Hold,
     ) -> Result<String, Error> {
+        let Given { files, groups } = given;
         let facts = self.facts();
         let number = live
             .record
@@ -350,6 +359,7 @@ impl Inner {
             sandbox_cri_id: &live.cri_id,
             attempt: record.progress.last_attempt,
             files,
+            groups,
             log_path: format!("{}/{LOG}", record.id),
             hostname: hostname_of(record, &live.record),
             held: hold.in_gate,

@@ -21,6 +21,7 @@ use model::container::{Attempt, ContainerRecord, Wanted};
 use model::observed::CriState;
 use model::pod::{SandboxAttempt, SandboxRecord};
 use model::request::RemoveOptions;
+use model::signal::Signal;
 use model::{Error, Id};
 
 use self::lost::is_lost;
@@ -293,6 +294,7 @@ impl Inner {
                 self.check_by_loop(id);
                 Ok(())
             }
+            Action::TimeOut { id } => self.time_out(&id).await,
             Action::Remove { id } => self.remove_by_itself(&id).await,
             Action::Commit {
                 id,
@@ -362,6 +364,23 @@ impl Inner {
             .await?;
         tracing::info!(container = %id, restarts = record.progress.restarts + 1, "restarting by policy");
         self.materialise(id, Starter::Policy, leave).await
+    }
+
+    /// Kills a run that lasts longer than it may. Nobody has stopped it: a policy may start it again.
+    async fn time_out(self: &Arc<Self>, id: &Id) -> Result<(), Error> {
+        let _busy = self.claim(id).await;
+        let record = self.store.container(id)?;
+        let Some(status) = self.status_of(&record).await? else {
+            return Ok(());
+        };
+        let due = crate::decide::time_out_due(&record, status.started_at);
+        let over = due.is_some_and(|due| due <= Timestamp::now());
+        if status.state != CriState::Running || !over {
+            return Ok(());
+        }
+        tracing::info!(container = %id, seconds = record.spec.timeout, "killed after the time that it may run");
+        self.signal_process(&status, Signal::KILL).await?;
+        self.thaw(&status).await
     }
 
     /// `--rm`, or the rest of a removal.
@@ -604,6 +623,7 @@ impl Action {
             | Self::RecordLoss { id, .. }
             | Self::Restart { id }
             | Self::CheckHealth { id }
+            | Self::TimeOut { id }
             | Self::Remove { id }
             | Self::Commit { id, .. }
             | Self::GiveUp { id, .. }

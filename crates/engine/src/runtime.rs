@@ -120,7 +120,7 @@ pub trait Runtime: Send + Sync {
         credentials: Option<&Credentials>,
     ) -> Result<String, Error>;
     /// The folders of an image's layers, topmost first; empty where only a container shows them. CRI does not
-    /// say: it is for runtimes that look into the root file system at `CreateContainer`.
+    /// say.
     async fn image_layers(
         &self,
         facts: &RuntimeFacts,

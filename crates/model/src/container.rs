@@ -115,6 +115,9 @@ pub struct ContainerSpec {
     pub unmask: Vec<String>,
     /// Limits.
     pub resources: Resources,
+    /// Its time zone by name, or `local` for the host's; `None` means the image's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timezone: Option<String>,
     /// An init that reaps and passes signals on is its first process.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub init: bool,
@@ -128,6 +131,9 @@ pub struct ContainerSpec {
     pub stop_signal: Option<Signal>,
     /// Seconds between the stop signal and SIGKILL; `None` means Podman's 10.
     pub stop_timeout: Option<u32>,
+    /// Seconds after which a run of it is killed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<u32>,
     /// `--rm`.
     pub remove: bool,
     /// What happens when it exits.

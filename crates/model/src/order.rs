@@ -47,6 +47,8 @@ pub struct ContainerOrder<'a> {
     pub attempt: u32,
     /// Files made here and mounted into it.
     pub files: Vec<FileMount>,
+    /// The numbers of the supplementary groups that were asked for, names looked up.
+    pub groups: Vec<u32>,
     /// Log path below the sandbox's log folder.
     pub log_path: String,
     /// Host name it sees.

@@ -344,7 +344,10 @@ impl Runtime for CriRuntime {
     ) -> Result<Vec<PathBuf>, Error> {
         Ok(match facts.kind {
             RuntimeKind::CriO => layer::of_image(facts, image_id).await.unwrap_or_default(),
-            RuntimeKind::Containerd | RuntimeKind::Other => Vec::new(),
+            RuntimeKind::Containerd => layer::of_containerd_image(&self.client, facts, image_id)
+                .await
+                .map_err(|error| self.image_failed(error))?,
+            RuntimeKind::Other => Vec::new(),
         })
     }
 

@@ -115,7 +115,12 @@ impl Inner {
         self.runtime.check_container(spec, sandbox, &self.facts())?;
         self.gate.check(spec)?;
         let checked = spec.clone();
-        on_disk(move || crate::host::make_or_miss_sources(&checked)).await
+        on_disk(move || {
+            let zone = checked.timezone.as_deref();
+            zone.map_or(Ok(()), crate::host::check_timezone)?;
+            crate::host::make_or_miss_sources(&checked)
+        })
+        .await
     }
 
     /// Devices as they are on the host at this moment: a folder's are all that lie in it.

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use model::container::{ContainerRecord, ContainerSpec, Face, Mount, MountKind, VolumesFrom};
+use model::observed::RuntimeKind;
 use model::request::ImageVolumes;
 use model::volume::{FirstUse, VolumeRecord};
 use model::{Error, Id};
@@ -182,18 +183,31 @@ impl Inner {
         self: &Arc<Self>,
         record: &ContainerRecord,
     ) -> Result<(), Error> {
-        if !self.has_volumes_to_fill(record) {
+        let early = self.facts().kind == RuntimeKind::CriO;
+        if !early || !self.has_volumes_to_fill(record) {
             return Ok(());
         }
+        let folders = self.layers_before(record).await?;
+        if folders.is_empty() {
+            return Ok(());
+        }
+        self.fill_from(record, folders, None).await
+    }
+
+    /// The root file system of a container before its next attempt is there: what the one before wrote, over its image.
+    /// Topmost first; empty where the runtime does not show the image.
+    pub(super) async fn layers_before(
+        &self,
+        record: &ContainerRecord,
+    ) -> Result<Vec<PathBuf>, Error> {
         let image = &record.spec.image.id;
         let layers = self.runtime.image_layers(&self.facts(), image).await?;
         if layers.is_empty() {
-            return Ok(());
+            return Ok(Vec::new());
         }
         let written = self.written(record).await?;
         let written = written.and_then(|status| Some(status.verbose.layer?.upper));
-        let folders = written.into_iter().chain(layers).collect();
-        self.fill_from(record, folders, None).await
+        Ok(written.into_iter().chain(layers).collect())
     }
 
     /// Between `CreateContainer` and `StartContainer`: a volume that is used for the first time takes over

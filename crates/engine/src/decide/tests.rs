@@ -89,6 +89,7 @@ fn exited(policy: RestartPolicy, exit_code: i32) -> World {
         }],
         containers: vec![ContainerNow {
             listed: vec![listed(&record, 1, CriState::Exited)],
+            since: None,
             ended: Some(run(1, exit_code, 1)),
             paused: false,
             prepared_ran: false,
@@ -100,6 +101,30 @@ fn exited(policy: RestartPolicy, exit_code: i32) -> World {
 
 fn id(world: &World) -> Id {
     world.containers[0].record.id.clone()
+}
+
+#[test]
+fn a_run_that_may_last_for_a_time_is_killed_then_and_no_other() {
+    let table = [
+        (Some(10), Some(at(0)), 9, false, Some(at(10))),
+        (Some(10), Some(at(0)), 10, true, None),
+        (Some(10), Some(at(0)), 1_000, true, None),
+        (Some(10), None, 1_000, false, None),
+        (None, Some(at(0)), 1_000, false, None),
+    ];
+    for (timeout, since, now, killed, due) in table {
+        let mut world = exited(RestartPolicy::Always, 0);
+        let container = &mut world.containers[0];
+        let record = Arc::make_mut(&mut container.record);
+        record.spec.timeout = timeout;
+        record.progress.last_run = None;
+        container.listed[0].state = CriState::Running;
+        (container.ended, container.since) = (None, since);
+        let plan = decide(&world, at(now));
+        let wanted = killed.then(|| Action::TimeOut { id: id(&world) });
+        assert_eq!(plan.actions, Vec::from_iter(wanted), "{timeout:?} {now}");
+        assert_eq!(plan.next_due, due, "{timeout:?} {now}");
+    }
 }
 
 #[test]

@@ -56,7 +56,7 @@ pub fn containerenv(privileged: Option<&ContainerEnv<'_>>) -> String {
 ///
 /// The file gets a new inode: a container that has the old one mounted keeps seeing the old text.
 /// For such a file there is [`rewrite`]. Not synced: these files are made anew with each attempt.
-pub fn write_atomically(path: &Path, text: &str, mode: u32) -> io::Result<()> {
+pub fn write_atomically(path: &Path, text: impl AsRef<[u8]>, mode: u32) -> io::Result<()> {
     let mut name = path
         .file_name()
         .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "the path has no file name"))?
@@ -67,7 +67,8 @@ pub fn write_atomically(path: &Path, text: &str, mode: u32) -> io::Result<()> {
         std::thread::current().id()
     ));
     let temporary = path.with_file_name(name);
-    let written = write_new(&temporary, text, mode).and_then(|()| fs::rename(&temporary, path));
+    let written =
+        write_new(&temporary, text.as_ref(), mode).and_then(|()| fs::rename(&temporary, path));
     if written.is_err() {
         // Best effort: the first error is the one to report.
         drop(fs::remove_file(&temporary));
@@ -75,7 +76,7 @@ pub fn write_atomically(path: &Path, text: &str, mode: u32) -> io::Result<()> {
     written
 }
 
-fn write_new(path: &PathBuf, text: &str, mode: u32) -> io::Result<()> {
+fn write_new(path: &PathBuf, text: &[u8], mode: u32) -> io::Result<()> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
@@ -85,7 +86,7 @@ fn write_new(path: &PathBuf, text: &str, mode: u32) -> io::Result<()> {
         .create_new(true)
         .mode(0o600)
         .open(path)?;
-    file.write_all(text.as_bytes())?;
+    file.write_all(text)?;
     // Not through open(): the umask must not matter.
     file.set_permissions(fs::Permissions::from_mode(mode))
 }

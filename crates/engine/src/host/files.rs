@@ -98,6 +98,7 @@ impl FilesJob {
                 read_only: false,
             });
         }
+        files.extend(self.localtime()?);
         neighbours::tell(&self.record.name, &self.peers.dirs);
         for (number, volume) in volumes_of(&self.record.spec).enumerate() {
             let source = self.dir.join(format!("{BOUND}{number}"));
@@ -115,6 +116,27 @@ impl FilesJob {
         files.extend(self.closed_shared_memory_of_host());
         files.extend(self.gate.mounts(&self.record.spec, &self.dir, self.held)?);
         Ok(files)
+    }
+
+    /// The file of the time zone that was asked for; a mount of the user's own over it wins.
+    fn localtime(&self) -> Result<Option<FileMount>, Error> {
+        const PLACE: &str = "/etc/localtime";
+        let spec = &self.record.spec;
+        let free = !spec.mounts.iter().any(|mount| mount.destination == PLACE);
+        let Some(name) = spec.timezone.as_deref().filter(|_| free) else {
+            return Ok(None);
+        };
+        let Some(content) = super::timezone::localtime(name)? else {
+            return Ok(None);
+        };
+        let source = self.dir.join("localtime");
+        etc_files::write_atomically(&source, &content, etc_files::MODE)
+            .map_err(|error| about(&source, error))?;
+        Ok(Some(FileMount {
+            source,
+            destination: PLACE.to_owned(),
+            read_only: false,
+        }))
     }
 
     /// The folder that the runtime writes the log in, and what it finds there.

@@ -1,6 +1,7 @@
 //! Volumes on this host: bound for a container, and filled from its image.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io;
 use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -69,20 +70,28 @@ impl ImageTree {
         Ok(Self { root, _view: view })
     }
 
-    /// The folder at a container's path, if there is one. Links are followed as in the container, and never
-    /// out of it.
+    /// The folder at a container's path, if there is one.
     fn folder(&self, path: &str) -> Result<Option<Folder>, Error> {
-        let Some(root) = &self.root else {
-            return Ok(None);
-        };
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let root_fd = open(root, flags, Mode::empty()).map_err(|error| about(root, error))?;
-        let inside = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
-        match openat2(&root_fd, path, flags, Mode::empty(), inside) {
+        match self.open(path, OFlags::RDONLY | OFlags::DIRECTORY) {
             Ok(folder) => Ok(Some(Folder(folder))),
             Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => Ok(None),
             Err(error) => Err(about(Path::new(path), error)),
         }
+    }
+
+    /// The file at a container's path. A pipe in its place does not hold up who opens it.
+    pub(crate) fn file(&self, path: &str) -> io::Result<File> {
+        let opened = self.open(path, OFlags::RDONLY | OFlags::NONBLOCK)?;
+        Ok(File::from(opened))
+    }
+
+    /// Links are followed as in the container, and never out of it.
+    fn open(&self, path: &str, flags: OFlags) -> Result<OwnedFd, Errno> {
+        let root = self.root.as_ref().ok_or(Errno::NOENT)?;
+        let folder = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let root = open(root, folder, Mode::empty())?;
+        let inside = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
+        openat2(&root, path, flags | OFlags::CLOEXEC, Mode::empty(), inside)
     }
 }
 

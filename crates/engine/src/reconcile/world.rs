@@ -34,9 +34,7 @@ impl Inner {
         });
         let looked_at = containers.iter().filter_map(|record| {
             let listed = seen.container(current_id(record)?)?;
-            let is_checked =
-                listed.state == CriState::Running && record.spec.health.checked().is_some();
-            (listed.state == CriState::Exited || is_checked).then_some(listed)
+            is_looked_at(record, listed.state).then_some(listed)
         });
         let facts = self.observer.facts_of(looked_at.chain(waited)).await;
         let owner = self.store.owner();
@@ -48,27 +46,24 @@ impl Inner {
             listed_sandboxes(seen, owner),
             sandboxes.iter().map(|r| &r.id),
         );
-        let containers = containers.into_iter().map(|record| ContainerNow {
-            listed: by_record.remove(&record.id).unwrap_or_default(),
-            ended: current_id(&record)
-                .and_then(|id| facts.get(id))
-                .map(|facts| facts.run.clone())
-                .filter(|run| run.finished_at.is_some())
-                // The runtime counts attempts as we do; the store's number is the one that counts.
-                .map(|mut run| {
-                    run.attempt = record
-                        .progress
-                        .current
-                        .as_ref()
-                        .map_or(run.attempt, |current| current.number);
-                    run
-                })
-                .or_else(|| lost_run(&record)),
-            paused: current_id(&record)
-                .and_then(|id| facts.get(id))
-                .is_some_and(|facts| facts.paused()),
-            prepared_ran: prepared_ran(&record, seen, &facts),
-            record,
+        let containers = containers.into_iter().map(|record| {
+            let listed = by_record.remove(&record.id).unwrap_or_default();
+            let prepared_ran = prepared_ran(&record, seen, &facts);
+            let facts = current_id(&record).and_then(|id| facts.get(id));
+            let run = facts.map(|facts| &facts.run);
+            ContainerNow {
+                listed,
+                since: run
+                    .filter(|run| run.finished_at.is_none())
+                    .and_then(|run| run.started_at),
+                ended: run
+                    .filter(|run| run.finished_at.is_some())
+                    .map(|run| numbered(run.clone(), &record))
+                    .or_else(|| lost_run(&record)),
+                paused: facts.is_some_and(|facts| facts.paused()),
+                prepared_ran,
+                record,
+            }
         });
         let sandboxes = sandboxes.into_iter().map(|record| SandboxNow {
             listed: sandboxes_by_record.remove(&record.id).unwrap_or_default(),
@@ -113,6 +108,24 @@ fn prepared_ran(
     };
     let started = |facts: &Arc<ContainerFacts>| facts.run.started_at.is_some();
     listed.state == CriState::Running || facts.get(&listed.cri_id).is_some_and(started)
+}
+
+/// Whether a container's facts are wanted: its end, its health, how long it has run.
+fn is_looked_at(record: &ContainerRecord, state: CriState) -> bool {
+    let spec = &record.spec;
+    match state {
+        CriState::Exited => true,
+        CriState::Running => spec.health.checked().is_some() || spec.timeout.is_some(),
+        CriState::Created | CriState::Unknown => false,
+    }
+}
+
+/// The runtime counts attempts as we do; the store's number is the one that counts.
+fn numbered(mut run: Run, record: &ContainerRecord) -> Run {
+    if let Some(current) = &record.progress.current {
+        run.attempt = current.number;
+    }
+    run
 }
 
 fn listed_containers(seen: &Seen, owner: &str) -> Vec<Listed> {

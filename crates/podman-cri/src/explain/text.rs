@@ -162,7 +162,7 @@ mod tests {
 
     #[test]
     fn refused_fields_come_first_with_their_reason() {
-        let body = json!({"image": "busybox", "env": {"TOKEN": "hunter2"}, "timezone": "UTC", "raw_image_name": "b",
+        let body = json!({"image": "busybox", "env": {"TOKEN": "hunter2"}, "passwd_entry": "x", "raw_image_name": "b",
             "imege": "x"});
         assert_eq!(
             text(&body, &[RuntimeKind::CriO, RuntimeKind::Containerd]),
@@ -170,8 +170,8 @@ mod tests {
 POST /libpod/containers/create
 
 refused
-  timezone = UTC
-      timezone is not supported: CRI has no field for it; set the variable TZ
+  passwd_entry = x
+      passwd_entry is not supported: user namespaces and entries in /etc/passwd are the runtime's
 
 carried out
   image = busybox

@@ -9,8 +9,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use cri_api::containerd::Mount;
 use cri_client::verbose::ContainerInfo;
 use cri_client::{Client, Error};
+use model::Id;
 use model::observed::{Layer, RuntimeFacts};
 use serde::Deserialize;
+use sha2::{Digest as _, Sha256};
 
 /// The layers that were found, by CRI id: they do not change any more. Forgotten when the container is
 /// removed, all of them when there are too many.
@@ -125,6 +127,13 @@ async fn of_snapshot(
     }
 }
 
+/// The lower folders of an overlay mount, topmost first.
+fn lower_of(mount: &Mount) -> Vec<PathBuf> {
+    let mut options = mount.options.iter();
+    let all = options.find_map(|option| option.strip_prefix("lowerdir="));
+    all.map_or_else(Vec::new, |all| all.split(':').map(PathBuf::from).collect())
+}
+
 fn from_mounts(snapshotter: &str, mounts: &[Mount]) -> Option<Layer> {
     let mount = mounts.iter().find(|mount| mount.r#type == "overlay")?;
     let option = |name: &str| {
@@ -137,8 +146,7 @@ fn from_mounts(snapshotter: &str, mounts: &[Mount]) -> Option<Layer> {
         driver: snapshotter.to_owned(),
         upper: PathBuf::from(option("upperdir=")?),
         work: option("workdir=").map(PathBuf::from),
-        lower: option("lowerdir=")
-            .map_or_else(Vec::new, |all| all.split(':').map(PathBuf::from).collect()),
+        lower: lower_of(mount),
         merged: None, // mounted only while it runs, in the shim's own place
     })
 }
@@ -180,6 +188,46 @@ pub(super) async fn of_image(facts: &RuntimeFacts, id: &str) -> Option<Vec<PathB
         false => Vec::new(),
     };
     Some(std::iter::once(diff).chain(lower).collect())
+}
+
+/// The layers of an image of containerd's, topmost first; empty where the snapshotter shows no folders.
+pub(super) async fn of_containerd_image(
+    client: &Client,
+    facts: &RuntimeFacts,
+    id: &str,
+) -> Result<Vec<PathBuf>, Error> {
+    let Some(image) = super::images::detail(client, id).await? else {
+        return Ok(Vec::new());
+    };
+    let Some(chain) = chain_id(&image.diff_ids) else {
+        return Ok(Vec::new());
+    };
+    let key = format!("podman-cri-{}", Id::generate());
+    let snapshotter = &facts.storage_driver;
+    let store = client.containerd();
+    let mounts = store.image_mounts(snapshotter, &key, &chain).await?;
+    Ok(folders_of(&mounts))
+}
+
+/// The name of some layers on top of each other, by the OCI image specification.
+fn chain_id(diff_ids: &[String]) -> Option<String> {
+    diff_ids.iter().cloned().reduce(|below, layer| {
+        let digest = Sha256::digest(format!("{below} {layer}"));
+        let digits = digest.iter().map(|byte| format!("{byte:02x}"));
+        format!("sha256:{}", digits.collect::<String>())
+    })
+}
+
+/// The folders of a read-only snapshot: one layer is bound, several lie over each other.
+fn folders_of(mounts: &[Mount]) -> Vec<PathBuf> {
+    let Some(mount) = mounts.first() else {
+        return Vec::new();
+    };
+    match mount.r#type.as_str() {
+        "bind" => vec![PathBuf::from(&mount.source)],
+        "overlay" => lower_of(mount),
+        _ => Vec::new(),
+    }
 }
 
 /// One of containers-storage's images.
@@ -239,6 +287,32 @@ mod tests {
             ),
             None
         );
+    }
+
+    #[test]
+    fn layers_of_an_image_have_a_name_together_and_folders() {
+        // the OCI image specification: ChainID(A|B) = Digest(ChainID(A) + " " + DiffID(B))
+        let ids = ["sha256:aa", "sha256:bb"].map(str::to_owned);
+        assert_eq!(chain_id(&[]), None);
+        assert_eq!(chain_id(&ids[..1]).as_deref(), Some("sha256:aa"));
+        // printf 'sha256:aa sha256:bb' | sha256sum
+        let both = "b68ad689d6d1ec110ea1c13617437ad6f3766d4b3b309f6a603a222e07a0164f";
+        assert_eq!(chain_id(&ids), Some(format!("sha256:{both}")));
+        let mount = |kind: &str, source: &str, options: &[&str]| Mount {
+            r#type: kind.to_owned(),
+            source: source.to_owned(),
+            options: options.iter().map(ToString::to_string).collect(),
+            ..Mount::default()
+        };
+        let one = mount("bind", "/s/1/fs", &["ro", "rbind"]);
+        assert_eq!(folders_of(&[one]), [Path::new("/s/1/fs")]);
+        let two = mount("overlay", "overlay", &["lowerdir=/s/2/fs:/s/1/fs"]);
+        assert_eq!(
+            folders_of(&[two]),
+            ["/s/2/fs", "/s/1/fs"].map(PathBuf::from)
+        );
+        assert!(folders_of(&[mount("zfs", "pool/x", &[])]).is_empty());
+        assert!(folders_of(&[]).is_empty());
     }
 
     #[test]

@@ -47,6 +47,7 @@ pub fn libpod_create(spec: SpecGenerator, host: &Host) -> Result<NewContainer, E
         mut annotations,
         stop_signal,
         stop_timeout,
+        timeout,
         log_configuration,
         restart_policy,
         restart_tries,
@@ -57,7 +58,7 @@ pub fn libpod_create(spec: SpecGenerator, host: &Host) -> Result<NewContainer, E
         sysctl,
         remove,
         container_create_command,
-        timezone: _, // refused
+        timezone,
         image,
         raw_image_name: _, // the name before Podman's auto-update looks at it
         image_volume_mode,
@@ -192,12 +193,14 @@ pub fn libpod_create(spec: SpecGenerator, host: &Host) -> Result<NewContainer, E
         selinux: security::labels(BODY, selinux_opts)?,
         mask: security::masks(&mask)?,
         unmask: security::unmasks(&unmask),
+        timezone: some(timezone),
         init: init.unwrap_or(false),
         umask: umask_of(&umask)?,
         ulimits: ulimits::from_libpod(&rlimits)?,
         resources: limits::from_libpod(resource_limits, oom_score_adj, *host)?,
         stop_signal: stop_signal.as_ref().map(signal).transpose()?,
         stop_timeout: stop_timeout.map(|secs| u32::try_from(secs).unwrap_or(u32::MAX)),
+        timeout: Some(u32::try_from(timeout).unwrap_or(u32::MAX)).filter(|secs| *secs > 0),
         remove: remove.unwrap_or(false),
         restart: restart(&restart_policy, restart_tries.unwrap_or(0))?,
         create_command: container_create_command,
@@ -257,7 +260,6 @@ fn umask_of(text: &str) -> Result<Option<u32>, Error> {
 /// Refuses by name what is asked for and not carried out.
 fn refuse(spec: &SpecGenerator, host: Host) -> Result<(), Error> {
     BODY.refuse_rest(&spec.rest)?;
-    BODY.refuse("timezone", &spec.timezone)?;
     BODY.refuse("unified", &spec.unified)?;
     let in_pod = !spec.pod.is_empty();
     if in_pod {

@@ -191,7 +191,6 @@ fn what_is_not_carried_out_is_refused_by_name() {
         (json!({"secrets": [{"Source": "s"}]}), "secrets"),
         (json!({"secret_env": {"A": "s"}}), "secret_env"),
         (json!({"init_path": "/x"}), "init_path"),
-        (json!({"timezone": "UTC"}), "timezone"),
         (
             json!({"mask": ["/data"], "privileged": true}),
             "mask \"/data\"",
@@ -241,7 +240,6 @@ fn what_is_not_carried_out_is_refused_by_name() {
             json!({"init_container_type": "once"}),
             "init_container_type",
         ),
-        (json!({"timeout": 5}), "timeout"),
         (json!({"systemd": "always"}), "systemd"),
         (json!({"unified": {"memory.high": "1"}}), "unified"),
         (json!({"use_image_hosts": true}), "use_image_hosts"),

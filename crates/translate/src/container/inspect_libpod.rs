@@ -187,7 +187,10 @@ fn config(detail: &ContainerDetail) -> InspectConfig {
         healthcheck_max_log_size: checks.log_size,
         create_command,
         umask,
-        timeout: 0, // refused at create
+        timezone: spec
+            .and_then(|spec| spec.timezone.clone())
+            .unwrap_or_default(),
+        timeout: spec.and_then(|spec| spec.timeout).map_or(0, u64::from),
         stop_timeout: u64::from(stop_timeout(detail)),
         passwd: Some(false), // the runtimes add no entry
         exposed_ports: config_exposed(view)

@@ -12,7 +12,7 @@ use super::resources::cri_resources;
 use super::sandbox::SLICE;
 use super::security::{container_security, runs_as_root};
 use super::signal::cri_signal;
-use crate::fields::{HOST_NAME, NO_GATE, PRIVILEGED_USER};
+use crate::fields::{GROUP_NAMES, HOST_NAME, NO_GATE, PRIVILEGED_USER};
 
 /// Says what CRI cannot carry out of a container, or what cannot be meant.
 ///
@@ -25,6 +25,7 @@ pub fn check_container(
 ) -> Result<(), Error> {
     container_security(spec, sandbox)?;
     check_privileged_user(spec, runtime.kind)?;
+    check_groups(spec, runtime.kind)?;
     check_masks(spec, runtime.kind)?;
     check_cgroup_parent(spec, &runtime.cgroup_manager)?;
     cri_resources(&spec.resources, runtime.unified_cgroups)?;
@@ -48,6 +49,18 @@ pub fn check_container(
 fn shares_pids(sandbox: &SandboxRecord) -> bool {
     let mut shared = sandbox.spec.shared_namespaces.iter();
     shared.any(|name| name == "pid")
+}
+
+/// The engine looks names up in the image's files, which only some runtimes show.
+fn check_groups(spec: &ContainerSpec, runtime: RuntimeKind) -> Result<(), Error> {
+    let is_name = |group: &&String| group.parse::<i64>().is_err();
+    match (runtime, spec.groups.iter().find(is_name)) {
+        (RuntimeKind::Other, Some(group)) => Err(Error::unsupported(
+            format!("supplementary group {group:?} by name"),
+            GROUP_NAMES,
+        )),
+        (RuntimeKind::CriO | RuntimeKind::Containerd | RuntimeKind::Other, _) => Ok(()),
+    }
 }
 
 /// A privileged process of another user than root has no capabilities with Podman. CRI-O makes them

@@ -32,7 +32,8 @@ pub fn container_config(order: &ContainerOrder<'_>) -> Result<v1::ContainerConfi
         sandbox_order: _,  // `asked`
         sandbox_cri_id: _, // CreateContainerRequest's own field
         attempt,
-        files: _, // `asked`
+        files: _,  // `asked`
+        groups: _, // `asked`
         log_path,
         hostname: _,   // `asked`
         held: _,       // `asked`
@@ -76,7 +77,7 @@ fn asked(order: &ContainerOrder<'_>, spec: &ContainerSpec) -> Result<v1::Contain
         annotations: _,   // `marked`
         work_dir,
         user: _,   // `container_security`
-        groups: _, // `container_security`
+        groups: _, // `order.groups`
         terminal,
         stdin,
         hostname: _, // `order.hostname` is the one in effect, and the sandbox's
@@ -103,11 +104,13 @@ fn asked(order: &ContainerOrder<'_>, spec: &ContainerSpec) -> Result<v1::Contain
         mask: _,                // `container_security`
         unmask: _,              // `container_security`
         resources,
-        init: _,    // the same
-        umask: _,   // the same
-        ulimits: _, // the gate's, in `command_and_args`
+        timezone: _, // /etc/localtime among `files`
+        init: _,     // the same
+        umask: _,    // the same
+        ulimits: _,  // the gate's, in `command_and_args`
         stop_signal,
         stop_timeout: _,   // the engine gives it with each stop
+        timeout: _,        // the engine's loop carries it out
         remove: _,         // the engine's loop carries it out
         restart: _,        // the engine's loop carries it out
         handler: _,        // the sandbox's
@@ -135,7 +138,10 @@ fn asked(order: &ContainerOrder<'_>, spec: &ContainerSpec) -> Result<v1::Contain
         tty: *terminal,
         linux: Some(v1::LinuxContainerConfig {
             resources: Some(cri_resources(resources, unified)?),
-            security_context: Some(container_security(spec, order.sandbox)?),
+            security_context: Some(v1::LinuxContainerSecurityContext {
+                supplemental_groups: order.groups.iter().copied().map(i64::from).collect(),
+                ..container_security(spec, order.sandbox)?
+            }),
         }),
         stop_signal: stop_signal
             .map(cri_signal)
@@ -231,6 +237,7 @@ mod tests {
                 destination: "/etc/hosts".into(),
                 read_only: false,
             }],
+            groups: vec![29],
             log_path: "ctr.log".to_owned(),
             hostname: "host".to_owned(),
             held: attached,
@@ -341,7 +348,7 @@ mod tests {
     #[test]
     fn what_cannot_be_carried_out_is_an_error_and_not_left_out() {
         assert!(config(|record| record.spec.cap_add = vec!["nonsense".into()]).is_err());
-        assert!(config(|record| record.spec.groups = vec!["audio".into()]).is_err());
+        assert!(config(|record| record.spec.groups = vec!["-1".into()]).is_err());
         assert!(
             config(|record| record.spec.stop_signal = model::signal::Signal::from_number(32))
                 .is_err()

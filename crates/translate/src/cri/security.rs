@@ -11,7 +11,6 @@ use model::pod::SandboxRecord;
 use super::capabilities::cri_capabilities;
 use super::paths;
 use super::sandbox::shares_pid;
-use crate::fields::GROUP_NAMES;
 
 /// The security context of a sandbox: that of its pause process, and what its containers may ask for.
 pub(super) fn sandbox_security(
@@ -33,6 +32,9 @@ pub(super) fn container_security(
     sandbox: &SandboxRecord,
 ) -> Result<v1::LinuxContainerSecurityContext, Error> {
     let user = cri_user(spec)?;
+    spec.groups
+        .iter()
+        .try_for_each(|group| number(group).map(drop))?;
     let open = spec.privileged;
     Ok(v1::LinuxContainerSecurityContext {
         capabilities: Some(cri_capabilities(spec, runs_as_root(spec))?),
@@ -43,7 +45,7 @@ pub(super) fn container_security(
         run_as_group: user.gid,
         run_as_username: user.name,
         readonly_rootfs: spec.read_only,
-        supplemental_groups: group_ids(spec)?,
+        supplemental_groups: Vec::new(), // the order's, names looked up
         supplemental_groups_policy: v1::SupplementalGroupsPolicy::Merge.into(),
         no_new_privs: spec.no_new_privileges,
         masked_paths: paths::masked(spec),
@@ -192,20 +194,6 @@ fn number(text: &str) -> Result<Option<i64>, Error> {
     }
 }
 
-fn group_ids(spec: &ContainerSpec) -> Result<Vec<i64>, Error> {
-    spec.groups
-        .iter()
-        .map(|group| {
-            number(group)?.ok_or_else(|| {
-                Error::unsupported(
-                    format!("supplementary group {group:?} by name"),
-                    GROUP_NAMES,
-                )
-            })
-        })
-        .collect()
-}
-
 /// Whether the user in effect is root, so far as its text says: a name other than root counts as not.
 pub(super) fn runs_as_root(spec: &ContainerSpec) -> bool {
     let text = match spec.user.as_deref() {
@@ -266,19 +254,21 @@ mod tests {
     }
 
     #[test]
-    fn a_supplementary_group_by_name_is_refused_by_name() {
-        let mut spec = ContainerSpec {
-            groups: vec!["5".into(), "7".into()],
-            ..ContainerSpec::default()
-        };
-        assert_eq!(group_ids(&spec).unwrap(), [5, 7]);
-        spec.groups.push("audio".into());
-        assert!(
-            group_ids(&spec)
-                .unwrap_err()
-                .to_string()
-                .contains("\"audio\"")
-        );
+    fn groups_are_names_or_numbers_that_a_kernel_takes() {
+        let sandbox = sandbox(Role::Hidden);
+        for (group, fine) in [
+            ("5", true),
+            ("audio", true),
+            ("-1", false),
+            ("2147483648", false),
+        ] {
+            let spec = ContainerSpec {
+                groups: vec![group.to_owned()],
+                ..ContainerSpec::default()
+            };
+            let made = container_security(&spec, &sandbox);
+            assert_eq!(made.is_ok(), fine, "{group}");
+        }
     }
 
     #[test]

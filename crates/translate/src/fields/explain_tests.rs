@@ -71,11 +71,11 @@ fn a_field_is_not_blamed_for_what_stands_beside_it() {
     let fine = json!({"image": "a", "pod": "p", "ipcns": {"nsmode": "pod"}, "restart_tries": 3,
         "restart_policy": "on-failure"});
     assert!(!explain(Request::Libpod, fine).is_refused());
-    let one = json!({"image": "a", "pod": "p", "ipcns": {"nsmode": "pod"}, "timezone": "UTC"});
+    let one = json!({"image": "a", "pod": "p", "ipcns": {"nsmode": "pod"}, "env_host": true});
     let one = explain(Request::Libpod, one);
     assert_eq!(
         refused(&one).iter().map(|it| it.0).collect::<Vec<_>>(),
-        ["timezone"]
+        ["env_host"]
     );
 }
 
@@ -89,7 +89,7 @@ fn values_that_contradict_each_other_are_told_as_such() {
     assert!(explained.refused[0].why.contains("--rm option conflicts"));
     let one = explain(
         Request::Libpod,
-        json!({"image": "a", "hostadd": ["x"], "timeout": 3}),
+        json!({"image": "a", "hostadd": ["x"], "env_host": true}),
     );
     let refused = refused(&one);
     assert_eq!(refused.len(), 2, "{refused:?}");

@@ -75,12 +75,19 @@ pub(super) fn container_fields(
         sandbox_cri_id: "",
         attempt: record.progress.last_attempt,
         files: record.spec.mounts.iter().filter_map(made).collect(),
+        groups: numbers(&record.spec.groups),
         log_path: String::new(),
         hostname,
         held: model::gate::needed(&record.spec).is_some(),
         stdin_once: false,
     })?;
     Ok(spelled_out(Some(&config), &sandbox_config(&sandbox_order)?))
+}
+
+/// The groups that are numbers already: names are looked up at start.
+fn numbers(groups: &[String]) -> Vec<u32> {
+    let numbers = groups.iter().filter_map(|group| group.parse().ok());
+    numbers.collect()
 }
 
 /// What the host side makes for a mount: the folder of a volume, a folder that is mounted at start.

@@ -39,7 +39,11 @@ const LIFE: &[Row] = &[
     Row::daemon("restart_tries", "the bound of on-failure").kept(&["restart"]),
     shared::STOP_SIGNAL.named("stop_signal"),
     shared::STOP_TIMEOUT.named("stop_timeout"),
-    Row::refused("timeout", TIMEOUT),
+    Row::daemon(
+        "timeout",
+        "the daemon's loop kills it then; its exit code is 137, where Podman shows -1",
+    )
+    .kept(&["timeout"]),
     Row::cri(
         "oci_runtime",
         &[
@@ -138,7 +142,12 @@ const COMMAND: &[Row] = &[
     Row::cri("stdin", &["ContainerConfig.stdin"]).kept(&["stdin"]),
     shared::INIT.named("init"),
     Row::refused("init_path", INIT_PATH),
-    Row::refused("timezone", TIMEZONE),
+    Row::host(
+        "timezone",
+        "the host's file of that zone at /etc/localtime, or the host's own for local",
+    )
+    .kept(&["timezone"])
+    .in_vm(VM_FILES),
     Row::gate("umask", "set before the command, and for what exec runs").kept(&["umask"]),
     Row::refused(
         "personality",
@@ -173,7 +182,7 @@ const MOUNTS: &[Row] = &[
 
 const SECURITY: &[Row] = &[
     shared::USER.named("user"),
-    shared::GROUPS.named("groups"),
+    shared::GROUPS.named("groups").but(KEEP_GROUPS),
     shared::PRIVILEGED.named("privileged"),
     shared::CAP_ADD.named("cap_add"),
     shared::CAP_DROP.named("cap_drop"),

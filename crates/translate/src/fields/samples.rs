@@ -42,6 +42,7 @@ pub(super) fn carried(request: Request, name: &str) -> Value {
         "restart_tries"
         | "stop_timeout"
         | "stoptimeout"
+        | "timeout"
         | "health_check_on_failure_action"
         | "healthmaxlogcount"
         | "healthmaxlogsize" => json!(3),
@@ -76,6 +77,7 @@ pub(super) fn carried(request: Request, name: &str) -> Value {
         }
         "devices" => json!([{"path": "/dev/null:/dev/x:r"}]),
         "r_limits" => json!([{"type": "nofile", "soft": 10, "hard": 20}]),
+        "timezone" => json!("Europe/Berlin"),
         "umask" => json!("0027"),
         "envmerge" => json!(["X=$PATH:/x"]),
         "unsetenv" => json!(["PATH"]),
@@ -218,7 +220,7 @@ pub(super) fn not_carried(request: Request, name: &str) -> (Value, Vec<(&'static
         }
         "volumes" => json!([{"Name": "v", "Dest": "/w", "Options": ["noexec"]}]),
         "binds" => json!(["/srv:/w:noexec"]),
-        "groups" | "groupadd" => json!(["audio"]),
+        "groups" => json!(["keep-groups"]),
         "cap_add" => return (json!(["NET_ADMIN"]), vec![("user", json!("1000"))]),
         "capadd" => return (json!(["NET_ADMIN"]), vec![("User", json!("1000"))]),
         "seccomp_profile_path" => json!("/etc/seccomp.json"),

@@ -90,9 +90,8 @@ pub(super) const USER: Row = Row::cri(
 )
 .kept(&["user"]);
 pub(super) const GROUPS: Row = Row::cri("", &["LinuxContainerSecurityContext.supplemental_groups"])
-    .how("numbers")
-    .kept(&["groups"])
-    .but(GROUP_NAMES);
+    .how("names are looked up at start, in the /etc/group of the image, or what the container has made of it")
+    .kept(&["groups"]);
 pub(super) const PRIVILEGED: Row = Row::cri(
     "",
     &[

@@ -62,7 +62,6 @@ pub(crate) const PRIVILEGED_MASK: &str = "CRI runtimes hide nothing from a privi
 /// Of hidden paths one by one, on CRI-O.
 pub(crate) const PART_OF_MASKS: &str =
     "CRI-O hides all paths of its own or nothing; use unmask=ALL without mask";
-pub(super) const TIMEZONE: &str = "CRI has no field for it; set the variable TZ";
 /// Of `envmerge`.
 pub(crate) const MERGED: &str = "quotes, backslashes and what stands in another variable's place but - and + are not carried out; give the variable with its value";
 pub(super) const HOST_VARIABLES: &str =
@@ -78,8 +77,6 @@ pub(super) const INFRA: &str = "the sandbox is the runtime's own, and so is its 
 pub const PLATFORM: &str = "CRI pulls and runs images of the host's platform alone";
 pub(super) const ETC_FILES: &str =
     "the files are made as Podman makes them; bind-mount a file of your own over one";
-pub(super) const TIMEOUT: &str =
-    "a container is not ended after a time yet; put timeout(1) before the command";
 pub(super) const BLOCK_IO: &str = "CRI has no limits of block devices; set them in the cgroup from outside, or use memory and CPU limits";
 pub(super) const SWAPPINESS: &str = "CRI has no field for it; set vm.swappiness on the host";
 pub(super) const OOM_KILLER: &str =
@@ -95,7 +92,7 @@ pub(super) const OF_4_3: &str = "only Podman 4.3 knows it; use resource_limits.c
 
 /// Of a group that is not a number.
 pub(crate) const GROUP_NAMES: &str =
-    "CRI takes group numbers only, and /etc/group of the image is not read before it runs";
+    "CRI takes numbers only, and this runtime does not show the image's /etc/group";
 /// Of `keep-groups`.
 pub(crate) const KEEP_GROUPS: &str = "the daemon's groups are not the user's; name them";
 /// Of `host-gateway`.

@@ -47,6 +47,9 @@ pub struct SpecGenerator {
     pub stop_signal: Option<Signal>,
     /// Seconds; `None` is 10.
     pub stop_timeout: Option<u64>,
+    /// Seconds after which it is killed; 0 is never.
+    #[serde(deserialize_with = "null_default")]
+    pub timeout: u64,
     pub log_configuration: Option<LogConfig>,
     /// `no`, `always`, `on-failure`, `unless-stopped`, or empty.
     #[serde(deserialize_with = "null_default")]
