@@ -1,25 +1,21 @@
 //! What is to be done, from what is and what was asked. No IO, no clock.
 
+mod due;
+mod sandbox;
+
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::time::Duration;
 
 use jiff::Timestamp;
 use model::Id;
-use model::container::{Attempt, ContainerRecord, RestartPolicy, Run, Wanted};
-use model::health::{HealthStatus, OnUnhealthy};
+use model::container::{Attempt, ContainerRecord, Run};
 use model::observed::CriState;
-use model::pod::{ExitPolicy, SandboxRecord};
+use model::pod::SandboxRecord;
 
+use self::due::restart_due;
+pub(crate) use self::due::time_out_due;
+pub(crate) use self::sandbox::homes;
 use crate::health::check_due;
-
-/// First pause before a restart by policy. Docker's, so that a container that ends at once does not
-/// take the machine.
-const FIRST_PAUSE: Duration = Duration::from_millis(100);
-/// Longest pause.
-const LONGEST_PAUSE: Duration = Duration::from_secs(60);
-/// A run as long as this was a good one: the pause begins anew.
-const GOOD_RUN: Duration = Duration::from_secs(10);
 
 /// Something to do. Each is checked again when it is done, under the object's claim.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -152,15 +148,6 @@ impl Plan {
     }
 }
 
-/// When a run that began at a time is killed, where it may last for a time only.
-pub(crate) fn time_out_due(
-    record: &ContainerRecord,
-    since: Option<Timestamp>,
-) -> Option<Timestamp> {
-    let lasts = Duration::from_secs(record.spec.timeout?.into());
-    since?.checked_add(lasts).ok()
-}
-
 /// Decides.
 pub(crate) fn decide(world: &World, now: Timestamp) -> Plan {
     let mut plan = Plan::default();
@@ -171,7 +158,7 @@ pub(crate) fn decide(world: &World, now: Timestamp) -> Plan {
     }
     for sandbox in &world.sandboxes {
         if !world.busy.contains(&sandbox.record.id) {
-            sandbox_actions(sandbox, world, &mut plan);
+            sandbox::actions(sandbox, world, &mut plan);
         }
     }
     let buried = world
@@ -377,153 +364,6 @@ fn leftovers(container: &ContainerNow) -> Vec<Action> {
             cri_id: listed.cri_id.clone(),
         })
         .collect()
-}
-
-/// When a container whose run has ended is to be started again by its policy, or because it was unhealthy; `None` for
-/// never.
-pub(crate) fn restart_due(record: &ContainerRecord, run: &Run) -> Option<Timestamp> {
-    if record.progress.wanted != Wanted::Running {
-        return None;
-    }
-    let health = &record.progress.health;
-    let unhealthy = health.status == HealthStatus::Unhealthy;
-    let again = match record.spec.restart {
-        _ if unhealthy && record.spec.health.on_failure == OnUnhealthy::Restart => true,
-        RestartPolicy::No => false,
-        RestartPolicy::Always | RestartPolicy::UnlessStopped => true,
-        // a reboot is no failure of the container's, for docker neither
-        RestartPolicy::OnFailure { .. } if record.progress.has_lost(run.attempt) => false,
-        RestartPolicy::OnFailure { max } => {
-            run.exit_code != 0 && (max == 0 || record.progress.restarts < max)
-        }
-    };
-    let ended = run.finished_at.filter(|_| again)?;
-    ended.checked_add(pause(record.progress.restarts, run)).ok()
-}
-
-/// The pause before the n-th restart: doubled each time, from the start again after a good run.
-fn pause(restarts: u32, run: &Run) -> Duration {
-    let length = run
-        .started_at
-        .zip(run.finished_at)
-        .and_then(|(start, end)| Duration::try_from(end.duration_since(start)).ok());
-    if length.is_some_and(|length| length >= GOOD_RUN) {
-        return FIRST_PAUSE;
-    }
-    let factor = 2u32.checked_pow(restarts).unwrap_or(u32::MAX);
-    FIRST_PAUSE.saturating_mul(factor).min(LONGEST_PAUSE)
-}
-
-fn sandbox_actions(sandbox: &SandboxNow, world: &World, plan: &mut Plan) {
-    let record = &sandbox.record;
-    let members: Vec<&ContainerNow> = world
-        .containers
-        .iter()
-        .filter(|container| container.record.sandbox == record.id)
-        .collect();
-    if members
-        .iter()
-        .any(|member| world.busy.contains(&member.record.id))
-    {
-        return;
-    }
-    let id = record.id.clone();
-    if (members.is_empty() && !sandbox.is_pod) || record.progress.removing {
-        plan.actions.push(Action::RemoveSandbox { id });
-        return;
-    }
-    if record.progress.next.is_some() {
-        plan.actions.push(Action::GiveUpSandbox { id });
-        return;
-    }
-    if let Some(action) = unheard_of_sandbox(sandbox) {
-        plan.actions.push(action);
-        return;
-    }
-    let current = record.progress.current.as_ref();
-    let current = current.and_then(|current| current.cri_id.as_ref());
-    let ready = |listed: &&Listed| listed.state == CriState::Running;
-    let current_ready = sandbox
-        .listed
-        .iter()
-        .filter(ready)
-        .any(|listed| Some(&listed.cri_id) == current);
-    if current_ready && is_done(sandbox, &members) {
-        plan.actions.push(Action::StopSandbox { id });
-        return;
-    }
-    if !current_ready && world.published.contains(&id) {
-        plan.actions.push(Action::WithdrawPorts { id: id.clone() });
-    }
-    // Where a layer lives by the records, and where a container of ours is by the runtime.
-    let by_record = members.iter().flat_map(|member| homes(&member.record));
-    let by_runtime = members
-        .iter()
-        .flat_map(|member| member.listed.iter().map(|listed| listed.sandbox.as_str()));
-    let lived_in: HashSet<&str> = by_record.chain(by_runtime).collect();
-    let idle = sandbox.listed.iter().filter(|listed| {
-        let counts = current_ready && Some(&listed.cri_id) == current;
-        !counts && !lived_in.contains(listed.cri_id.as_str())
-    });
-    plan.actions
-        .extend(idle.map(|listed| Action::RemoveCriSandbox {
-            id: record.id.clone(),
-            cri_id: listed.cri_id.clone(),
-        }));
-}
-
-/// A sandbox above all attempts ever stored: the store is older than the runtime.
-fn unheard_of_sandbox(sandbox: &SandboxNow) -> Option<Action> {
-    let progress = &sandbox.record.progress;
-    let newest = sandbox.listed.iter().max_by_key(|listed| listed.attempt)?;
-    (newest.attempt > progress.last_attempt).then(|| Action::ReinstateSandbox {
-        id: sandbox.record.id.clone(),
-        over: progress
-            .current
-            .as_ref()
-            .and_then(|current| current.cri_id.clone()),
-        attempt: newest.attempt,
-        cri_id: newest.cri_id.clone(),
-    })
-}
-
-/// The CRI sandboxes that hold a container's layers.
-pub(crate) fn homes(record: &ContainerRecord) -> impl Iterator<Item = &str> {
-    let attempts = record
-        .progress
-        .current
-        .iter()
-        .chain(record.progress.next.iter())
-        .chain(record.progress.prepared.iter().map(|it| &it.attempt));
-    attempts.filter_map(|attempt| attempt.sandbox_cri_id.as_deref())
-}
-
-/// Nothing in it runs or will run again by itself.
-fn is_done(sandbox: &SandboxNow, members: &[&ContainerNow]) -> bool {
-    let done = |member: &&ContainerNow| match (&member.record.progress.current, &member.ended) {
-        _ if member.record.progress.removing => true,
-        _ if member.prepared_ran => false,
-        // It is to be started in it, unless a user has stopped it since.
-        _ if waits(member) && member.record.progress.wanted != Wanted::Stopped => false,
-        (None, _) => true,
-        // Wait until its end is recorded and its policy has spoken.
-        (Some(_), Some(run)) => {
-            member.record.progress.has_ended(run.attempt)
-                && restart_due(&member.record, run).is_none()
-        }
-        // Running, or lost by the runtime with its sandbox still there.
-        (Some(current), None) => !member
-            .listed
-            .iter()
-            .any(|listed| Some(&listed.cri_id) == current.cri_id.as_ref()),
-    };
-    let all_down = members.iter().all(done);
-    if !sandbox.is_pod {
-        return all_down;
-    }
-    let ended = members.iter().any(|member| member.ended.is_some());
-    let follows = sandbox.record.spec.exit_policy == ExitPolicy::Stop && ended && all_down;
-    follows || !sandbox.record.progress.up
 }
 
 #[cfg(test)]

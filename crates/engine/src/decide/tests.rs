@@ -1,8 +1,9 @@
-use model::container::{ContainerSpec, Progress};
-use model::health::{Health, HealthCheck, HealthSpec};
-use model::pod::{PodSpec, Role, SandboxAttempt, SandboxProgress};
+use model::container::{ContainerSpec, Progress, RestartPolicy, Wanted};
+use model::health::{Health, HealthCheck, HealthSpec, HealthStatus, OnUnhealthy};
+use model::pod::{ExitPolicy, PodSpec, Role, SandboxAttempt, SandboxProgress};
 use proptest::prelude::*;
 
+use super::due::{FIRST_PAUSE, LONGEST_PAUSE, pause};
 use super::*;
 
 mod prepared;
