@@ -6,6 +6,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::Error;
 
+/// Bytes as lower-case hex digits.
+pub fn hex(bytes: &[u8]) -> String {
+    let nibbles = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    // each is one digit
+    let digits = nibbles.filter_map(|nibble| char::from_digit(nibble.into(), 16));
+    digits.collect()
+}
+
 /// A Podman id: 64 lower-case hex digits, made at create and the same for life.
 ///
 /// CRI ids change with each attempt; they are plain strings, so that the two are never mixed up.
@@ -39,16 +47,7 @@ impl Id {
     pub fn generate() -> Self {
         let mut bytes = [0u8; Self::LEN / 2];
         getrandom::fill(&mut bytes).expect("the kernel gives random bytes");
-        Self::from_bytes(&bytes)
-    }
-
-    fn from_bytes(bytes: &[u8]) -> Self {
-        let digit =
-            |nibble: u8| char::from_digit(nibble.into(), 16).expect("four bits are one digit");
-        let digits = bytes
-            .iter()
-            .flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]);
-        Self(digits.collect())
+        Self(hex(&bytes))
     }
 
     /// Reads an id back; `None` when it is not 64 hex digits.

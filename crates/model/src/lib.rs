@@ -29,4 +29,4 @@ pub mod view;
 pub mod volume;
 
 pub use error::Error;
-pub use id::Id;
+pub use id::{Id, hex};

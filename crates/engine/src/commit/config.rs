@@ -3,13 +3,11 @@
 //! Source: Podman's `Container.Commit`, and buildah's `Builder` and `OverrideOCI`/`OverrideDocker`, whose results were tried with
 //! Podman 5.8.6. One difference on purpose: the image's stop signal stays, which Podman loses.
 
-use std::fmt::Write as _;
-
 use jiff::Timestamp;
-use model::Error;
 use model::commit::{CommitOptions, ImageChanges, ImageFormat};
 use model::health::HealthCheck;
 use model::image::ImageConfig;
+use model::{Error, hex};
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 
@@ -118,15 +116,6 @@ pub(super) fn make(
 
 fn diff_ids(image: &Map<String, Value>) -> Option<&Value> {
     image.get("rootfs")?.get("diff_ids")
-}
-
-/// Digits of bytes.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        // writing to a String does not fail
-        write!(text, "{byte:02x}").ok();
-        text
-    })
 }
 
 /// The history's word for the new layer. Podman names the image there, Docker has the comment; a comment has no other place that

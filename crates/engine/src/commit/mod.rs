@@ -230,7 +230,7 @@ fn write(
         bytes: 0,
     };
     pack(&mut to).and_then(|()| to.flush()).map_err(failed)?;
-    let digest = config::hex(&to.digest.finalize());
+    let digest = model::hex(&to.digest.finalize());
     std::fs::rename(path, folder.path().join(&digest)).map_err(failed)?;
     let bytes = to.bytes;
     Ok(Layer { digest, bytes })

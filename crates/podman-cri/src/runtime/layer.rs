@@ -213,8 +213,7 @@ pub(super) async fn of_containerd_image(
 fn chain_id(diff_ids: &[String]) -> Option<String> {
     diff_ids.iter().cloned().reduce(|below, layer| {
         let digest = Sha256::digest(format!("{below} {layer}"));
-        let digits = digest.iter().map(|byte| format!("{byte:02x}"));
-        format!("sha256:{}", digits.collect::<String>())
+        format!("sha256:{}", model::hex(&digest))
     })
 }
 

@@ -1,7 +1,6 @@
 //! Manifests of images, Docker's and OCI's.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 
 use engine::NewImage;
 use model::commit::ImageFormat;
@@ -127,15 +126,6 @@ impl Part {
 /// The digits of a digest.
 pub(super) fn hex(digest: &str) -> &str {
     digest.strip_prefix("sha256:").unwrap_or(digest)
-}
-
-/// Digits of bytes.
-pub(super) fn hex_of(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        // writing to a String does not fail
-        write!(text, "{byte:02x}").ok();
-        text
-    })
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use tokio::runtime::Handle;
 use tokio_util::io::{StreamReader, SyncIoBridge};
 
 use super::super::archive::{self, LAYERS_MAX, MANIFEST, SMALL};
-use super::super::manifest::{Manifest, Part, hex_of};
+use super::super::manifest::{Manifest, Part};
 use super::{failed, unreadable};
 
 /// Bytes that are read of an archive at a time, and sent in one message: containerd's own client sends as many.
@@ -132,7 +132,7 @@ impl Import {
         let labels = manifest.labels();
         let whole = serde_json::to_vec(&manifest).map_err(Error::internal)?;
         let size = whole.len() as u64;
-        let digest = format!("sha256:{}", hex_of(&Sha256::digest(&whole)));
+        let digest = format!("sha256:{}", model::hex(&Sha256::digest(&whole)));
         let target = Descriptor {
             media_type: manifest.media_type.clone(),
             digest: digest.clone(),
