@@ -25,4 +25,5 @@ mod refuse;
 pub mod stats;
 pub mod system;
 pub mod top;
+mod variables;
 pub mod volume;

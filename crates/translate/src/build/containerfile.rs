@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::IMAGES_MAX;
+use crate::variables::{Piece, pieces};
 
 /// Bytes of a value after substitution: a name of an image has 255 at most.
 const VALUE_MAX: usize = 4096;
@@ -104,44 +105,19 @@ impl Found<'_> {
     /// `None` where a value is not known.
     fn expanded(&self, word: &str) -> Option<String> {
         let mut text = String::new();
-        let mut rest = word;
-        while let Some((before, after)) = rest.split_once('$') {
-            text.push_str(before);
-            if let Some(inner) = after.strip_prefix('{') {
-                let (inner, later) = inner.split_once('}')?;
-                text.push_str(&self.value(inner)?);
-                rest = later;
-            } else {
-                let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
-                let end = after.find(|c| !is_name(c)).unwrap_or(after.len());
-                let (name, later) = after.split_at_checked(end)?;
-                text.push_str(self.values.get(name)?);
-                rest = later;
+        for piece in pieces(word)? {
+            match piece {
+                Piece::Text(part) => text.push_str(part),
+                Piece::Variable(variable) => {
+                    let value = self.values.get(variable.name).map(String::as_str);
+                    text.push_str(variable.with(value, None)?);
+                }
             }
             if text.len() > VALUE_MAX {
                 return None;
             }
         }
-        text.push_str(rest);
-        Some(text).filter(|text| !text.is_empty() && text.len() <= VALUE_MAX)
-    }
-
-    fn value(&self, inner: &str) -> Option<String> {
-        let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
-        let end = inner.find(|c| !is_name(c)).unwrap_or(inner.len());
-        let (name, rule) = inner.split_at_checked(end)?;
-        let value = self.values.get(name);
-        let (colon, rule) = match rule.strip_prefix(':') {
-            Some(rule) => (true, rule),
-            None => (false, rule),
-        };
-        let set = value.filter(|value| !colon || !value.is_empty());
-        match (rule.chars().next(), rule.get(1..).unwrap_or_default()) {
-            (None, _) => value.cloned(),
-            (Some('-'), default) => Some(set.cloned().unwrap_or_else(|| default.to_owned())),
-            (Some('+'), other) => Some(set.map_or_else(String::new, |_| other.to_owned())),
-            _ => None,
-        }
+        Some(text).filter(|text| !text.is_empty())
     }
 }
 

@@ -1,5 +1,7 @@
 //! Words with variables in them, as `--env-merge` has them.
 
+use crate::variables::{Piece, Variable, pieces};
+
 /// `NAME=WORD` with the values of known variables put in: `$name`, `${name}`, `${name:-default}`, `${name:+other}`, the
 /// last two without the colon too. An unknown one is empty. `None` where that is not its form: see [`is_word`].
 pub(super) fn merged(word: &str, known: &[(String, String)]) -> Option<(String, String)> {
@@ -14,48 +16,26 @@ pub(crate) fn is_word(word: &str) -> bool {
 
 fn expanded(word: &str, known: &[(String, String)]) -> Option<String> {
     let mut text = String::new();
-    let mut rest = word;
-    while let Some((before, after)) = rest.split_once('$') {
-        text.push_str(before);
-        if let Some(inner) = after.strip_prefix('{') {
-            let (inner, later) = inner.split_once('}')?;
-            text.push_str(value(inner, known)?);
-            rest = later;
-        } else {
-            let (name, later) = split_name(after)?;
-            match name.is_empty() {
-                true => text.push('$'),
-                false => text.push_str(look_up(name, known).unwrap_or_default()),
+    for piece in pieces(word)? {
+        match piece {
+            Piece::Text(part) => text.push_str(part),
+            Piece::Variable(Variable {
+                name: "",
+                braced: false,
+                ..
+            }) => text.push('$'),
+            Piece::Variable(Variable { name, rule, .. })
+                if name.is_empty() || rule.contains('$') =>
+            {
+                return None;
             }
-            rest = later;
+            Piece::Variable(variable) => {
+                let value = look_up(variable.name, known);
+                text.push_str(variable.with(value, Some(""))?);
+            }
         }
     }
-    text.push_str(rest);
     Some(text)
-}
-
-fn value<'a>(inner: &'a str, known: &'a [(String, String)]) -> Option<&'a str> {
-    let (name, rule) = split_name(inner)?;
-    let value = look_up(name, known);
-    let (set, rule) = match rule.strip_prefix(':') {
-        Some(rule) => (value.filter(|value| !value.is_empty()), rule),
-        None => (value, rule),
-    };
-    if name.is_empty() || rule.contains('$') {
-        return None;
-    }
-    match (rule.chars().next(), rule.get(1..).unwrap_or_default()) {
-        (None, _) => Some(value.unwrap_or_default()),
-        (Some('-'), default) => Some(set.unwrap_or(default)),
-        (Some('+'), other) => Some(set.map_or("", |_| other)),
-        _ => None,
-    }
-}
-
-fn split_name(text: &str) -> Option<(&str, &str)> {
-    let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    let end = text.find(|c| !is_name(c)).unwrap_or(text.len());
-    text.split_at_checked(end)
 }
 
 fn look_up<'a>(name: &str, known: &'a [(String, String)]) -> Option<&'a str> {
