@@ -139,7 +139,5 @@ impl Inner {
 
 /// The CRI sandbox of the attempt that waits, or else of the one that counts.
 fn lives_in(record: &ContainerRecord) -> Option<&str> {
-    let waits = record.progress.prepared.as_ref().map(|it| &it.attempt);
-    let attempt = waits.or(record.progress.current.as_ref())?;
-    attempt.sandbox_cri_id.as_deref()
+    record.progress.written()?.sandbox_cri_id.as_deref()
 }

@@ -86,17 +86,25 @@ impl Inner {
         record: &Arc<ContainerRecord>,
         starter: Starter,
     ) -> Result<(), Error> {
+        let (live, hold, cri_id) = self.ready_attempt(record, starter, Purpose::Run).await?;
+        self.run_attempt(record, &live, &hold, &cri_id).await
+    }
+
+    /// An attempt that could be started: the one that waits, where it is what would be made, or a new one.
+    async fn ready_attempt(
+        self: &Arc<Self>,
+        record: &Arc<ContainerRecord>,
+        starter: Starter,
+        purpose: Purpose,
+    ) -> Result<(Live, Hold, String), Error> {
         self.check_attempt(record).await?;
-        let live = self.ensure_sandbox(&record.sandbox, Purpose::Run).await?;
+        let live = self.ensure_sandbox(&record.sandbox, purpose).await?;
         let mut hold = self.hold(record, starter);
         let cri_id = match self.fitting(record, &live, &hold).await? {
             Some(cri_id) => cri_id,
-            None => {
-                self.make_or_hold(record, &live, &mut hold, Purpose::Run)
-                    .await?
-            }
+            None => self.make_or_hold(record, &live, &mut hold, purpose).await?,
         };
-        self.run_attempt(record, &live, &hold, &cri_id).await
+        Ok((live, hold, cri_id))
     }
 
     async fn check_attempt(&self, record: &Arc<ContainerRecord>) -> Result<(), Error> {
@@ -452,10 +460,7 @@ impl Inner {
         files: Vec<String>,
     ) -> Result<(), Error> {
         let Some(old) = self.written(record).await? else {
-            return match record.progress.written() {
-                Some(_) => self.note_loss(record).await,
-                None => Ok(()),
-            };
+            return self.note_loss(record).await;
         };
         let new = self.runtime.container_status(new, true).await?;
         let (from, to) = match (&old.verbose.layer, &new.verbose.layer) {

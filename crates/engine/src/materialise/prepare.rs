@@ -54,13 +54,9 @@ impl Inner {
         record: &Arc<ContainerRecord>,
         purpose: Purpose,
     ) -> Result<(), Error> {
-        self.check_attempt(record).await?;
-        let live = self.ensure_sandbox(&record.sandbox, purpose).await?;
-        let mut hold = self.hold(record, Starter::Policy); // those who wait go on waiting
-        let cri_id = match self.fitting(record, &live, &hold).await? {
-            Some(cri_id) => cri_id,
-            None => self.make_or_hold(record, &live, &mut hold, purpose).await?,
-        };
+        // those who wait for its start go on waiting
+        let ready = self.ready_attempt(record, Starter::Policy, purpose);
+        let (live, hold, cri_id) = ready.await?;
         let made_of = self.made_of(record, &live, &hold).await?;
         self.keep_prepared(record, &live, purpose, made_of).await?;
         let waited = record.progress.prepared.as_ref();

@@ -42,7 +42,7 @@ impl Inner {
         }
     }
 
-    /// Records that the runtime has lost a container; its claim is held.
+    /// Records that the runtime has lost a container, if it had one; its claim is held.
     pub(crate) async fn note_loss(self: &Arc<Self>, record: &ContainerRecord) -> Result<(), Error> {
         let Some(attempt) = record.progress.written().map(|written| written.number) else {
             return Ok(());

@@ -8,6 +8,7 @@ use model::Id;
 use model::container::{ContainerRecord, Run};
 use model::observed::CriState;
 
+use super::lost::is_lost;
 use crate::decide::{ContainerNow, Listed, Plan, SandboxNow, World, decide};
 use crate::list::{current_id, is_ours, prepared_id};
 use crate::observe::{ContainerFacts, Seen};
@@ -93,7 +94,7 @@ impl Inner {
 /// The end of the run that the runtime has lost.
 fn lost_run(record: &ContainerRecord) -> Option<Run> {
     let (progress, current) = (&record.progress, record.progress.current.as_ref()?);
-    let ended = progress.has_lost(current.number) && progress.has_ended(current.number);
+    let ended = is_lost(record) && progress.has_ended(current.number);
     progress.last_run.clone().filter(|_| ended)
 }
 
