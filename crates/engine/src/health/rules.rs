@@ -92,15 +92,14 @@ pub(crate) fn check_due(record: &ContainerRecord) -> Option<Timestamp> {
     last.checked_add(pause.max(SHORTEST_INTERVAL)).ok()
 }
 
-/// The health after a run, what the run itself says, and what follows.
+/// The health after a run, and what follows.
 pub(crate) fn after(
     spec: &HealthSpec,
     before: &Health,
     started_at: Option<Timestamp>,
     ran: &Ran,
-) -> (Health, HealthStatus, Then) {
+) -> (Health, Then) {
     let mut health = before.clone();
-    let said = verdict(ran);
     health.checked_at = Some(ran.end);
     if ran.startup {
         count_startup(spec, &mut health, ran.outcome.is_good());
@@ -110,16 +109,21 @@ pub(crate) fn after(
         health.failing_streak = 0;
     } else {
         let counts = !ran.startup && !in_start_period(spec, started_at, ran.start);
-        note_failure(spec, &mut health, said == HealthStatus::Stopped, counts);
+        note_failure(
+            spec,
+            &mut health,
+            verdict(ran) == HealthStatus::Stopped,
+            counts,
+        );
     }
     health.log.push(run_of(spec, ran));
     trim(spec, &mut health.log);
     let then = then(spec, &health, ran.startup);
-    (health, said, then)
+    (health, then)
 }
 
 /// What a run says by itself.
-fn verdict(ran: &Ran) -> HealthStatus {
+pub(crate) fn verdict(ran: &Ran) -> HealthStatus {
     match (ran.outcome.is_good(), ran.ended, ran.startup) {
         (true, _, _) => HealthStatus::Healthy,
         (false, true, _) => HealthStatus::Stopped,

@@ -39,7 +39,8 @@ fn ran(outcome: Outcome) -> Ran {
 fn through(spec: &HealthSpec, runs: &[Ran]) -> Vec<(HealthStatus, i64, HealthStatus, Then)> {
     let mut health = Health::starting();
     let one = |ran: &Ran| {
-        let (next, said, then) = after(spec, &health, Some(at(0)), ran);
+        let (next, then) = after(spec, &health, Some(at(0)), ran);
+        let said = verdict(ran);
         health = next;
         (health.status, health.failing_streak, said, then)
     };
@@ -73,7 +74,7 @@ fn failures_in_a_row_make_it_unhealthy_and_a_success_healthy() {
 fn what_is_logged_of_a_run_are_podmans_codes_and_a_part_of_its_output() {
     let logged = |outcome, log_size| {
         let spec = HealthSpec { log_size, ..spec() };
-        let (health, _, _) = after(&spec, &Health::starting(), None, &ran(outcome));
+        let (health, _) = after(&spec, &Health::starting(), None, &ran(outcome));
         let run = health.log.into_iter().next().unwrap();
         (run.exit_code, run.output)
     };
@@ -171,7 +172,8 @@ fn one_that_ended_while_it_was_checked_is_stopped_and_not_unhealthy() {
         ended: true,
         ..ran(Outcome::Exited(137))
     };
-    let (health, said, then) = after(&spec(), &Health::starting(), None, &ended);
+    let (health, then) = after(&spec(), &Health::starting(), None, &ended);
+    let said = verdict(&ended);
     assert_eq!(health.status, HealthStatus::Stopped);
     assert_eq!((said, then), (HealthStatus::Stopped, Then::Nothing));
     assert_eq!(health.failing_streak, 0);
