@@ -8,6 +8,7 @@
 )]
 
 mod commit;
+mod packings;
 mod site;
 mod whole;
 
@@ -318,8 +319,10 @@ async fn on_runtime(variant: Variant) -> Result<()> {
     let site = Site::new(lab.http(), "archive").await?;
     whole::everything(&site).await?;
     commit::everything(&site).await.context("commit")?;
+    packings::everything(&site, packings::ALL)
+        .await
+        .context("packings")?;
     everything(&site).await?;
-    site.refuses_xz().await?;
     site.refuses_what_is_not_there().await?;
     site.finish().await?;
     lab.forget_new_images().await?;
@@ -342,6 +345,9 @@ async fn files_go_in_and_out_so_with_podman() {
     let result = async {
         whole::everything(&site).await?;
         commit::everything(&site).await.context("commit")?;
+        packings::everything(&site, packings::PAX)
+            .await
+            .context("packings")?;
         everything(&site).await
     };
     let result = result.await;

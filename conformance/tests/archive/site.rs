@@ -152,17 +152,6 @@ impl Site {
             .send("PUT", &self.archive(face, query), &headers, Some(body))
             .await
     }
-
-    /// Podman undoes more compressions than gzip.
-    pub(crate) async fn refuses_xz(&self) -> Result<()> {
-        let refused = self
-            .put(LIBPOD, "path=/", b"\xfd7zXZ\0...")
-            .await?
-            .expect(501)?
-            .text();
-        ensure!(refused.contains("compressed with xz"), "{refused}");
-        Ok(())
-    }
 }
 
 impl Site {

@@ -9,6 +9,7 @@ use std::fs::File;
 use std::io::BufRead;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
 use model::Error;
@@ -197,11 +198,13 @@ impl Unpacking<'_> {
                     | OFlags::CLOEXEC;
                 let file =
                     self.over(parent, name, path, || openat(parent, name, flags, private))?;
-                let mut file = File::from(file);
-                let copied = archive
-                    .copy(entry, &mut file)
+                let file = File::from(file);
+                let written = archive
+                    .copy(entry, |offset, piece| file.write_all_at(piece, offset))
                     .map_err(|error| entries::broken(&error))?;
-                copied.map_err(|error| {
+                // holes are nowhere written, and one may be the file's end
+                let written = written.and_then(|()| file.set_len(entry.size));
+                written.map_err(|error| {
                     let cause =
                         Errno::from_io_error(&error).map_or_else(|| error.to_string(), words);
                     Error::Failed {

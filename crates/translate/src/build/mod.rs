@@ -13,7 +13,7 @@ use serde::Deserialize;
 
 pub use answer::{Ended, Ending, failure};
 pub use containerfile::base_images;
-pub use context::{Unreadable, Wanted, containerfiles};
+pub use context::{Wanted, containerfiles};
 
 /// Images that a build may name at most, over all of its Containerfiles: each is looked up.
 pub const IMAGES_MAX: usize = 256;

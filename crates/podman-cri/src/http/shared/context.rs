@@ -14,7 +14,7 @@ use model::Error;
 use model::container::Face;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
-use translate::build::{self, BuildPlan, IMAGES_MAX, Unreadable, Wanted};
+use translate::build::{self, BuildPlan, IMAGES_MAX, Wanted};
 
 use crate::http::limits;
 
@@ -174,7 +174,7 @@ pub(crate) async fn drain(mut body: Incoming) {
 /// A thread that reads a context, because tars are read by blocking.
 struct Scanner {
     bytes: mpsc::Sender<Bytes>,
-    found: JoinHandle<Result<Vec<Vec<u8>>, Unreadable>>,
+    found: JoinHandle<io::Result<Vec<Vec<u8>>>>,
 }
 
 impl Scanner {
@@ -196,11 +196,11 @@ impl Scanner {
         self.bytes.send(bytes).await.ok();
     }
 
-    async fn end(self) -> Result<Vec<Vec<u8>>, Unreadable> {
+    async fn end(self) -> io::Result<Vec<Vec<u8>>> {
         drop(self.bytes);
         match self.found.await {
             Ok(found) => found,
-            Err(error) => Err(io::Error::other(error).into()),
+            Err(error) => Err(io::Error::other(error)),
         }
     }
 }
