@@ -14,6 +14,7 @@
 mod api;
 mod clean;
 mod connection;
+mod layers;
 mod measure;
 mod network;
 mod options;
@@ -32,11 +33,13 @@ use anyhow::{Result, anyhow};
 use crate::{Daemon, DaemonOptions, Lab, Setup, Variant};
 
 use api::ApiSide;
+use layers::LayerSide;
 use podman::Podman;
 use raw::RawSide;
 use rounds::{Sides, Talkers};
 use streams::StreamSide;
 
+pub use layers::Layer;
 pub use measure::{At, Operation, Samples, Who};
 pub use options::Options;
 pub use report::Report;
@@ -122,6 +125,7 @@ async fn measure(
         }
     }
     report.begin_of_load();
+    let with_podman = sides.podman.is_some();
     for &count in &options.counts {
         report.say(&format!("{count} running on each side …"));
         sides.populate(count).await?;
@@ -137,6 +141,13 @@ async fn measure(
         report.counts.push(at);
         measured?;
     }
+    report.say("restarts of what has written …");
+    let mut sides = vec![LayerSide::new(Who::Ours, daemon.socket(), OUR_IMAGE)];
+    if let Some(podman) = podman.filter(|_| with_podman) {
+        let side = LayerSide::new(Who::Podman, podman.socket(), &options.image);
+        sides.insert(0, side);
+    }
+    report.layers = layers::measure(&mut sides, &options.layers).await?;
     Ok(())
 }
 

@@ -24,6 +24,7 @@ bench: Podman's service, raw CRI calls and podman-cri, side by side
   --cycles 10           lives of a container (PODMAN_CRI_BENCH_CYCLES)
   --streams 10          times that exec, logs and a run with output are measured
                         (PODMAN_CRI_BENCH_STREAMS)
+  --layers 0,100        MiB that containers have written which are restarted (PODMAN_CRI_BENCH_LAYERS)
   --image NAME          the image in Podman, loaded there for the run if missing
                         (PODMAN_CRI_BENCH_IMAGE; localhost/busybox:latest)
   --json FILE           the figures as JSON (PODMAN_CRI_BENCH_JSON; target/bench-RUNTIME.json)
@@ -47,6 +48,8 @@ pub struct Options {
     pub cycles: usize,
     /// How often each operation with streams is measured.
     pub streams: usize,
+    /// What containers have written that are restarted, in MiB.
+    pub layers: Vec<usize>,
     /// The image that Podman's containers are made of.
     pub image: String,
     /// Where the figures go as JSON.
@@ -89,6 +92,7 @@ impl Options {
             rounds: number("rounds", "30")?,
             cycles: number("cycles", "10")?,
             streams: number("streams", "10")?,
+            layers: layers(&value("layers", "0,100"))?,
             image: value("image", BUSYBOX_NAME),
             json,
             limit: Duration::from_secs(60 * u64::try_from(number("minutes", "60")?)?),
@@ -101,8 +105,8 @@ impl Options {
 struct Given(Vec<(String, String)>);
 
 impl Given {
-    const FLAGS: [&str; 8] = [
-        "runtime", "counts", "rounds", "cycles", "streams", "image", "json", "minutes",
+    const FLAGS: [&str; 9] = [
+        "runtime", "counts", "rounds", "cycles", "streams", "layers", "image", "json", "minutes",
     ];
 
     fn read(mut arguments: impl Iterator<Item = String>) -> Result<Option<Self>> {
@@ -158,6 +162,14 @@ fn counts(text: &str) -> Result<Vec<usize>> {
     Ok(counts)
 }
 
+fn layers(text: &str) -> Result<Vec<usize>> {
+    let sizes = text.split(',').map(|word| match word.trim() {
+        "0" => Ok(0),
+        size => bounded("layers", size, MOST_ROUNDS),
+    });
+    sizes.collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -177,8 +189,9 @@ mod tests {
         assert_eq!(options.variant, Variant::CONTAINERD);
         assert_eq!((options.rounds, options.cycles), (7, 2));
         assert_eq!(options.counts, [1, 100, 300]);
-        let options = parse(&["--rounds", "8"]).unwrap().unwrap();
-        assert_eq!(options.rounds, 8);
+        let options = parse(&["--rounds", "8", "--layers", "0,5000"]);
+        let options = options.unwrap().unwrap();
+        assert_eq!((options.rounds, &*options.layers), (8, &[0, 5000][..]));
         assert!(parse(&["--help"]).unwrap().is_none());
     }
 
@@ -187,6 +200,7 @@ mod tests {
         for words in [
             &["--counts", "3,1"][..],
             &["--counts", "0"],
+            &["--layers", "1,x"],
             &["--rounds", "many"],
             &["--runtime", "docker"],
             &["--nonsense"],

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::{
     Options,
+    layers::Layer,
     measure::{At, Operation, Samples, Who},
     targets::{self, Target},
     usage::{Program, Usage},
@@ -25,6 +26,8 @@ pub struct Report {
     pub podman: String,
     /// The figures, for each count.
     pub counts: Vec<At>,
+    /// Restarts, by what was written.
+    pub layers: Vec<Layer>,
     variant: &'static str,
     load: [String; 2],
     notes: Vec<String>,
@@ -38,6 +41,7 @@ impl Report {
             runtime: String::new(),
             podman: String::new(),
             counts: Vec::new(),
+            layers: Vec::new(),
             variant: options.variant.name(),
             load: Default::default(),
             notes: Vec::new(),
@@ -92,6 +96,7 @@ impl Report {
             "processors": processors(),
             "load": self.load,
             "counts": self.counts.iter().map(at_json).collect::<Vec<_>>(),
+            "restarts": self.layers.iter().map(layer_json).collect::<Vec<_>>(),
             "targets": self.targets(),
             "notes": self.notes,
             "problems": self.problems,
@@ -127,6 +132,7 @@ impl fmt::Display for Report {
             write_times(out, at)?;
             write_usage(out, at)?;
         }
+        write_layers(out, &self.layers)?;
         let targets = self.targets();
         if !targets.is_empty() {
             writeln!(out, "\n## Targets\n")?;
@@ -189,6 +195,20 @@ fn write_times(out: &mut impl Write, at: &At) -> fmt::Result {
             ratio(Who::Podman, Who::Ours),
             ratio(Who::Ours, Who::Cri),
         )?;
+    }
+    Ok(())
+}
+
+fn write_layers(out: &mut impl Write, layers: &[Layer]) -> fmt::Result {
+    if layers.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "\n## Restart of a container that has written\n")?;
+    writeln!(out, "| MiB | Podman | podman-cri |\n|--:|--:|--:|")?;
+    for layer in layers {
+        let cell = |who| layer.times.get(&who).map_or("–".to_owned(), times);
+        let (podman, ours) = (cell(Who::Podman), cell(Who::Ours));
+        writeln!(out, "| {} | {podman} | {ours} |", layer.mib)?;
     }
     Ok(())
 }
@@ -258,6 +278,11 @@ fn at_json(at: &At) -> Value {
             "runtime": usage(Program::Runtime),
         },
     })
+}
+
+fn layer_json(layer: &Layer) -> Value {
+    let of = |who| layer.times.get(&who).map(samples_json);
+    json!({ "mib": layer.mib, "podman": of(Who::Podman), "ours": of(Who::Ours) })
 }
 
 fn samples_json(samples: &Samples) -> Value {
