@@ -110,9 +110,9 @@ impl LayerSide {
 const CONTAINERS: &str = "/v5.0.0/libpod/containers";
 
 /// Each size on each side in turn, one container at a time: the disk is one.
-pub(super) async fn measure(sides: &mut [LayerSide], sizes: &[usize]) -> Result<Vec<Layer>> {
+pub(super) async fn measure(sides: &mut [LayerSide], written: &[usize]) -> Result<Vec<Layer>> {
     let mut layers = Vec::new();
-    for &mib in sizes {
+    for &mib in written {
         let mut times = BTreeMap::new();
         for side in sides.iter_mut() {
             let samples = side.restarts(mib).await;

@@ -34,6 +34,9 @@ const EXCUSED: &[(&str, &str)] = &[
     ("runtime:ReopenContainerLog", "tests/logs.rs"),
 ];
 
+/// Those of layers that change places, which they do where nothing is mounted before the start.
+const OF_CONTAINERD: &[&str] = &["store:attempt.exchange", "disk:layer.back"];
+
 /// A crash point with the two before it.
 type Surroundings = [String; 3];
 
@@ -162,8 +165,10 @@ async fn sweep(variant: Variant) -> Result<Sweep> {
     stage.lab.mark().await?;
     let mut sweep = Sweep::default();
     let only = std::env::var("PODMAN_CRI_SWEEP_ONLY").ok();
+    let restricted = only.is_some();
     for scenario in SCENARIOS {
-        let left_out = only.as_ref().is_some_and(|only| only != scenario.name);
+        let mut only = only.iter().flat_map(|only| only.split(','));
+        let left_out = restricted && !only.any(|only| only == scenario.name);
         if left_out || (scenario.subject == Subject::Image && registry.is_none()) {
             continue;
         }
@@ -212,6 +217,7 @@ async fn nothing_is_lost_on(variant: Variant) {
         .into_iter()
         .filter(|point| !sweep.passed.contains(point))
         .filter(|point| !EXCUSED.iter().any(|(name, _)| name == point))
+        .filter(|point| variant == Variant::CONTAINERD || !OF_CONTAINERD.contains(&point.as_str()))
         .collect();
     assert!(not_passed.is_empty(), "no operation passes {not_passed:?}");
 }

@@ -47,6 +47,7 @@ pub fn arm(arm: Arm) {
 const DISK_POINTS: &[&str] = &[
     "files",
     "layer",
+    "layer.back",
     "log",
     "ports",
     "volume",

@@ -10,9 +10,10 @@
 //!    ▶ StartContainer ▶ store: attempt started
 //!    ▶ the attempt before removed
 //! ```
-//! A failure anywhere gives the new attempt up; the one before is untouched until then. Where an attempt waits that is what
+//! A failure anywhere gives the new attempt up; the one before has what it had then. Where an attempt waits that is what
 //! would be made, all between the ports and `StartContainer` has been done before.
 
+mod layers;
 mod prepare;
 
 use std::path::PathBuf;
@@ -23,7 +24,7 @@ use jiff::Timestamp;
 use model::container::{Attempt, ContainerRecord, Network, Wanted};
 use model::event::Action;
 use model::health::Health;
-use model::observed::{ContainerStatus, RuntimeFacts, SandboxStatus};
+use model::observed::{RuntimeFacts, SandboxStatus};
 use model::order::{ContainerOrder, FileMount, SandboxOrder};
 use model::pod::{SandboxAttempt, SandboxRecord};
 use model::{Error, Id};
@@ -31,7 +32,6 @@ use model::{Error, Id};
 use crate::attach::{Hold, Starter};
 use crate::containers::volumes_of;
 use crate::events::{of_container, of_pod};
-use crate::host::layer;
 use crate::kubelet_node::Leave;
 use crate::list::{attempts_of, found, is_ours, sandbox_id};
 use crate::runtime::Runtime as _;
@@ -452,58 +452,6 @@ impl Inner {
         peers
     }
 
-    /// Carries the writable layer of the attempt before, where there is one.
-    async fn carry_layer(
-        self: &Arc<Self>,
-        record: &ContainerRecord,
-        new: &str,
-        files: Vec<String>,
-    ) -> Result<(), Error> {
-        let Some(old) = self.written(record).await? else {
-            return self.note_loss(record).await;
-        };
-        let new = self.runtime.container_status(new, true).await?;
-        let (from, to) = match (&old.verbose.layer, &new.verbose.layer) {
-            (Some(from), Some(to)) => (from, to),
-            // The runtime shows layers: that of the attempt before is there, and cannot be seen now.
-            (None, Some(_)) | (Some(_), None) => {
-                return Err(Error::Runtime {
-                    call: "ContainerStatus",
-                    message: "the writable layer cannot be found; nothing is started without it"
-                        .to_owned(),
-                });
-            }
-            (None, None) => {
-                tracing::warn!(container = %record.id, "the runtime shows no writable layer: what it wrote is gone");
-                return Ok(());
-            }
-        };
-        let covered = covered(record, &old, files);
-        let command = crate::host::Command::new(&new.verbose);
-        let leave_out = layer::LeaveOut::new(covered);
-        let (upper, merged) = (from.upper.clone(), to.merged.clone());
-        let target_upper = to.upper.clone();
-        let carried = tokio::task::spawn_blocking(move || {
-            let target = match &merged {
-                Some(merged) => layer::Target::Merged(merged),
-                None => layer::Target::Upper(&target_upper),
-            };
-            let carried = layer::carry(upper.as_path(), target, &leave_out).map_err(|error| {
-                Error::Internal(format!("carrying the writable layer over: {error}"))
-            })?;
-            // Where the tree is mounted already the OCI runtime has looked before it was whole.
-            match merged.as_deref().zip(command) {
-                Some((merged, command)) => command.check(merged).map(|()| carried),
-                None => Ok(carried),
-            }
-        })
-        .await
-        .map_err(Error::internal)??;
-        tracing::debug!(container = %record.id, ?carried, "writable layer carried over");
-        crate::crash::point("disk", "layer");
-        Ok(())
-    }
-
     /// The attempt being made, or the one that waited, runs: it is the container from now on.
     pub(crate) async fn commit_next(
         self: &Arc<Self>,
@@ -517,6 +465,7 @@ impl Inner {
                 let waited = waited.map(|prepared| prepared.attempt);
                 record.progress.current = Some(record.progress.next.take().or(waited)?);
                 record.progress.error = None;
+                record.progress.exchange = None;
                 record.progress.health = match record.spec.health.checked() {
                     Some(_) => Health::starting(),
                     None => Health::default(),
@@ -562,6 +511,7 @@ impl Inner {
             return Ok(());
         };
         self.release_log(id).await?;
+        self.put_back(&record).await?;
         match &next.cri_id {
             Some(cri_id) => self.runtime.remove_container(cri_id).await?,
             // The answer to CreateContainer may have been lost: look for its child.
@@ -570,6 +520,7 @@ impl Inner {
         self.store
             .update_container(id, Write::AttemptAbandoned, move |record| {
                 record.progress.next = None;
+                record.progress.exchange = None;
                 record.progress.error = error;
                 Some(Vec::new())
             })
@@ -678,22 +629,4 @@ fn hostname_of(record: &ContainerRecord, sandbox: &SandboxRecord) -> String {
         (None, Network::Default) if is_pod(sandbox) => sandbox.name.clone(),
         (None, Network::Default) => record.id.short().to_owned(),
     }
-}
-
-/// What the runtime or this daemon put over the root file system, or into it and makes anew for each
-/// attempt.
-fn covered(record: &ContainerRecord, old: &ContainerStatus, files: Vec<String>) -> Vec<String> {
-    let fixed = ["/dev", "/proc", "/sys", "/etc/mtab", "/run/.containerenv"];
-    let asked = record
-        .spec
-        .mounts
-        .iter()
-        .map(|mount| mount.destination.clone());
-    let devices = record.spec.devices.iter();
-    let devices = devices.map(|device| device.destination.clone());
-    let observed = old.mounts.iter().map(|mount| mount.destination.clone());
-    let fixed = fixed.into_iter().map(ToOwned::to_owned);
-    let all = files.into_iter().chain(asked).chain(devices);
-    let all = all.chain(observed).chain(fixed);
-    all.collect()
 }

@@ -56,6 +56,7 @@ pub(crate) enum Write {
     AttemptIntended,
     AttemptCreated,
     AttemptPrepared,
+    AttemptExchange,
     AttemptStarted,
     AttemptAbandoned,
     ContainerEnded,
@@ -88,6 +89,7 @@ impl Write {
         Self::AttemptIntended,
         Self::AttemptCreated,
         Self::AttemptPrepared,
+        Self::AttemptExchange,
         Self::AttemptStarted,
         Self::AttemptAbandoned,
         Self::ContainerEnded,
@@ -129,6 +131,7 @@ impl Write {
             | Self::ContainerUpdated
             | Self::AttemptIntended
             | Self::AttemptPrepared
+            | Self::AttemptExchange
             | Self::AttemptStarted
             | Self::ContainerEnded
             | Self::ContainerRemoving
@@ -155,6 +158,7 @@ impl Write {
             Self::AttemptIntended => "attempt.intended",
             Self::AttemptCreated => "attempt.created",
             Self::AttemptPrepared => "attempt.prepared",
+            Self::AttemptExchange => "attempt.exchange",
             Self::AttemptStarted => "attempt.started",
             Self::AttemptAbandoned => "attempt.abandoned",
             Self::ContainerEnded => "container.ended",

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Display, Formatter};
+use std::path::PathBuf;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -530,6 +531,9 @@ pub struct Progress {
     /// Its image has not got its command: a runtime that looks for it before the container has its files is given the gate.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub late_command: bool,
+    /// The attempt being made has got its writable layer, or is about to, by an exchange.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exchange: Option<Exchange>,
     /// The end of the last run that was seen, kept when its CRI object is gone.
     pub last_run: Option<Run>,
     /// The runtime has lost an attempt, and what the container had written with it. Kept for the container's life.
@@ -565,6 +569,17 @@ impl Progress {
         let prepared = self.prepared.as_ref().map(|prepared| &prepared.attempt);
         prepared.or(self.current.as_ref())
     }
+}
+
+/// Two folders of the host that change places: what was written, and the empty one of the next attempt.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Exchange {
+    /// Where what was written lay.
+    pub from: PathBuf,
+    /// Where the next attempt looks for it.
+    pub to: PathBuf,
+    /// The number of the folder with what was written: it tells where that is.
+    pub inode: u64,
 }
 
 /// What the runtime has lost, as CRI-O does at a reboot of the host.

@@ -79,6 +79,7 @@ impl Inner {
         self.store
             .update_container(&record.id, Write::AttemptPrepared, move |record| {
                 let made = record.progress.next.take();
+                record.progress.exchange = None;
                 let told = made.is_some() || is_told(record);
                 let waited = record.progress.prepared.take().map(|it| it.attempt);
                 record.progress.prepared = Some(Prepared {

@@ -20,6 +20,7 @@
 
 mod copier;
 mod data;
+mod exchange;
 mod metadata;
 mod remove;
 #[cfg(test)]
@@ -41,6 +42,7 @@ use std::path::{Component, Path, PathBuf};
 
 use rustix::io::Errno;
 
+pub(crate) use exchange::{exchange, exchange_of, undo_exchange};
 pub use view::View;
 pub use xattr::Marks;
 
