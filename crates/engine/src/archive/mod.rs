@@ -102,7 +102,7 @@ impl Engine {
         Ok(Packed { stat, body })
     }
 
-    /// `PUT /containers/{name}/archive`, both faces: unpacks a tar, plain or in gzip, into a folder, which is made where it
+    /// `PUT /containers/{name}/archive`, both faces: unpacks a tar, plain or compressed, into a folder, which is made where it
     /// is not there. What was unpacked before an error stays.
     ///
     /// # Errors

@@ -6,7 +6,6 @@
 //! It is a record's from then on, and has what the container has written: nothing but a start, another attempt that has
 //! taken that over, or a removal ends it. A start takes it where it still is what would be made.
 
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -16,6 +15,7 @@ use model::container::{ContainerRecord, MountKind, Prepared, Wanted};
 use model::event::Action;
 use model::observed::{ContainerStatus, CriState};
 use model::{Error, Id};
+use sha2::{Digest as _, Sha256};
 
 use super::{Live, Purpose};
 use crate::attach::{Hold, Starter};
@@ -136,13 +136,16 @@ impl Inner {
         let bound = bound.filter(|mount| mount.kind == MountKind::Bind);
         let bound: Vec<_> = bound.map(|mount| PathBuf::from(&mount.source)).collect();
         on_disk(move || {
-            let mut number = DefaultHasher::new();
-            asked.hash(&mut number);
+            let mut sum = Sha256::new_with_prefix(asked);
             for source in bound {
                 let there = std::fs::metadata(source).ok();
-                there.map(|it| (it.dev(), it.ino())).hash(&mut number);
+                let there = there.map_or((0, 0), |it| (it.dev(), it.ino()));
+                sum.update(there.0.to_le_bytes());
+                sum.update(there.1.to_le_bytes());
             }
-            Ok(number.finish())
+            let sum = sum.finalize();
+            let first = sum.first_chunk().copied().unwrap_or_default();
+            Ok(u64::from_le_bytes(first))
         })
         .await
     }
