@@ -31,6 +31,8 @@ const PLAIN: &[(&str, &str)] = &[
         "{base}{gateway}\thost.containers.internal host.docker.internal\n{address}\t{id} {name}\n",
     ),
     ("resolv.conf", "{host's}"),
+    ("links", "eth0\nlo\n"),
+    ("at the loopback", ""),
     ("hostname", "{id}\n"),
     ("hostname file", "{id}\n"),
     ("user", "0:0\n/\n"),
@@ -108,6 +110,8 @@ pub(crate) const LOOKS: &[Look] = &[
             "hostname file",
             "environment",
             "kernel parameters",
+            "links",
+            "at the loopback",
         ],
     },
     Look {
@@ -316,6 +320,17 @@ pub(crate) const LOOKS: &[Look] = &[
             ("allowed", "chown\n"),
         ],
         apart: &[],
+    },
+    Look {
+        name: "without-a-network",
+        fields: r#"{ "netns": { "nsmode": "none" } }"#,
+        differs: &[
+            ("resolv.conf", ""),
+            ("links", "lo\n"),
+            ("at the loopback", "127.0.0.1\t{id} {name}\n"),
+        ],
+        // the host's address, which is not seen from there
+        apart: &["hosts"],
     },
     Look {
         name: "with-few-files",

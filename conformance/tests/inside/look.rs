@@ -26,6 +26,8 @@ section hostname file; cat /etc/hostname
 section hostname of the host; cat /host-etc/hostname
 section hostname; hostname
 section address; ip -o -4 address show dev eth0 2>/dev/null | sed 's/.* inet //; s,/.*,,'
+section links; sed -n 's/ *\([^ ]*\):.*/\1/p' /proc/net/dev | sort
+section at the loopback; grep "^127.0.0.1.*$(hostname) " /etc/hosts
 section gateway; ip route 2>/dev/null | sed -n 's/^default via \([^ ]*\) .*/\1/p'
 section way out; ip route get 198.51.100.1 2>/dev/null | sed -n 's/.* src \([^ ]*\).*/\1/p'
 section user; echo "$(id -u):$(id -g)"; pwd

@@ -12,6 +12,7 @@
 
 mod expected;
 mod look;
+mod no_network;
 mod pod;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -113,6 +114,13 @@ async fn a_container_lies_in_the_cgroup_that_it_was_given() {
 #[tokio::test]
 async fn containers_of_a_pod_find_each_other_by_name() {
     on_each(BOTH, pod::members_find_each_other).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_container_without_a_network_has_none_though_the_daemon_died() {
+    on_each(BOTH, no_network::a_daemon_that_dies_on_the_way)
+        .await
+        .unwrap();
 }
 
 #[tokio::test]

@@ -199,6 +199,7 @@ fn names_network(values: &[String]) -> bool {
 fn has_network(view: &ContainerView) -> bool {
     let NetworkView {
         host,
+        none,
         address: _,
         more: _,
         prefix_len: _,
@@ -206,14 +207,14 @@ fn has_network(view: &ContainerView) -> bool {
         mac: _,
         netns: _,
     } = &view.network;
-    !host && (view.pod.is_none() || view.is_infra())
+    !host && !none && (view.pod.is_none() || view.is_infra())
 }
 
 /// A pod made here is connected, by its infra container.
 fn is_connected(network: Network) -> bool {
     match network {
         Network::Default => true,
-        Network::Host => false,
+        Network::Host | Network::None => false,
     }
 }
 

@@ -373,10 +373,28 @@ pub(crate) fn is_initialized(record: &ContainerRecord, waits: CriState) -> bool 
 
 /// A network as shown: the facts are those of a sandbox that is up.
 fn network(sandbox: Option<&SandboxRecord>, facts: Option<&SandboxFacts>) -> NetworkView {
-    let on_host = |sandbox: &SandboxRecord| sandbox.spec.network == Network::Host;
-    NetworkView {
-        host: sandbox.is_some_and(on_host),
-        ..facts.map(|facts| facts.network.clone()).unwrap_or_default()
+    let seen = facts.map(|facts| facts.network.clone()).unwrap_or_default();
+    match sandbox {
+        Some(sandbox) => seen_in(sandbox, seen),
+        None => NetworkView {
+            host: false,
+            ..seen
+        },
+    }
+}
+
+/// What the runtime says of a sandbox's network, as what was asked has it: of one without a network it tells the one
+/// that was taken away.
+pub(crate) fn seen_in(sandbox: &SandboxRecord, seen: NetworkView) -> NetworkView {
+    match sandbox.spec.network {
+        Network::None => NetworkView {
+            none: true,
+            ..NetworkView::default()
+        },
+        network => NetworkView {
+            host: network == Network::Host,
+            ..seen
+        },
     }
 }
 

@@ -14,6 +14,7 @@
 //! would be made, all between the ports and `StartContainer` has been done before.
 
 mod layers;
+mod network;
 mod prepare;
 
 use std::path::PathBuf;
@@ -29,11 +30,13 @@ use model::order::{ContainerOrder, FileMount, SandboxOrder};
 use model::pod::{SandboxAttempt, SandboxRecord};
 use model::{Error, Id};
 
+use self::network::disconnect_where_asked;
 use crate::attach::{Hold, Starter};
 use crate::containers::volumes_of;
 use crate::events::{of_container, of_pod};
 use crate::kubelet_node::Leave;
-use crate::list::{attempts_of, found, is_ours, sandbox_id};
+use crate::list::{attempts_of, found, is_ours, sandbox_id, seen_in};
+use crate::observe::network_of;
 use crate::runtime::Runtime as _;
 use crate::store::{LOG, Write, is_pod};
 use crate::system::Inner;
@@ -139,6 +142,7 @@ impl Inner {
             && status.ready
         {
             let cri_id = cri_id.to_owned();
+            disconnect_where_asked(&record, &status).await?;
             let record = match purpose {
                 Purpose::Run => {
                     self.publish_ports(&record, &status).await?;
@@ -216,6 +220,7 @@ impl Inner {
             })
             .await?;
         let status = self.runtime.sandbox_status(&cri_id).await?;
+        disconnect_where_asked(&record, &status).await?;
         if purpose == Purpose::Run {
             self.publish_ports(&record, &status).await?;
         }
@@ -414,7 +419,7 @@ impl Inner {
             record: record.clone(),
             sandbox: SandboxRecord::clone(&live.record),
             hostname: hostname_of(record, &live.record),
-            network: crate::observe::network_of(&live.status),
+            network: seen_in(&live.record, network_of(&live.status)),
             gate: self.gate.clone(),
             held: hold.in_gate,
             letters: hold.letters,
@@ -439,7 +444,7 @@ impl Inner {
         sandbox: &SandboxRecord,
     ) -> crate::host::Peers {
         let mut peers = crate::host::Peers::default();
-        if !is_pod(sandbox) || sandbox.spec.network == Network::Host {
+        if !is_pod(sandbox) || sandbox.spec.network != Network::Default {
             return peers;
         }
         peers.share = true;
@@ -568,7 +573,7 @@ impl Inner {
                 && mark.is_some_and(|mark| mark.id == record.id)
                 && listed.attempt == next.number
             {
-                self.runtime.stop_sandbox(&listed.cri_id).await?;
+                self.stop_cri_sandbox(Some(record), &listed.cri_id).await?;
                 self.runtime.remove_sandbox(&listed.cri_id).await?;
             }
         }
@@ -584,11 +589,13 @@ impl Inner {
     /// Stops and removes all that the runtime has of a sandbox record.
     pub(crate) async fn remove_cri_sandboxes(&self, id: &Id) -> Result<(), Error> {
         self.withdraw_ports(id).await?;
+        let record = self.store.sandbox(id).ok();
         let seen = self.observer.list().await?;
         for listed in &seen.listing.sandboxes {
             let mark = listed.mark.as_ref();
             if is_ours(mark, self.store.owner()) && mark.is_some_and(|mark| &mark.id == id) {
-                self.runtime.stop_sandbox(&listed.cri_id).await?;
+                self.stop_cri_sandbox(record.as_deref(), &listed.cri_id)
+                    .await?;
                 self.runtime.remove_sandbox(&listed.cri_id).await?;
             }
         }
@@ -626,7 +633,7 @@ fn hostname_of(record: &ContainerRecord, sandbox: &SandboxRecord) -> String {
     match (asked, sandbox.spec.network) {
         (Some(name), _) => name.clone(),
         (None, Network::Host) => crate::host::hostname(),
-        (None, Network::Default) if is_pod(sandbox) => sandbox.name.clone(),
-        (None, Network::Default) => record.id.short().to_owned(),
+        (None, Network::Default | Network::None) if is_pod(sandbox) => sandbox.name.clone(),
+        (None, Network::Default | Network::None) => record.id.short().to_owned(),
     }
 }

@@ -300,6 +300,7 @@ pub(crate) fn network_of(status: &SandboxStatus) -> NetworkView {
     let link = status.link.clone().unwrap_or_default();
     NetworkView {
         host: status.host_network,
+        none: false, // the runtimes connect every sandbox
         address: status.addresses.first().cloned().unwrap_or_default(),
         more: status.addresses.iter().skip(1).cloned().collect(),
         prefix_len: link.prefix_len,

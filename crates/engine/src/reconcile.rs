@@ -519,14 +519,14 @@ impl Inner {
         if members.iter().any(lives) || members.iter().any(|member| self.is_busy(&member.id)) {
             return Ok(());
         }
-        if let Ok(record) = self.store.sandbox(id)
-            && sandbox_id(&record) == Some(cri_id)
+        let record = self.store.sandbox(id).ok();
+        if record.as_deref().and_then(sandbox_id) == Some(cri_id)
             && let Some(status) = found(self.runtime.sandbox_status(cri_id).await)?
             && status.ready
         {
             return Ok(());
         }
-        self.runtime.stop_sandbox(cri_id).await?;
+        self.stop_cri_sandbox(record.as_deref(), cri_id).await?;
         self.runtime.remove_sandbox(cri_id).await
     }
 
@@ -561,7 +561,7 @@ impl Inner {
         let record = self.store.sandbox(id)?;
         self.withdraw_ports(id).await?;
         if let Some(cri_id) = sandbox_id(&record) {
-            self.runtime.stop_sandbox(cri_id).await?;
+            self.stop_cri_sandbox(Some(&record), cri_id).await?;
         }
         match told && is_pod(&record) {
             true => {

@@ -336,6 +336,8 @@ pub enum Network {
     Default,
     /// The host's (CRI `NamespaceMode` NODE).
     Host,
+    /// A namespace of its own with nothing in it but the loopback.
+    None,
 }
 
 /// DNS settings.

@@ -144,6 +144,8 @@ pub struct ForeignContainer {
 pub struct NetworkView {
     /// On the host's network.
     pub host: bool,
+    /// With a namespace of its own in which there is no network.
+    pub none: bool,
     /// Primary address, "" where none.
     pub address: String,
     /// Further addresses.

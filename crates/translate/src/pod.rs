@@ -155,7 +155,7 @@ fn pod_ports(
             "portmappings",
             "a pod without infra container publishes no ports",
         )),
-        Network::Host => Err(Error::Failed {
+        Network::Host | Network::None => Err(Error::Failed {
             message: format!("failed to make pod: {PORTS_NEED_BRIDGE}"),
             cause: PORTS_NEED_BRIDGE.to_owned(),
         }),
@@ -282,7 +282,8 @@ fn on_host(view: &PodView) -> bool {
 }
 
 fn networks(view: &PodView) -> Vec<String> {
-    match infra(view).is_some() && !on_host(view) {
+    let cut_off = own(view).is_some_and(|record| record.spec.network == Network::None);
+    match infra(view).is_some() && !on_host(view) && !cut_off {
         true => vec![NETWORK.to_owned()],
         false => Vec::new(),
     }

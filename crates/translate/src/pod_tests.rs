@@ -87,7 +87,7 @@ fn what_is_not_carried_out_is_refused_by_name() {
         ),
         (json!({"pidns": {"nsmode": "host"}}), "pidns"),
         (json!({"userns": {"nsmode": "auto"}}), "userns"),
-        (json!({"netns": {"nsmode": "none"}}), "netns"),
+        (json!({"netns": {"nsmode": "slirp4netns"}}), "netns"),
         (
             json!({"netns": {"nsmode": "bridge"}, "Networks": {"mynet": {}}}),
             "Networks",

@@ -39,21 +39,27 @@ impl Ports {
                 publish_all,
                 warnings: Vec::new(),
             }),
-            Network::Host if published.is_empty() && !publish_all => Ok(Self {
+            Network::Host | Network::None if published.is_empty() && !publish_all => Ok(Self {
                 exposed,
                 ..Self::default()
             }),
-            Network::Host => Ok(Self {
-                exposed,
-                warnings: vec![DISCARDED.to_owned()],
-                ..Self::default()
-            }),
+            Network::Host => Ok(Self::discarded("host", exposed)),
+            Network::None => Ok(Self::discarded("none", exposed)),
+        }
+    }
+
+    /// With Podman's warning.
+    fn discarded(mode: &str, exposed: Vec<Port>) -> Self {
+        let warning = format!(
+            "Port mappings have been discarded because \"{mode}\" network namespace mode does not support them"
+        );
+        Self {
+            exposed,
+            warnings: vec![warning],
+            ..Self::default()
         }
     }
 }
-
-/// Podman's warning.
-const DISCARDED: &str = "Port mappings have been discarded because \"host\" network namespace mode does not support them";
 
 /// `portmappings` of a libpod body: checked in Podman's order, those in a row joined into one, sorted by
 /// address, protocol and port. A host port of 0 stays: the engine chooses.

@@ -185,9 +185,14 @@ fn a_container_on_the_hosts_network_publishes_nothing_and_says_so() {
         host_port: 80,
         ..PortMapping::default()
     };
-    let ports = Ports::new(Network::Host, vec![mapping], false, Vec::new()).unwrap();
-    assert!(ports.published.is_empty());
-    assert_eq!(ports.warnings, [DISCARDED]);
-    let ports = Ports::new(Network::Host, Vec::new(), false, Vec::new()).unwrap();
-    assert!(ports.warnings.is_empty());
+    for (network, mode) in [(Network::Host, "host"), (Network::None, "none")] {
+        let ports = Ports::new(network, vec![mapping.clone()], false, Vec::new()).unwrap();
+        assert!(ports.published.is_empty());
+        let warning = format!(
+            "Port mappings have been discarded because \"{mode}\" network namespace mode does not support them"
+        );
+        assert_eq!(ports.warnings, [warning]);
+        let ports = Ports::new(network, Vec::new(), false, Vec::new()).unwrap();
+        assert!(ports.warnings.is_empty());
+    }
 }

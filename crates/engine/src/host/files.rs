@@ -153,6 +153,7 @@ impl FilesJob {
 
     fn hosts(&self) -> Result<String, Error> {
         let host_network = self.sandbox.spec.network == Network::Host;
+        let no_gateway = self.sandbox.spec.network != Network::Default;
         let mut asked = self.record.spec.hosts.clone();
         asked.extend(
             self.sandbox
@@ -164,7 +165,7 @@ impl FilesJob {
         );
         let base = fs::read_to_string("/etc/hosts").unwrap_or_default();
         let gateway = Some(self.network.gateway.clone()).filter(|gateway| !gateway.is_empty());
-        let host_ip = match host_network {
+        let host_ip = match no_gateway {
             true => super::address(),
             false => gateway,
         };
@@ -191,14 +192,20 @@ impl FilesJob {
             Role::Pod { infra: Some(_) } => infra_name(&self.sandbox.id),
             Role::Pod { infra: None } | Role::Hidden => self.record.name.clone(),
         };
+        let alone = self.network.none && self.sandbox.role == Role::Hidden;
+        let loopback = Some("127.0.0.1".to_owned()).filter(|_| alone);
         let addresses = std::iter::once(&self.network.address).chain(&self.network.more);
         addresses
+            .chain(&loopback)
             .filter(|address| !address.is_empty())
             .map(|address| hosts::HostEntry::new(address, [&self.hostname, &second]))
             .collect()
     }
 
     fn resolv_conf(&self) -> String {
+        if self.network.none {
+            return String::new(); // as with Podman, there is nobody to ask
+        }
         let private = self.sandbox.spec.network != Network::Host;
         let mut host = fs::read_to_string("/etc/resolv.conf").unwrap_or_default();
         if private

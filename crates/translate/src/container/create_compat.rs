@@ -332,10 +332,11 @@ fn network(mode: &str, config: NetworkingConfig) -> Result<Network, Error> {
     let network = match mode {
         "" | "default" | "bridge" | "private" | super::NETWORK => Network::Default,
         "host" => Network::Host,
+        "none" => Network::None,
         _ => return Err(HOST_CONFIG.refusal("NetworkMode")),
     };
     for (name, endpoint) in endpoints_config {
-        let known = ["default", "bridge", "host", super::NETWORK].contains(&name.as_str());
+        let known = name == mode || ["default", "bridge", super::NETWORK].contains(&name.as_str());
         let plain = endpoint.is_none_or(|endpoint| asks_nothing(&endpoint));
         NETWORKING.refuse_if(!known || !plain, "EndpointsConfig")?;
     }

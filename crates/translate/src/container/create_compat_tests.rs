@@ -191,7 +191,7 @@ fn what_is_not_carried_out_is_refused_by_name() {
         ),
         (
             none(),
-            json!({"NetworkMode": "none"}),
+            json!({"NetworkMode": "slirp4netns"}),
             "HostConfig.NetworkMode",
         ),
         (
@@ -242,6 +242,11 @@ fn what_is_not_carried_out_is_refused_by_name() {
         ),
         (
             json!({"NetworkingConfig": {"EndpointsConfig": {"mynet": {}}}}),
+            none(),
+            "NetworkingConfig.EndpointsConfig",
+        ),
+        (
+            json!({"NetworkingConfig": {"EndpointsConfig": {"none": {}}}}),
             none(),
             "NetworkingConfig.EndpointsConfig",
         ),

@@ -350,9 +350,10 @@ pub(crate) fn network(
     let asked = match (mode.as_str(), value.as_str()) {
         ("" | "default" | "private" | "bridge", "") => Network::Default,
         ("host", "") => Network::Host,
+        ("none", "") => Network::None,
         _ => return Err(body.refusal("netns")),
     };
-    if asked == Network::Host && !networks.is_empty() {
+    if asked != Network::Default && !networks.is_empty() {
         return Err(Error::Plain(
             "networks and static ip/mac address can only be used with Bridge mode networking"
                 .to_owned(),

@@ -205,7 +205,7 @@ fn what_is_not_carried_out_is_refused_by_name() {
         (json!({"ipcns": {"nsmode": "none"}}), "ipcns"),
         (json!({"utsns": {"nsmode": "host"}}), "utsns"),
         (json!({"cgroupns": {"nsmode": "host"}}), "cgroupns"),
-        (json!({"netns": {"nsmode": "none"}}), "netns"),
+        (json!({"netns": {"nsmode": "pasta"}}), "netns"),
         (
             json!({"netns": {"nsmode": "container", "value": "x"}}),
             "netns",

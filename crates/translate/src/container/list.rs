@@ -8,7 +8,7 @@ use podman_api::container::compat::{self, ListHostConfig, ListNetworkSettings, M
 use podman_api::container::libpod::{self, ContainerSize, ListNamespaces};
 
 use super::show::{self, ShownMount};
-use super::show_network::{endpoints, exposed, listed, unpublished};
+use super::show_network::{self, endpoints, exposed, listed, unpublished};
 use crate::{human, ports};
 
 /// One element of libpod's list (`ListContainer`).
@@ -125,7 +125,7 @@ pub fn compat_item(view: &ContainerView, now: Timestamp) -> compat::ListContaine
         status: status(view, now),
         // Podman leaves it out, and clients that look for the network miss it
         host_config: Some(ListHostConfig {
-            network_mode: if view.network.host { "host" } else { "bridge" }.to_owned(),
+            network_mode: show_network::mode(&view.network).to_owned(),
             annotations: BTreeMap::new(),
         }),
         network_settings: Some(ListNetworkSettings {

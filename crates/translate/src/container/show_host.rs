@@ -16,7 +16,7 @@ use podman_api::container::libpod::{
 use super::limits::CPU_PERIOD_US;
 use super::mount_options::shown_options;
 use super::show::{self, Caps};
-use super::show_network::{BRIDGE, HOST};
+use super::show_network::{self, BRIDGE, HOST, NONE};
 use super::{log, ulimits};
 use crate::cri::hides_nothing;
 
@@ -230,12 +230,16 @@ struct Modes {
 
 /// A container in a pod shares what the pod says with its infra container.
 fn modes(detail: &ContainerDetail) -> Modes {
-    let host = match (&detail.view.body, detail.sandbox.as_deref()) {
-        (ContainerBody::Foreign(_), _) | (_, None) => detail.view.network.host,
-        (_, Some(sandbox)) => sandbox.spec.network == Network::Host,
+    let network = match (&detail.view.body, detail.sandbox.as_deref()) {
+        (ContainerBody::Foreign(_), _) | (_, None) => show_network::mode(&detail.view.network),
+        (_, Some(sandbox)) => match sandbox.spec.network {
+            Network::Host => HOST,
+            Network::None => NONE,
+            Network::Default => BRIDGE,
+        },
     };
     let own = Modes {
-        network: if host { HOST } else { BRIDGE }.to_owned(),
+        network: network.to_owned(),
         ipc: show::spec(&detail.view)
             .map_or(IpcMode::default(), |spec| spec.ipc)
             .word()

@@ -20,19 +20,37 @@ pub(crate) const BRIDGE: &str = "bridge";
 /// Podman's word for the host's network.
 pub(crate) const HOST: &str = "host";
 
+/// Podman's word for no network.
+pub(crate) const NONE: &str = "none";
+
 /// The name of the network a container is in.
 fn name(network: &NetworkView) -> &'static str {
-    if network.host { HOST } else { NETWORK }
+    match mode(network) {
+        BRIDGE => NETWORK,
+        mode => mode,
+    }
 }
 
 fn id(network: &NetworkView) -> &'static str {
-    if network.host { HOST } else { NETWORK_ID }
+    match mode(network) {
+        BRIDGE => NETWORK_ID,
+        mode => mode,
+    }
+}
+
+/// Podman's network mode.
+pub(super) fn mode(network: &NetworkView) -> &'static str {
+    match (network.host, network.none) {
+        (true, _) => HOST,
+        (false, true) => NONE,
+        (false, false) => BRIDGE,
+    }
 }
 
 /// The networks of a libpod list element; a container in a pod has those of the pod.
 pub(super) fn listed(view: &ContainerView) -> Vec<String> {
     let in_pod = view.pod.is_some() && !view.is_infra();
-    match view.network.host || in_pod {
+    match mode(&view.network) != BRIDGE || in_pod {
         true => Vec::new(),
         false => vec![NETWORK.to_owned()],
     }
@@ -41,7 +59,7 @@ pub(super) fn listed(view: &ContainerView) -> Vec<String> {
 /// The names a container has in its network: its short id, and its host name where one was asked for.
 /// Those in a pod are the infra container's.
 fn aliases(view: &ContainerView, infra: Option<&str>) -> Vec<String> {
-    if view.network.host {
+    if mode(&view.network) != BRIDGE {
         return Vec::new();
     }
     let short = |id: &str| id.get(..12).unwrap_or(id).to_owned();

@@ -82,7 +82,7 @@ pub fn sandbox_config(order: &SandboxOrder<'_>) -> Result<SandboxConfig, Error> 
         // The runtimes take UTS from the host together with the network, and a kubelet gives no name
         // then; the container's HOSTNAME and /etc/hostname come from its order.
         Network::Host => String::new(),
-        Network::Default => hostname.clone(),
+        Network::Default | Network::None => hostname.clone(),
     };
     let config = v1::PodSandboxConfig {
         metadata: Some(v1::PodSandboxMetadata {

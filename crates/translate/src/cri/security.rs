@@ -66,7 +66,7 @@ pub(super) fn container_security(
 /// another pid mode than its sandbox (measured).
 fn namespace_options(sandbox: &SandboxRecord) -> v1::NamespaceOption {
     let network = match sandbox.spec.network {
-        Network::Default => v1::NamespaceMode::Pod,
+        Network::Default | Network::None => v1::NamespaceMode::Pod,
         Network::Host => v1::NamespaceMode::Node,
     };
     let pid = match (sandbox.spec.host_pid, shares_pid(sandbox)) {

@@ -166,7 +166,7 @@ const NETWORK: &[Row] = &[
     Row::nothing("NetworkingConfig", "an object: its field is the next row"),
     Row::anyway(
         "NetworkingConfig.EndpointsConfig",
-        "the default network and the host's by their names, without options",
+        "the default network, the host's and none by their names, without options",
         NETWORKS,
     ),
     Row::nothing("NetworkDisabled", "Podman does not look at it"),

@@ -116,7 +116,7 @@ pub(super) const NETNS: Row = Row::cri(
     "",
     &["NamespaceOption.network", "PodSandboxConfig.hostname"],
 )
-.how("the runtime's default network, or the host's")
+.how("the runtime's default network, or the host's; none: the links of the sandbox's namespace are deleted before anything runs in it")
 .kept(&["network"])
 .but(NETWORKS)
 .in_vm(VM_NETWORK);

@@ -31,7 +31,7 @@ pub(crate) const CDI_DEVICES: &str =
 pub(super) const SECRETS: &str =
     "secrets are not carried out yet; bind-mount a file, or set a variable";
 pub(super) const NETWORKS: &str =
-    "there is the runtime's default network (bridge) and the host's, and no other yet";
+    "there is the runtime's default network (bridge), the host's and none, and no other yet";
 pub(super) const USERS: &str = "user namespaces and entries in /etc/passwd are the runtime's";
 pub(super) const PID_MODE: &str = "a container has a PID namespace of its own or the host's, in a pod what the pod says, and no other yet";
 pub(super) const IPC_MODE: &str =

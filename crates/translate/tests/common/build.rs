@@ -85,6 +85,7 @@ fn view(body: ContainerBody, state: State, host: bool) -> ContainerView {
         pod: None,
         network: NetworkView {
             host,
+            none: false,
             address: address("10.88.0.116"),
             more: Vec::new(),
             prefix_len: if up && !host { 16 } else { 0 },
