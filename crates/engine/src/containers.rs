@@ -3,6 +3,7 @@
 mod create;
 mod groups;
 mod init;
+mod joined;
 mod pause;
 mod prune;
 mod remove;

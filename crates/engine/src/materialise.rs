@@ -61,6 +61,8 @@ struct Live {
 struct Given {
     files: Vec<FileMount>,
     groups: Vec<u32>,
+    /// The CRI container whose processes it is to see.
+    pid_target: Option<String>,
 }
 
 impl Inner {
@@ -308,7 +310,11 @@ impl Inner {
         self.fill_volumes_early(&record).await?;
         let groups = self.groups_of(&record).await?;
         let destinations: Vec<String> = files.iter().map(|file| file.destination.clone()).collect();
-        let given = Given { files, groups };
+        let given = Given {
+            files,
+            groups,
+            pid_target: self.pid_target(&record).await?,
+        };
         let cri_id = self.create_attempt(&record, live, given, hold).await?;
         let created = cri_id.clone();
         let sandbox = Arc::clone(&live.record);
@@ -355,7 +361,11 @@ impl Inner {
         given: Given,
         hold: &Hold,
     ) -> Result<String, Error> {
-        let Given { files, groups } = given;
+        let Given {
+            files,
+            groups,
+            pid_target,
+        } = given;
         let facts = self.facts();
         let number = live
             .record
@@ -372,6 +382,7 @@ impl Inner {
             sandbox_cri_id: &live.cri_id,
             attempt: record.progress.last_attempt,
             files,
+            pid_target,
             groups,
             log_path: format!("{}/{LOG}", record.id),
             hostname: hostname_of(record, &live.record),
@@ -437,23 +448,23 @@ impl Inner {
         Ok(files)
     }
 
-    /// The other containers of a container's pod, where they share a network of their own.
+    /// The other containers of a container's sandbox, where they share a network of their own.
     pub(crate) fn peers_of(
         &self,
         record: &ContainerRecord,
         sandbox: &SandboxRecord,
     ) -> crate::host::Peers {
         let mut peers = crate::host::Peers::default();
-        if !is_pod(sandbox) || sandbox.spec.network != Network::Default {
+        if sandbox.spec.network != Network::Default {
             return peers;
         }
-        peers.share = true;
         for member in self.store.read(|book| book.in_sandbox(&record.sandbox)) {
             if member.id != record.id && !member.progress.removing {
                 peers.dirs.push(self.store.dir().container(&member.id));
                 peers.names.push(member.name.clone());
             }
         }
+        peers.share = is_pod(sandbox) || !peers.names.is_empty();
         peers
     }
 
@@ -626,7 +637,7 @@ impl Inner {
 /// The host name a container sees: in a pod the pod's, on the host's network the host's, else its
 /// own.
 fn hostname_of(record: &ContainerRecord, sandbox: &SandboxRecord) -> String {
-    let asked = match is_pod(sandbox) {
+    let asked = match is_pod(sandbox) || record.spec.joined.any() {
         true => sandbox.spec.hostname.as_ref(),
         false => record.spec.hostname.as_ref(),
     };

@@ -11,6 +11,7 @@ use crate::Id;
 use crate::error::Error;
 use crate::health::{Health, HealthSpec};
 use crate::image::ImageConfig;
+use crate::joined::Joined;
 use crate::port::{Port, PublishedPort};
 use crate::signal::Signal;
 use crate::ulimit::Ulimit;
@@ -73,6 +74,8 @@ pub struct ContainerSpec {
     pub pid: PidMode,
     /// Its IPC namespace.
     pub ipc: IpcMode,
+    /// The containers whose namespaces it is in, and with the first of them in whose sandbox.
+    pub joined: Joined<Id>,
     /// Kernel parameters of its namespaces, by their names with dots.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub sysctls: BTreeMap<String, String>,

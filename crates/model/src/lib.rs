@@ -14,6 +14,7 @@ pub mod gate;
 pub mod health;
 pub mod id;
 pub mod image;
+pub mod joined;
 pub mod observed;
 pub mod order;
 pub mod pod;

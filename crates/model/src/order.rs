@@ -47,6 +47,8 @@ pub struct ContainerOrder<'a> {
     pub attempt: u32,
     /// Files made here and mounted into it.
     pub files: Vec<FileMount>,
+    /// The CRI container whose processes it sees; `None` for what its sandbox says.
+    pub pid_target: Option<String>,
     /// The numbers of the supplementary groups that were asked for, names looked up.
     pub groups: Vec<u32>,
     /// Log path below the sandbox's log folder.

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use crate::Id;
 use crate::container::{ContainerSpec, Resources, RestartPolicy};
+use crate::joined::Joined;
 use crate::pod::PodSpec;
 
 /// A container to be created.
@@ -19,6 +20,8 @@ pub struct NewContainer {
     pub spec: ContainerSpec,
     /// The containers that are to run before it, by name or id.
     pub requires: Vec<String>,
+    /// The containers whose namespaces it is to be in, by name or id.
+    pub joins: Joined<String>,
     /// What lies at the image's volumes.
     pub image_volumes: ImageVolumes,
     /// What the user should know of what was left out.

@@ -48,6 +48,17 @@ impl Ports {
         }
     }
 
+    /// Those of a container on the network of another one, which has its own.
+    pub(crate) fn joined(asked: &[PortMapping], exposed: Vec<Port>) -> Self {
+        match asked.is_empty() {
+            true => Self {
+                exposed,
+                ..Self::default()
+            },
+            false => Self::discarded("container", exposed),
+        }
+    }
+
     /// With Podman's warning.
     fn discarded(mode: &str, exposed: Vec<Port>) -> Self {
         let warning = format!(

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use model::container::{ContainerRecord, ContainerSpec, Face, ImageRef, Progress};
+use model::container::{ContainerRecord, ContainerSpec, Face, ImageRef, Progress, RestartPolicy};
 use model::error::Kind;
 use model::event::Action;
+use model::joined::Joined;
 use model::pod::SandboxRecord;
 use model::request::{Created, ImageVolumes, NewContainer};
 use model::{Error, Id};
@@ -31,6 +32,7 @@ impl Engine {
             pod,
             mut spec,
             requires,
+            joins,
             image_volumes,
             warnings,
         } = new;
@@ -48,28 +50,26 @@ impl Engine {
         inner.leave().await?;
         let pod = pod.map(|pod| inner.pod_to_join(&pod)).transpose()?;
         spec.requires = inner.required(&requires, pod.as_deref())?;
-        inner.check_handler(&mut spec.handler, pod.as_deref())?;
+        let home = inner.join(&mut spec, &joins, pod)?;
+        inner.check_handler(&mut spec.handler, home.as_deref())?;
         spec.image = inner.image_for_create(&spec.image.asked, spec.face).await?;
         inner.take_mounts(&mut spec).await?;
         take_from_image(&mut spec, image_volumes)?;
         let exposed = to_publish(&spec);
         spec.ports = inner.choose_ports(spec.ports, exposed).await?;
-        if let Some(restart) = pod.as_ref().and_then(|pod| pod.spec.restart)
-            && spec.restart == model::container::RestartPolicy::No
-        {
-            spec.restart = restart;
-        }
+        restart_as_pod(&mut spec, home.as_deref());
         let id = Id::generate();
         let name = name.unwrap_or_else(|| inner.store.read(|book| book.free_name(&id)));
         let created_at = Timestamp::now();
-        let hidden = pod
+        let hidden = home
             .is_none()
             .then(|| SandboxRecord::hidden(&id, &name, &spec, created_at));
-        let sandbox = pod
+        let sandbox = home
             .or_else(|| hidden.clone().map(Arc::new))
             .ok_or_else(|| Error::Internal("a container without a sandbox".to_owned()))?;
         inner.check_spec(&spec, &sandbox).await?;
         inner.find_devices(&mut spec).await?;
+        let _claim = inner.hold_joined(&spec.joined, &sandbox.id).await?;
         // A volume that is used here is not removed meanwhile.
         let _change = match volumes_of(&spec).next() {
             Some(_) => Some(inner.store.change_volumes().await),
@@ -84,6 +84,7 @@ impl Engine {
             spec,
             progress: Progress::default(),
         };
+        // Those that it joins are not removed meanwhile.
         let mut events: Vec<_> = volumes
             .iter()
             .map(|volume| of_volume(volume, Action::Create))
@@ -94,6 +95,15 @@ impl Engine {
             .create_container(record, hidden, volumes, events)
             .await?;
         Ok(Created { id, warnings })
+    }
+}
+
+/// A container in a pod starts again as the pod says, where it says nothing itself.
+fn restart_as_pod(spec: &mut ContainerSpec, home: Option<&SandboxRecord>) {
+    if let Some(restart) = home.and_then(|pod| pod.spec.restart)
+        && spec.restart == RestartPolicy::No
+    {
+        spec.restart = restart;
     }
 }
 
@@ -110,6 +120,27 @@ fn take_from_image(spec: &mut ContainerSpec, volumes: ImageVolumes) -> Result<()
 }
 
 impl Inner {
+    /// Finds those whose namespaces a container joins, which are required too; answers the sandbox that it lives in, where that
+    /// is theirs or a pod.
+    fn join(
+        &self,
+        spec: &mut ContainerSpec,
+        joins: &Joined<String>,
+        pod: Option<Arc<SandboxRecord>>,
+    ) -> Result<Option<Arc<SandboxRecord>>, Error> {
+        let at_create = |error| spec.face.at_create(error);
+        spec.joined = self.joined(joins, pod.as_deref()).map_err(at_create)?;
+        for (_, id) in spec.joined.all() {
+            if !spec.requires.contains(id) {
+                spec.requires.push(id.clone());
+            }
+        }
+        match pod {
+            Some(pod) => Ok(Some(pod)),
+            None => self.home_of(&spec.joined, spec.network),
+        }
+    }
+
     /// Whether the runtime can carry it out, and whether the sources of its mounts are there.
     async fn check_spec(&self, spec: &ContainerSpec, sandbox: &SandboxRecord) -> Result<(), Error> {
         self.runtime.check_container(spec, sandbox, &self.facts())?;

@@ -125,7 +125,7 @@ impl Inner {
         let _claim = self.claim(&record.sandbox).await;
         let sandbox = self.store.sandbox(&record.sandbox).ok();
         let (hidden, pod) = match sandbox {
-            Some(sandbox) if is_pod(&sandbox) => (None, Some(sandbox)),
+            Some(sandbox) if is_pod(&sandbox) || self.has_others(record) => (None, Some(sandbox)),
             other => (other, None),
         };
         if let Some(hidden) = &hidden {
@@ -144,5 +144,11 @@ impl Inner {
             self.store.remove_sandbox(&hidden.id, Vec::new()).await?;
         }
         Ok(())
+    }
+
+    /// Whether other containers live in a container's sandbox.
+    fn has_others(&self, record: &ContainerRecord) -> bool {
+        let members = self.store.read(|book| book.in_sandbox(&record.sandbox));
+        members.iter().any(|member| member.id != record.id)
     }
 }

@@ -41,10 +41,10 @@ impl Inner {
         };
         let event = of_container(&renamed, Some(&sandbox), Action::Rename);
         self.store.rename_container(id, renamed.name, event).await?;
-        if !is_pod(&sandbox) {
+        if self.peers_of(&record, &sandbox).dirs.is_empty() && !is_pod(&sandbox) {
             return Ok(());
         }
-        // The others of its pod find it under its new name.
+        // The others of its sandbox find it under its new name.
         let _claim = self.claim(&sandbox.id).await;
         let mut dirs = self.peers_of(&record, &sandbox).dirs;
         dirs.push(self.store.dir().container(id));

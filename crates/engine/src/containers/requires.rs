@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use model::container::ContainerRecord;
 use model::error::Kind;
 use model::pod::SandboxRecord;
 use model::request::{RemoveOptions, Removed};
@@ -47,11 +48,21 @@ impl Inner {
         }
         let record = self.store.read(|book| find(book, name)).map_err(invalid)?;
         let record = record.ok_or_else(|| invalid(Error::not_found(Kind::Container, name)))?;
+        self.check_same_pod(&record, pod)?;
+        Ok(record.id.clone())
+    }
+
+    /// Podman's refusal of a container in another pod than the new one that is to run after it.
+    pub(super) fn check_same_pod(
+        &self,
+        record: &ContainerRecord,
+        pod: Option<&SandboxRecord>,
+    ) -> Result<(), Error> {
         let lives_in = self.store.sandbox(&record.sandbox)?;
         let its_pod = is_pod(&lives_in).then_some(&lives_in.id);
         let id = &record.id;
         match (its_pod, pod.map(|pod| &pod.id)) {
-            (its_pod, own) if its_pod == own => Ok(id.clone()),
+            (its_pod, own) if its_pod == own => Ok(()),
             (_, Some(own)) => Err(Error::InvalidArgument(format!(
                 "container dependency {id} is not part of the pod {own} that the container joins"
             ))),
@@ -89,10 +100,7 @@ impl Inner {
         let down: Vec<_> = record.spec.requires.iter().filter(|id| !runs(id)).collect();
         match down.is_empty() {
             true => Ok(()),
-            false => Err(Error::WrongState(format!(
-                "some dependencies of container {id} are not started: {}",
-                listed(&down)
-            ))),
+            false => Err(not_started(id, &down)),
         }
     }
 
@@ -139,6 +147,14 @@ impl Inner {
         }
         Ok(removed)
     }
+}
+
+/// Podman's refusal of a start while what is required is down.
+pub(super) fn not_started(id: &Id, down: &[&Id]) -> Error {
+    Error::WrongState(format!(
+        "some dependencies of container {id} are not started: {}",
+        listed(down)
+    ))
 }
 
 /// Puts a container behind those that `before` names for it, and each of those behind its own.

@@ -40,13 +40,13 @@ pub(crate) struct FilesJob {
     pub(crate) letters: bool,
 }
 
-/// The other containers of a pod that has a network of its own; else none.
+/// The other containers of a sandbox that has a network of its own; else none.
 #[derive(Default)]
 pub(crate) struct Peers {
     pub(crate) names: Vec<String>,
     /// Their folders.
     pub(crate) dirs: Vec<PathBuf>,
-    /// The container is in such a pod.
+    /// The container is in such a pod, or has such others.
     pub(crate) share: bool,
 }
 
@@ -190,6 +190,7 @@ impl FilesJob {
     fn own_lines(&self) -> Vec<hosts::HostEntry> {
         let second = match self.sandbox.role {
             Role::Pod { infra: Some(_) } => infra_name(&self.sandbox.id),
+            Role::Hidden if self.record.spec.joined.any() => self.sandbox.name.clone(),
             Role::Pod { infra: None } | Role::Hidden => self.record.name.clone(),
         };
         let alone = self.network.none && self.sandbox.role == Role::Hidden;

@@ -130,7 +130,8 @@ impl Inner {
     ) -> Result<u64, Error> {
         let (own, pod) = (&record.spec, &live.record.spec);
         let streams = (hold.in_gate, hold.letters, hold.stdin_once);
-        let asked = (&record.name, own, pod, &live.cri_id, streams);
+        let target = self.pid_target(record).await?;
+        let asked = (&record.name, own, pod, &live.cri_id, streams, target);
         let asked = serde_json::to_string(&asked).map_err(Error::internal)?;
         let bound = record.spec.mounts.iter();
         let bound = bound.filter(|mount| mount.kind == MountKind::Bind);

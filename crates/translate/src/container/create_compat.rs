@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use model::Error;
 use model::container::{ContainerSpec, Face, ImageRef, IpcMode, Mount, Network, PidMode};
+use model::joined::Joined;
 use model::request::{ImageVolumes, NewContainer};
 use model::signal::Signal;
 use podman_api::KeySet;
@@ -16,6 +17,7 @@ use super::common::{
     check_annotations, dns, environment, handler, hosts, merged, name, restart, some,
 };
 use super::create_libpod::shm_bytes;
+use super::joined::{self, Beside};
 use super::{FILL_OUT, Host, devices, health, limits, log, mounts, security, sysctls, ulimits};
 use crate::fields::COMPAT;
 use crate::ports::{self, Ports};
@@ -62,8 +64,8 @@ pub fn compat_create(
         labels,
         stop_signal,
         stop_timeout,
-        host_config,
-        networking_config,
+        mut host_config,
+        mut networking_config,
         rest: _, // refused above, or asks for nothing
     } = body;
     if image.is_empty() {
@@ -72,13 +74,23 @@ pub fn compat_create(
             "must set root filesystem source to either image or rootfs",
         ));
     }
+    let at_create = |error| Face::Compat.at_create(error);
+    let joins = joined::from_compat(&mut host_config).map_err(at_create)?;
+    check_joined(&host_config, &hostname, &joins).map_err(at_create)?;
+    if joins.network.is_some() {
+        // Docker's clients name it there too
+        let named = |name: &String| name.starts_with("container:");
+        networking_config
+            .endpoints_config
+            .retain(|name, _| !named(name));
+    }
     let network = network(&host_config.network_mode, networking_config)?;
-    let ports = Ports::new(
-        network,
-        ports::bindings(host_config.port_bindings.clone())?,
-        host_config.publish_all_ports,
-        ports::exposed_keys(exposed_ports.0.iter())?,
-    )?;
+    let published = ports::bindings(host_config.port_bindings.clone())?;
+    let exposed = ports::exposed_keys(exposed_ports.0.iter())?;
+    let ports = match &joins.network {
+        Some(_) => Ports::joined(&published, exposed),
+        None => Ports::new(network, published, host_config.publish_all_ports, exposed)?,
+    };
     let from_host = from_host_config(host_config, &volumes, &labels, *host)?;
     sysctls::check_namespaces(&from_host.sysctls, network, from_host.ipc)
         .map_err(|error| Face::Compat.at_create(error))?;
@@ -125,9 +137,28 @@ pub fn compat_create(
         pod: None,
         spec,
         requires: Vec::new(), // nor dependencies
+        joins,
         image_volumes: ImageVolumes::Anonymous,
         warnings: ports.warnings,
     })
+}
+
+fn check_joined(
+    config: &HostConfigRequest,
+    hostname: &str,
+    joins: &Joined<String>,
+) -> Result<(), Error> {
+    let beside = Beside {
+        hostname,
+        hosts: &config.extra_hosts,
+        networks: false, // those of `EndpointsConfig` are checked by their names
+        of_the_sandbox: [
+            ("Sysctls", !config.sysctls.is_empty()),
+            ("CgroupParent", !config.cgroup_parent.is_empty()),
+            ("ShmSize", config.shm_size > 0 && joins.ipc.is_some()),
+        ],
+    };
+    joined::check(joins, HOST_CONFIG, (BODY, "Hostname"), &beside)
 }
 
 /// What `HostConfig` says of a container, and `Volumes`.

@@ -1,4 +1,5 @@
 use model::container::RestartPolicy;
+
 use serde_json::{Value, json};
 
 use super::*;
@@ -66,6 +67,7 @@ fn what_docker_sends_unasked_asks_for_nothing() {
             name: Some("c1".into()),
             pod: None,
             spec: expected,
+            joins: Joined::default(),
             requires: Vec::new(),
             image_volumes: ImageVolumes::Anonymous,
             warnings: Vec::new(),
@@ -167,11 +169,7 @@ fn what_is_not_carried_out_is_refused_by_name() {
             json!({"DeviceRequests": [{"Driver": "cdi"}]}),
             "HostConfig.DeviceRequests",
         ),
-        (
-            none(),
-            json!({"PidMode": "container:x"}),
-            "HostConfig.PidMode",
-        ),
+        (none(), json!({"PidMode": "ns:/x"}), "HostConfig.PidMode"),
         (none(), json!({"IpcMode": "none"}), "HostConfig.IpcMode"),
         (none(), json!({"UTSMode": "host"}), "HostConfig.UTSMode"),
         (
@@ -196,7 +194,7 @@ fn what_is_not_carried_out_is_refused_by_name() {
         ),
         (
             none(),
-            json!({"NetworkMode": "container:x"}),
+            json!({"NetworkMode": "ns:/x"}),
             "HostConfig.NetworkMode",
         ),
         (
@@ -340,5 +338,37 @@ fn a_name_that_is_podmans_own_word_for_the_runtime_names_no_handler() {
             .spec
             .handler,
         None
+    );
+}
+
+#[test]
+fn modes_of_other_containers_name_them() {
+    let host = json!({
+        "NetworkMode": "container:a", "PidMode": "container:b", "IpcMode": "container:c", "UTSMode": "container:d",
+    });
+    let change = json!({"NetworkingConfig": {"EndpointsConfig": {"container:a": {}}}});
+    let made = docker(change, host).unwrap();
+    let told: Vec<_> = made
+        .joins
+        .all()
+        .map(|(kind, name)| (kind, name.as_str()))
+        .collect();
+    assert_eq!(
+        told,
+        [("pid", "b"), ("ipc", "c"), ("uts", "d"), ("net", "a")]
+    );
+    let error = docker(json!({}), json!({"NetworkMode": "container:"})).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "container create: invalid config provided: namespace mode container requires a value"
+    );
+    let named = docker(
+        json!({"Hostname": "a"}),
+        json!({"NetworkMode": "container:x"}),
+    );
+    let error = named.unwrap_err().to_string();
+    assert!(
+        error.starts_with("Hostname \"container:x\" is not supported: "),
+        "{error}"
     );
 }

@@ -5,12 +5,14 @@ use std::collections::BTreeMap;
 use model::Error;
 use model::container::{ContainerSpec, Face, ImageRef, IpcMode, Network, PidMode, UMASK};
 use model::health::{DEFAULT_LOG_COUNT, DEFAULT_LOG_SIZE, HealthCheck, HealthSpec};
+use model::joined::Joined;
 use model::request::{ImageVolumes, NewContainer};
 use podman_api::container::Signal;
 use podman_api::container::libpod::{Namespace, SpecGenerator};
 use podman_api::network::PerNetworkOptions;
 
 use super::common::{check_annotations, dns, handler, hosts, merged, name, on_pod, restart, some};
+use super::joined::{self, Beside};
 use super::{Host, devices, health, limits, log, mounts, security, sysctls, ulimits};
 use crate::fields::{IGNORED_VOLUMES, KEEP_GROUPS, LIBPOD};
 use crate::ports::{self, Ports};
@@ -30,7 +32,9 @@ const CREATE_OPTION: &str = "running container create option";
     clippy::too_many_lines,
     reason = "one line for each field of the wire type"
 )]
-pub fn libpod_create(spec: SpecGenerator, host: &Host) -> Result<NewContainer, Error> {
+pub fn libpod_create(mut spec: SpecGenerator, host: &Host) -> Result<NewContainer, Error> {
+    let joins = joined::from_libpod(&mut spec)?;
+    check_joined(&spec, &joins)?;
     refuse(&spec, *host)?;
     let SpecGenerator {
         name: asked_name,
@@ -136,12 +140,11 @@ pub fn libpod_create(spec: SpecGenerator, host: &Host) -> Result<NewContainer, E
             "published or exposed ports must be defined when the pod is created",
         ));
     }
-    let ports = Ports::new(
-        network,
-        port_mappings,
-        publish_all,
-        ports::exposed(&expose)?,
-    )?;
+    let exposed = ports::exposed(&expose)?;
+    let ports = match &joins.network {
+        Some(_) => Ports::joined(&port_mappings, exposed),
+        None => Ports::new(network, port_mappings, publish_all, exposed)?,
+    };
     let log = log::from_libpod(&log_configuration.unwrap_or_default())?;
     BODY.refuse_if(log.is_none(), "log_configuration")?;
     let (pid, ipc) = (pid(&pidns)?, ipc(&ipcns, in_pod)?);
@@ -204,7 +207,8 @@ pub fn libpod_create(spec: SpecGenerator, host: &Host) -> Result<NewContainer, E
         remove: remove.unwrap_or(false),
         restart: restart(&restart_policy, restart_tries.unwrap_or(0))?,
         create_command: container_create_command,
-        requires: Vec::new(), // the engine finds them
+        requires: Vec::new(),      // the engine finds them
+        joined: Joined::default(), // the same
         health: HealthSpec {
             // an empty one asks for nothing
             check: health_config
@@ -223,9 +227,24 @@ pub fn libpod_create(spec: SpecGenerator, host: &Host) -> Result<NewContainer, E
         pod,
         spec,
         requires: dependency_containers,
+        joins,
         image_volumes: image_volumes(&image_volume_mode)?,
         warnings: ports.warnings,
     })
+}
+
+fn check_joined(spec: &SpecGenerator, joins: &Joined<String>) -> Result<(), Error> {
+    let beside = Beside {
+        hostname: &spec.hostname,
+        hosts: &spec.host_add,
+        networks: spec.networks.as_ref().is_some_and(|all| !all.is_empty()),
+        of_the_sandbox: [
+            ("sysctl", !spec.sysctl.is_empty()),
+            ("cgroup_parent", !spec.cgroup_parent.is_empty()),
+            ("shm_size", spec.shm_size.is_some() && joins.ipc.is_some()),
+        ],
+    };
+    joined::check(joins, BODY, (BODY, "hostname"), &beside)
 }
 
 fn image_volumes(mode: &str) -> Result<ImageVolumes, Error> {

@@ -56,6 +56,7 @@ fn what_podman_remote_sends_unasked_asks_for_nothing() {
             name: None,
             pod: None,
             spec: expected,
+            joins: Joined::default(),
             requires: Vec::new(),
             image_volumes: ImageVolumes::Anonymous,
             warnings: Vec::new(),
@@ -198,18 +199,12 @@ fn what_is_not_carried_out_is_refused_by_name() {
         (json!({"envmerge": ["A='b'"]}), "envmerge \"A='b'\""),
         (json!({"env_host": true}), "env_host"),
         (json!({"userns": {"nsmode": "auto"}}), "userns"),
-        (
-            json!({"pidns": {"nsmode": "container", "value": "x"}}),
-            "pidns",
-        ),
+        (json!({"pidns": {"nsmode": "path", "value": "/x"}}), "pidns"),
         (json!({"ipcns": {"nsmode": "none"}}), "ipcns"),
         (json!({"utsns": {"nsmode": "host"}}), "utsns"),
         (json!({"cgroupns": {"nsmode": "host"}}), "cgroupns"),
         (json!({"netns": {"nsmode": "pasta"}}), "netns"),
-        (
-            json!({"netns": {"nsmode": "container", "value": "x"}}),
-            "netns",
-        ),
+        (json!({"netns": {"nsmode": "path", "value": "/x"}}), "netns"),
         (
             json!({"netns": {"nsmode": "bridge"}, "Networks": {"mynet": {}}}),
             "Networks",
@@ -365,4 +360,90 @@ fn a_container_in_a_pod_has_what_the_pod_has() {
         change["pod"] = json!("p1");
         remote(change).unwrap();
     }
+}
+
+#[test]
+fn namespaces_of_other_containers_are_told_by_their_kind() {
+    let other = |name: &str| json!({"nsmode": "container", "value": name});
+    let made = remote(json!({
+        "netns": other("a"), "pidns": other("b"), "ipcns": other("c"), "utsns": other("d"),
+        "portmappings": [{"container_port": 80}],
+    }))
+    .unwrap();
+    let told: Vec<_> = made
+        .joins
+        .all()
+        .map(|(kind, name)| (kind, name.as_str()))
+        .collect();
+    assert_eq!(
+        told,
+        [("pid", "b"), ("ipc", "c"), ("uts", "d"), ("net", "a")]
+    );
+    assert!(made.spec.ports.is_empty());
+    assert_eq!(
+        made.warnings,
+        [
+            "Port mappings have been discarded because \"container\" network namespace mode does not support them"
+        ]
+    );
+    let in_pod = remote(json!({"pod": "p", "pidns": other("b")})).unwrap();
+    assert_eq!(in_pod.joins.pid.as_deref(), Some("b"));
+    for kind in ["netns", "ipcns", "utsns"] {
+        remote(json!({"pod": "p", kind: other("b")})).unwrap_err();
+    }
+}
+
+#[test]
+fn what_belongs_to_the_other_container_is_refused_beside_it() {
+    let other = json!({"nsmode": "container", "value": "x"});
+    for (field, beside, text) in [
+        (
+            "netns",
+            json!({"netns": {"nsmode": "container", "value": ""}}),
+            "invalid config provided: namespace mode container requires a value",
+        ),
+        (
+            "netns",
+            json!({"hostadd": ["a:1.1.1.1"]}),
+            "invalid config provided: cannot set extra host entries when the container is joined to another containers network namespace: invalid configuration",
+        ),
+        (
+            "netns",
+            json!({"Networks": {"podman": {}}}),
+            "invalid config provided: networks and static ip/mac address can only be used with Bridge mode networking",
+        ),
+        (
+            "utsns",
+            json!({"hostname": "a"}),
+            "invalid config provided: cannot set hostname when running in the host UTS namespace: invalid configuration",
+        ),
+        (
+            "netns",
+            json!({"hostname": "a"}),
+            "hostname \"container:x\" is not supported: ",
+        ),
+        (
+            "netns",
+            json!({"sysctl": {"net.ipv4.ip_forward": "1"}}),
+            "sysctl \"container:x\" is not supported: ",
+        ),
+        (
+            "pidns",
+            json!({"cgroup_parent": "/a"}),
+            "cgroup_parent \"container:x\" is not supported: ",
+        ),
+        (
+            "ipcns",
+            json!({"shm_size": 1000}),
+            "shm_size \"container:x\" is not supported: ",
+        ),
+    ] {
+        let mut body = json!({field: other});
+        for (name, value) in beside.as_object().unwrap() {
+            body[name] = value.clone();
+        }
+        let error = remote(body).unwrap_err().to_string();
+        assert!(error.starts_with(text), "{error}");
+    }
+    remote(json!({"netns": other, "shm_size": 1000})).unwrap();
 }

@@ -7,6 +7,7 @@ mod devices;
 pub(crate) mod health;
 mod inspect_compat;
 mod inspect_libpod;
+mod joined;
 mod limits;
 mod list;
 mod log;

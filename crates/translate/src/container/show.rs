@@ -199,6 +199,11 @@ pub(super) fn hostname(detail: &ContainerDetail) -> String {
     let Some(record) = own(&detail.view) else {
         return String::new();
     };
+    if record.spec.joined.any() {
+        let of_sandbox = detail.sandbox.as_deref();
+        let of_sandbox = of_sandbox.and_then(|sandbox| sandbox.spec.hostname.clone());
+        return of_sandbox.unwrap_or_default();
+    }
     match (&record.spec.hostname, detail.view.network.host) {
         (Some(name), _) => name.clone(),
         (None, false) => record.id.short().to_owned(),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use model::Id;
 use model::container::{
     ContainerSpec, Device, IpcMode, LogDriver, Mount, MountKind, Network, Resources, RestartPolicy,
     SHM_BYTES, VolumesFrom,
@@ -59,7 +60,7 @@ pub(super) fn host_config(detail: &ContainerDetail, caps: &Caps) -> InspectHostC
         group_add: spec.groups.clone(),
         ipc_mode: modes.ipc,
         cgroups: "default".to_owned(),
-        pid_mode: spec.pid.word().to_owned(),
+        pid_mode: modes.pid,
         privileged: spec.privileged,
         publish_all_ports: spec.publish_all,
         readonly_rootfs: spec.read_only,
@@ -223,6 +224,7 @@ pub(super) fn log_path(detail: &ContainerDetail) -> String {
 }
 
 struct Modes {
+    pid: String,
     network: String,
     ipc: String,
     uts: String,
@@ -238,13 +240,24 @@ fn modes(detail: &ContainerDetail) -> Modes {
             Network::Default => BRIDGE,
         },
     };
+    let none = ContainerSpec::default();
+    let spec = show::spec(&detail.view).unwrap_or(&none);
+    // What CRI shares by the sandbox is shared with the one that is joined, whichever it was asked for.
+    let home = || spec.joined.all().last().map(|(_, id)| id);
+    let of = |joined: Option<&Id>, own: &str| match joined {
+        Some(id) => format!("container:{id}"),
+        None => own.to_owned(),
+    };
     let own = Modes {
-        network: network.to_owned(),
-        ipc: show::spec(&detail.view)
-            .map_or(IpcMode::default(), |spec| spec.ipc)
-            .word()
-            .to_owned(),
-        uts: "private".to_owned(),
+        pid: of(spec.joined.pid.as_ref(), spec.pid.word()),
+        network: of(spec.joined.network.as_ref(), network),
+        ipc: match spec.ipc {
+            IpcMode::Host => spec.ipc.word().to_owned(),
+            IpcMode::Private | IpcMode::Shareable => {
+                of(spec.joined.ipc.as_ref().or_else(home), spec.ipc.word())
+            }
+        },
+        uts: of(spec.joined.uts.as_ref().or_else(home), "private"),
     };
     let (Some(infra), Some(pod)) = (show::infra_of(detail), show::pod(detail)) else {
         return own;
@@ -259,6 +272,7 @@ fn modes(detail: &ContainerDetail) -> Modes {
         false => own,
     };
     Modes {
+        pid: own.pid,
         network: shared("net", own.network),
         ipc: shared("ipc", own.ipc),
         uts: shared("uts", own.uts),

@@ -50,7 +50,8 @@ pub(super) fn mode(network: &NetworkView) -> &'static str {
 /// The networks of a libpod list element; a container in a pod has those of the pod.
 pub(super) fn listed(view: &ContainerView) -> Vec<String> {
     let in_pod = view.pod.is_some() && !view.is_infra();
-    match mode(&view.network) != BRIDGE || in_pod {
+    let joined = spec(view).is_some_and(|spec| spec.joined.network.is_some());
+    match mode(&view.network) != BRIDGE || in_pod || joined {
         true => Vec::new(),
         false => vec![NETWORK.to_owned()],
     }
@@ -69,6 +70,10 @@ fn aliases(view: &ContainerView, infra: Option<&str>) -> Vec<String> {
             infra.map(short).into_iter().chain([pod.clone()]).collect()
         }
         (ContainerBody::Infra { pod, .. }, _, _) => vec![short(view.id()), pod.name.clone()],
+        (ContainerBody::Own(record), _, _) if record.spec.joined.any() => {
+            let network = record.spec.joined.network.iter();
+            network.map(|joined| joined.short().to_owned()).collect()
+        }
         (ContainerBody::Own(record), _, _) => {
             let asked = record.spec.hostname.iter().cloned();
             std::iter::once(short(view.id())).chain(asked).collect()

@@ -1,10 +1,10 @@
 //! What a runtime would be asked for at start, checked at create.
 
 use model::Error;
-use model::container::{ContainerSpec, Network, PidMode};
+use model::container::{ContainerSpec, IpcMode, Network, PidMode};
 use model::gate;
 use model::observed::{RuntimeFacts, RuntimeKind};
-use model::pod::{PodSpec, SandboxRecord};
+use model::pod::{PodSpec, Role, SandboxRecord};
 
 use super::mounts::check_mount;
 use super::paths::check_masks;
@@ -12,7 +12,7 @@ use super::resources::cri_resources;
 use super::sandbox::SLICE;
 use super::security::{container_security, runs_as_root};
 use super::signal::cri_signal;
-use crate::fields::{GROUP_NAMES, HOST_NAME, NO_GATE, PRIVILEGED_USER};
+use crate::fields::{GROUP_NAMES, HOST_NAME, NO_GATE, OF_THE_JOINED, PRIVILEGED_USER};
 
 /// Says what CRI cannot carry out of a container, or what cannot be meant.
 ///
@@ -32,7 +32,9 @@ pub fn check_container(
     spec.stop_signal.map(cri_signal).transpose()?;
     spec.mounts.iter().try_for_each(check_mount)?;
     check_annotations(spec.annotations.keys())?;
-    if spec.init && (spec.pid == PidMode::Host || shares_pids(sandbox)) {
+    check_joined(spec, sandbox)?;
+    let joins_pids = spec.joined.pid.is_some();
+    if spec.init && (spec.pid == PidMode::Host || joins_pids || shares_pids(sandbox)) {
         let text = "cannot add init binary as PID 1 (PID namespace isn't private)";
         return Err(spec.face.at_create(Error::Plain(text.to_owned())));
     }
@@ -44,6 +46,25 @@ pub fn check_container(
         (Network::Host, Some(name)) if !name.is_empty() => Err(no_name_on_host_network(name)),
         _ => Ok(()),
     }
+}
+
+/// A container in the sandbox of another has its PID and IPC namespaces so as that sandbox has them.
+fn check_joined(spec: &ContainerSpec, sandbox: &SandboxRecord) -> Result<(), Error> {
+    let joined = &spec.joined;
+    if !joined.any() || sandbox.role != Role::Hidden {
+        return Ok(());
+    }
+    let host_pid = spec.pid == PidMode::Host;
+    let host_ipc = spec.ipc == IpcMode::Host;
+    let differing = match () {
+        () if joined.pid.is_none() && host_pid != sandbox.spec.host_pid => "PID",
+        () if joined.ipc.is_none() && host_ipc != sandbox.spec.host_ipc => "IPC",
+        () => return Ok(()),
+    };
+    Err(Error::unsupported(
+        format!("the host's {differing} namespace for one of two containers that share a network"),
+        OF_THE_JOINED,
+    ))
 }
 
 fn shares_pids(sandbox: &SandboxRecord) -> bool {
@@ -140,7 +161,6 @@ mod tests {
     use super::*;
     use crate::cri::tests_support::sandbox;
     use model::container::{Face, Mount, Resources};
-    use model::pod::Role;
     use model::signal::Signal;
 
     #[test]
@@ -310,5 +330,34 @@ mod tests {
             };
             assert_eq!(check_pod(&spec).is_ok(), good, "{shared:?}");
         }
+    }
+
+    #[test]
+    fn a_container_in_the_sandbox_of_another_has_its_namespaces_or_is_refused() {
+        let someone = || Some(model::Id::generate());
+        for (pid, joins_pid, host_pid, refused) in [
+            (PidMode::Private, false, false, false),
+            (PidMode::Private, false, true, true),
+            (PidMode::Host, false, false, true),
+            (PidMode::Host, false, true, false),
+            (PidMode::Private, true, true, false),
+        ] {
+            let mut sandbox = sandbox(Role::Hidden);
+            sandbox.spec.host_pid = host_pid;
+            let mut spec = ContainerSpec {
+                pid,
+                ..ContainerSpec::default()
+            };
+            spec.joined.network = someone();
+            spec.joined.pid = someone().filter(|_| joins_pid);
+            let told = check_container(&spec, &sandbox, &RuntimeFacts::default());
+            assert_eq!(told.is_err(), refused, "{pid:?} {joins_pid} {host_pid}");
+        }
+        let mut spec = ContainerSpec {
+            ipc: IpcMode::Host,
+            ..ContainerSpec::default()
+        };
+        spec.joined.network = someone();
+        check_container(&spec, &sandbox(Role::Hidden), &RuntimeFacts::default()).unwrap_err();
     }
 }

@@ -38,6 +38,7 @@ pub fn container_config(order: &ContainerOrder<'_>) -> Result<v1::ContainerConfi
         hostname: _,   // `asked`
         held: _,       // `asked`
         stdin_once: _, // `asked`
+        pid_target: _, // the same
     } = order;
     let ContainerRecord {
         id: _,         // in the marks
@@ -88,6 +89,7 @@ fn asked(order: &ContainerOrder<'_>, spec: &ContainerSpec) -> Result<v1::Contain
         network: _,             // the sandbox's
         pid: _,                 // the sandbox's, and `container_security`
         ipc: _,                 // the same
+        joined: _,              // the sandbox is that one's, and `order.pid_target`
         sysctls: _,             // the sandbox's
         cgroup_parent: _,       // the sandbox's
         dns: _,                 // the sandbox's, and /etc/resolv.conf among `files`
@@ -125,6 +127,7 @@ fn asked(order: &ContainerOrder<'_>, spec: &ContainerSpec) -> Result<v1::Contain
     } = spec;
     let unified = order.sandbox_order.runtime.unified_cgroups;
     let (command, args) = command_and_args(order);
+    let security = container_security(spec, order.sandbox)?;
     Ok(v1::ContainerConfig {
         image: Some(image_spec(image)),
         command,
@@ -140,7 +143,8 @@ fn asked(order: &ContainerOrder<'_>, spec: &ContainerSpec) -> Result<v1::Contain
             resources: Some(cri_resources(resources, unified)?),
             security_context: Some(v1::LinuxContainerSecurityContext {
                 supplemental_groups: order.groups.iter().copied().map(i64::from).collect(),
-                ..container_security(spec, order.sandbox)?
+                namespace_options: security.namespace_options.map(|own| targeted(own, order)),
+                ..security
             }),
         }),
         stop_signal: stop_signal
@@ -150,6 +154,18 @@ fn asked(order: &ContainerOrder<'_>, spec: &ContainerSpec) -> Result<v1::Contain
             .into(),
         ..Default::default()
     })
+}
+
+/// With the processes of another container of the sandbox, unless the sandbox's containers see each other's anyway.
+fn targeted(own: v1::NamespaceOption, order: &ContainerOrder<'_>) -> v1::NamespaceOption {
+    match &order.pid_target {
+        Some(target) if own.pid() == v1::NamespaceMode::Container => v1::NamespaceOption {
+            pid: v1::NamespaceMode::Target.into(),
+            target_id: target.clone(),
+            ..own
+        },
+        _ => own,
+    }
 }
 
 fn device(device: &Device) -> v1::Device {
@@ -214,11 +230,12 @@ mod tests {
     use model::pod::Role;
 
     fn config(change: impl FnOnce(&mut ContainerRecord)) -> Result<v1::ContainerConfig, Error> {
-        config_for(false, change)
+        config_for(false, None, change)
     }
 
     fn config_for(
         attached: bool,
+        pid_target: Option<&str>,
         change: impl FnOnce(&mut ContainerRecord),
     ) -> Result<v1::ContainerConfig, Error> {
         let (sandbox, facts) = (sandbox(Role::Hidden), facts());
@@ -237,6 +254,7 @@ mod tests {
                 destination: "/etc/hosts".into(),
                 read_only: false,
             }],
+            pid_target: pid_target.map(str::to_owned),
             groups: vec![29],
             log_path: "ctr.log".to_owned(),
             hostname: "host".to_owned(),
@@ -319,7 +337,7 @@ mod tests {
     #[test]
     fn terminal_and_input_are_passed_and_input_closes_with_the_client_that_came_with_the_start() {
         let made = |attached| {
-            config_for(attached, |record| {
+            config_for(attached, None, |record| {
                 record.spec.terminal = true;
                 record.spec.stdin = true;
                 record.spec.stop_signal = model::signal::Signal::from_number(10);
@@ -337,9 +355,9 @@ mod tests {
             record.spec.entrypoint = Some(vec!["/bin/sh".into()]);
             record.spec.command = Some(vec!["-c".into(), "true".into()]);
         };
-        let plain = config_for(false, change).unwrap();
+        let plain = config_for(false, None, change).unwrap();
         let asked = [plain.command.clone(), plain.args].concat();
-        let held = config_for(true, change).unwrap();
+        let held = config_for(true, None, change).unwrap();
         assert!(held.args.is_empty());
         assert_eq!(held.command, gate::held(&ContainerSpec::default(), &asked));
         assert_eq!(gate::asked(&held.command), ["/bin/sh", "-c", "true"]);
@@ -353,5 +371,24 @@ mod tests {
             config(|record| record.spec.stop_signal = model::signal::Signal::from_number(32))
                 .is_err()
         );
+    }
+
+    #[test]
+    fn the_processes_of_another_container_are_a_target() {
+        let namespaces = |target| {
+            let linux = config_for(false, target, |_| {}).unwrap().linux.unwrap();
+            linux.security_context.unwrap().namespace_options.unwrap()
+        };
+        let own = namespaces(None);
+        assert_eq!(
+            (own.pid(), own.target_id.as_str()),
+            (v1::NamespaceMode::Container, "")
+        );
+        let joined = namespaces(Some("abc"));
+        assert_eq!(
+            (joined.pid(), joined.target_id.as_str()),
+            (v1::NamespaceMode::Target, "abc")
+        );
+        assert_eq!(joined.network(), own.network());
     }
 }

@@ -276,6 +276,12 @@ fn namespaces(all: &mut Map<String, Value>, options: Option<v1::NamespaceOption>
             ("NamespaceOption.ipc", json!(options.ipc().as_str_name())),
         ],
     );
+    if !options.target_id.is_empty() {
+        put(
+            all,
+            [("NamespaceOption.target_id", json!(options.target_id))],
+        );
+    }
 }
 
 fn selinux(options: &v1::SeLinuxOption) -> Value {

@@ -149,7 +149,11 @@ const SECURITY: &[Row] = &[
 const NAMESPACES: &[Row] = &[
     shared::PID.named("HostConfig.PidMode"),
     shared::IPC.named("HostConfig.IpcMode"),
-    Row::anyway("HostConfig.UTSMode", "private", UTS_MODE),
+    Row::anyway(
+        "HostConfig.UTSMode",
+        "private; with the network of another container that one's",
+        UTS_MODE,
+    ),
     Row::anyway("HostConfig.UsernsMode", "host", USERS),
     Row::anyway(
         "HostConfig.CgroupnsMode",

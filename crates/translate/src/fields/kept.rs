@@ -76,6 +76,7 @@ pub(super) fn container_fields(
         attempt: record.progress.last_attempt,
         files: record.spec.mounts.iter().filter_map(made).collect(),
         groups: numbers(&record.spec.groups),
+        pid_target: record.spec.joined.pid.as_ref().map(ToString::to_string),
         log_path: String::new(),
         hostname,
         held: model::gate::needed(&record.spec).is_some(),

@@ -244,7 +244,11 @@ const SECURITY: &[Row] = &[
 const NAMESPACES: &[Row] = &[
     shared::PID.named("pidns"),
     shared::IPC.named("ipcns"),
-    Row::anyway("utsns", "private; in a pod the pod's", UTS_MODE),
+    Row::anyway(
+        "utsns",
+        "private; with the network of another container that one's; in a pod the pod's",
+        UTS_MODE,
+    ),
     Row::anyway("userns", "host", USERS),
     Row::anyway("idmappings", "none", USERS),
     Row::refused("hostusers", USERS),

@@ -69,7 +69,10 @@ const NAMESPACES: &[Row] = &[
 ];
 
 const NETWORK: &[Row] = &[
-    shared::NETNS.named("netns"),
+    shared::NETNS
+        .named("netns")
+        .how("the runtime's default network, or the host's; none: the links of the sandbox's namespace are deleted before anything runs in it")
+        .kept(&["network"]),
     shared::DEFAULT_NETWORK.named("Networks"),
     Row::refused("cni_networks", NETWORKS),
     Row::refused("network_options", NETWORKS),

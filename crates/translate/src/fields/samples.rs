@@ -123,7 +123,36 @@ pub(super) fn ways(request: Request, name: &str) -> Vec<(Vec<(&'static str, Valu
             alone(json!(["a"])),
             (vec![("Entrypoint", json!(["e"]))], json!(["a"])),
         ],
+        "netns" | "hostconfig.networkmode" if request != Request::Pod => {
+            both(request, name, Vec::new())
+        }
+        "pidns" | "ipcns" if request == Request::Libpod => {
+            both(request, name, vec![("netns", of_another(request))])
+        }
+        "hostconfig.pidmode" | "hostconfig.ipcmode" => {
+            let network = ("HostConfig.NetworkMode", of_another(request));
+            both(request, name, vec![network])
+        }
         _ => vec![(beside(request, name), carried(request, name))],
+    }
+}
+
+/// A namespace of the host's, and beside something that of another container.
+fn both(
+    request: Request,
+    name: &str,
+    beside_it: Vec<(&'static str, Value)>,
+) -> Vec<(Vec<(&'static str, Value)>, Value)> {
+    vec![
+        (beside(request, name), carried(request, name)),
+        (beside_it, of_another(request)),
+    ]
+}
+
+fn of_another(request: Request) -> Value {
+    match request {
+        Request::Compat => json!("container:x"),
+        Request::Libpod | Request::Pod => json!({"nsmode": "container", "value": "x"}),
     }
 }
 
@@ -238,7 +267,7 @@ pub(super) fn not_carried(request: Request, name: &str) -> (Value, Vec<(&'static
             return (carried(request, name), vec![("pod", json!("p"))]);
         }
         "netns" | "pidns" | "ipcns" => json!({"nsmode": "path", "value": "/x"}),
-        "networkmode" | "pidmode" | "ipcmode" => json!("container:x"),
+        "networkmode" | "pidmode" | "ipcmode" => json!("ns:/x"),
         "hostname" if request == Request::Compat => {
             return (json!("a"), vec![("HostConfig.NetworkMode", json!("host"))]);
         }

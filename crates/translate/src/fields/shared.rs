@@ -116,8 +116,8 @@ pub(super) const NETNS: Row = Row::cri(
     "",
     &["NamespaceOption.network", "PodSandboxConfig.hostname"],
 )
-.how("the runtime's default network, or the host's; none: the links of the sandbox's namespace are deleted before anything runs in it")
-.kept(&["network"])
+.how("the runtime's default network, or the host's; none: the links of the sandbox's namespace are deleted before anything runs in it; container:NAME: the container lives in that one's sandbox")
+.kept(&["network", "joined.network"])
 .but(NETWORKS)
 .in_vm(VM_NETWORK);
 pub(super) const DEFAULT_NETWORK: Row = Row::anyway(
@@ -208,14 +208,14 @@ pub(super) const CGROUP_PARENT: Row = Row::cri("", &["LinuxPodSandboxConfig.cgro
     .how("a path with the cgroup manager cgroupfs, a slice with systemd")
     .kept(&["cgroup_parent"])
     .in_vm(VM_CGROUPS);
-pub(super) const PID: Row = Row::cri("", &["NamespaceOption.pid"])
-    .how("private, or the host's")
-    .kept(&["pid"])
+pub(super) const PID: Row = Row::cri("", &["NamespaceOption.pid", "NamespaceOption.target_id"])
+    .how("private, the host's, or with the network of another container its processes too (container:NAME)")
+    .kept(&["pid", "joined.pid"])
     .but(PID_MODE)
     .in_vm(VM_NAMESPACES);
 pub(super) const IPC: Row = Row::cri("", &["NamespaceOption.ipc"])
-    .how("private and shareable, which are one, or the host's")
-    .kept(&["ipc"])
+    .how("private and shareable, which are one, or the host's; with the network of another container that one's, asked for or not")
+    .kept(&["ipc", "joined.ipc"])
     .but(IPC_MODE)
     .in_vm(VM_NAMESPACES);
 pub(super) const ULIMITS: Row = Row::gate(

@@ -1,7 +1,7 @@
 //! A request tried: the translation and the checks of a create, without a daemon.
 
 use jiff::Timestamp;
-use model::container::{ContainerRecord, Progress};
+use model::container::{ContainerRecord, ContainerSpec, Progress};
 use model::observed::RuntimeFacts;
 use model::pod::{PodSpec, Role, SandboxProgress, SandboxRecord};
 use model::request::NewContainer;
@@ -60,6 +60,8 @@ fn stand_in(image: &mut String) {
     }
 }
 
+/// The id of a container that is not known.
+const NOBODY: &str = "0000000000000000000000000000000000000000000000000000000000000000";
 /// The name of what has none here.
 const STAND_IN: &str = "stand-in";
 
@@ -74,7 +76,8 @@ pub(super) fn records(new: &NewContainer) -> (ContainerRecord, SandboxRecord) {
         name,
         pod,
         spec,
-        requires: _,      // they are not known
+        requires: _, // they are not known
+        joins,
         image_volumes: _, // the image is not known
         warnings: _,      // of what the client sent beside
     } = new;
@@ -89,7 +92,13 @@ pub(super) fn records(new: &NewContainer) -> (ContainerRecord, SandboxRecord) {
         name: name.to_owned(),
         sandbox: sandbox.id.clone(),
         created_at: Timestamp::UNIX_EPOCH,
-        spec: spec.clone(),
+        spec: ContainerSpec {
+            // they are not known: as if each were one
+            joined: joins
+                .try_map(|_, _| Id::parse(NOBODY).ok_or(()))
+                .unwrap_or_default(),
+            ..spec.clone()
+        },
         progress: Progress::default(),
     };
     (record, sandbox)

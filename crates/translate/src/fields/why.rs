@@ -30,17 +30,16 @@ pub(crate) const CDI_DEVICES: &str =
     "devices are named by their paths, and no CDI device is passed on yet";
 pub(super) const SECRETS: &str =
     "secrets are not carried out yet; bind-mount a file, or set a variable";
-pub(super) const NETWORKS: &str =
-    "there is the runtime's default network (bridge), the host's and none, and no other yet";
+pub(super) const NETWORKS: &str = "there is the runtime's default network (bridge), the host's, none, and for a container another one's, and no other yet";
+/// Of what is asked for beside `container:x`.
+pub(crate) const OF_THE_JOINED: &str = "it is the sandbox's, which is that of the container whose namespaces are joined; ask for it there";
 pub(super) const USERS: &str = "user namespaces and entries in /etc/passwd are the runtime's";
-pub(super) const PID_MODE: &str = "a container has a PID namespace of its own or the host's, in a pod what the pod says, and no other yet";
-pub(super) const IPC_MODE: &str =
-    "the IPC namespace is the sandbox's or the host's, in a pod the pod's, and no other yet";
+pub(super) const PID_MODE: &str = "a container has a PID namespace of its own, the host's, or with the network of another container that one's; in a pod what the pod says, or that of another container of it; and no other yet";
+pub(super) const IPC_MODE: &str = "the IPC namespace is the sandbox's, which is with the network of another container that one's, or the host's, in a pod the pod's, and no other yet";
 pub(super) const POD_PID_MODE: &str = "the containers of a pod have PID namespaces of their own or share one, and no other is carried out yet";
 pub(super) const POD_IPC_MODE: &str =
     "the containers of a pod share an IPC namespace, and no other is carried out yet";
-pub(super) const UTS_MODE: &str =
-    "the UTS namespace is the sandbox's, and no other is carried out yet";
+pub(super) const UTS_MODE: &str = "CRI has no field for it: the UTS namespace is the sandbox's, which is with the network of another container that one's, and with the host's network the host's";
 pub(super) const CGROUPS: &str = "the runtime places the container in its own cgroups";
 pub(super) const POD_CGROUPS: &str =
     "a container in a pod lies in the pod's cgroup, and a pod's is the runtime's own choice yet";
