@@ -10,7 +10,9 @@
     reason = "a test speaks and ends where it cannot go on"
 )]
 
+mod dying;
 mod expected;
+mod joined;
 mod look;
 mod no_network;
 mod pod;
@@ -119,6 +121,20 @@ async fn containers_of_a_pod_find_each_other_by_name() {
 #[tokio::test]
 async fn a_container_without_a_network_has_none_though_the_daemon_died() {
     on_each(BOTH, no_network::a_daemon_that_dies_on_the_way)
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn containers_on_one_network_are_whole_though_the_daemon_died() {
+    on_each(BOTH, joined::a_daemon_that_dies_on_the_way)
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn a_network_stays_for_the_last_container_on_it() {
+    on_each(BOTH, joined::the_network_stays_for_the_last)
         .await
         .unwrap();
 }

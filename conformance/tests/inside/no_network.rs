@@ -2,10 +2,12 @@
 
 use anyhow::{Context, Result, ensure};
 use conformance::{
-    DaemonOptions, Lab, Setup, Variant,
-    scenario::{self, Api, IMAGE, eventually},
+    Lab, Setup, Variant,
+    scenario::{self, Api, IMAGE},
 };
 use serde_json::json;
+
+use crate::dying::dies_in;
 
 /// Ends with 0 where there is no link but the loopback, and no route.
 const ALONE: &str = "test $(wc -l </proc/net/dev) = 3 && test $(wc -l </proc/net/route) = 1";
@@ -14,25 +16,15 @@ const ALONE: &str = "test $(wc -l </proc/net/dev) = 3 && test $(wc -l </proc/net
 pub(crate) async fn a_daemon_that_dies_on_the_way(variant: Variant) -> Result<()> {
     for point in ["store:sandbox.made", "disk:network"] {
         let mut lab = Lab::start(Setup::new(variant)).await?;
-        let dying = DaemonOptions {
-            env: vec![("PODMAN_CRI_CRASH_AT".to_owned(), point.to_owned())],
-            ..DaemonOptions::default()
-        };
-        lab.crash_daemon(&dying).await?;
-        let api = Api::new(lab.http());
-        api.create(&json!({
-            "name": "alone", "image": IMAGE, "command": ["sh", "-c", ALONE],
-            "netns": { "nsmode": "none" },
-        }))
-        .await?;
-        let started = api.start("alone").await;
-        ensure!(started.is_err(), "{point}: it did not die");
-        eventually("the daemon's death", async || {
-            ensure!(api.list().await.is_err(), "it lives");
-            Ok(())
+        dies_in(&mut lab, point, async |api| {
+            api.create(&json!({
+                "name": "alone", "image": IMAGE, "command": ["sh", "-c", ALONE],
+                "netns": { "nsmode": "none" },
+            }))
+            .await?;
+            api.start("alone").await
         })
         .await?;
-        lab.crash_daemon(&DaemonOptions::default()).await?;
         let api = Api::new(lab.http());
         api.start("alone").await.context(point)?;
         ensure!(api.wait("alone").await? == 0, "{point}: it has a network");

@@ -1,0 +1,29 @@
+//! A daemon that dies while it does something, and one that takes it up.
+
+use anyhow::{Context, Result, ensure};
+use conformance::{
+    DaemonOptions, Lab,
+    scenario::{Api, eventually},
+};
+
+/// Does something with a daemon that dies at a crash point of it, and starts another one.
+pub(crate) async fn dies_in(
+    lab: &mut Lab,
+    point: &str,
+    act: impl AsyncFnOnce(&Api) -> Result<()>,
+) -> Result<()> {
+    let dying = DaemonOptions {
+        env: vec![("PODMAN_CRI_CRASH_AT".to_owned(), point.to_owned())],
+        ..DaemonOptions::default()
+    };
+    lab.crash_daemon(&dying).await?;
+    let api = Api::new(lab.http());
+    ensure!(act(&api).await.is_err(), "{point}: it did not die");
+    eventually("the daemon's death", async || {
+        ensure!(api.list().await.is_err(), "it lives");
+        Ok(())
+    })
+    .await
+    .with_context(|| point.to_owned())?;
+    lab.crash_daemon(&DaemonOptions::default()).await
+}
