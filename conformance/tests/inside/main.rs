@@ -21,7 +21,7 @@ use anyhow::{Context, Result, bail, ensure};
 use conformance::{
     Http, Lab, Setup, Variant,
     runner::Podman,
-    scenario::{self, BOTH, on_each},
+    scenario::{self, BOTH, LIBPOD, next_folder, on_each},
 };
 use expected::{LOOKS, Look};
 use look::Place;
@@ -111,6 +111,45 @@ async fn in_a_cgroup_of_its_own(variant: Variant) -> Result<()> {
 #[tokio::test]
 async fn a_container_lies_in_the_cgroup_that_it_was_given() {
     on_each(BOTH, in_a_cgroup_of_its_own).await.unwrap();
+}
+
+/// What it does on Podman 5.8.6 too: one rule counts, and two do not by their conditions.
+const PROFILE: &str = r#"{"defaultAction": "SCMP_ACT_ALLOW", "archMap": [], "syscalls": [
+    {"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_ERRNO", "errno": "ENOSYS"},
+    {"names": ["chdir"], "action": "SCMP_ACT_ERRNO", "includes": {"caps": ["CAP_SYS_ADMIN"]}},
+    {"names": ["chmod", "fchmodat"], "action": "SCMP_ACT_ERRNO", "excludes": {"caps": ["CAP_CHOWN"]}}]}"#;
+
+/// The file is read at the create; what becomes of it then does not matter, at a second start neither.
+async fn held_by_its_profile(variant: Variant) -> Result<()> {
+    let lab = Lab::start(Setup::new(variant)).await?;
+    let api = Place::Here(&lab).api();
+    let file = next_folder(&lab.host)?.join("profile.json");
+    std::fs::write(&file, PROFILE)?;
+    let script = "cd /tmp && chmod 700 /tmp; mkdir /made; grep ^Seccomp: /proc/self/status";
+    api.create(&json!({
+        "name": "held", "image": scenario::IMAGE, "command": ["sh", "-c", script],
+        "seccomp_profile_path": file, "terminal": true,
+    }))
+    .await?;
+    std::fs::remove_file(&file)?;
+    let found = api.inspect("held").await?.context("it is gone")?;
+    let wanted = json!([format!("seccomp={}", file.display())]);
+    ensure!(found["HostConfig"]["SecurityOpt"] == wanted, "{found}");
+    let once = "mkdir: can't create directory '/made': Function not implemented\r\nSeccomp:\t2\r\n";
+    for runs in 1..=2 {
+        api.start("held").await?;
+        api.wait("held").await?;
+        let logs = format!("{LIBPOD}/containers/held/logs?stdout=true");
+        let logs = api.get(&logs).await?.text();
+        ensure!(logs == once.repeat(runs), "{logs:?}");
+    }
+    api.remove("held").await?;
+    scenario::finish(lab).await
+}
+
+#[tokio::test]
+async fn a_container_is_held_by_the_seccomp_profile_that_it_was_given() {
+    on_each(BOTH, held_by_its_profile).await.unwrap();
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ mod groups;
 mod init;
 mod joined;
 mod pause;
+mod profiles;
 mod prune;
 mod remove;
 mod rename;
@@ -35,6 +36,7 @@ use crate::runtime::Runtime as _;
 use crate::store::{Book, Write};
 use crate::system::{End, Engine, Inner};
 
+pub(crate) use profiles::APPARMOR;
 pub(crate) use remove::running_stays;
 pub(crate) use stop::not_running;
 pub(crate) use volumes::volumes_of;

@@ -384,6 +384,10 @@ impl Inner {
             files,
             pid_target,
             groups,
+            seccomp: record.spec.seccomp_text().map(|_| {
+                let dir = self.store.dir().container(&record.id);
+                dir.join(crate::host::SECCOMP)
+            }),
             log_path: format!("{}/{LOG}", record.id),
             hostname: hostname_of(record, &live.record),
             held: hold.in_gate,

@@ -51,6 +51,15 @@ pub trait Runtime: Send + Sync {
     /// The same for a pod.
     fn check_pod(&self, spec: &PodSpec) -> Result<(), Error>;
 
+    /// A user's seccomp profile in the form that the runtime reads, resolved for a container; `None` where it filters
+    /// nothing. `kernel` is the host's release.
+    fn seccomp_profile(
+        &self,
+        text: &[u8],
+        spec: &ContainerSpec,
+        kernel: &str,
+    ) -> Result<Option<String>, Error>;
+
     /// One `ListPodSandbox` and one `ListContainers`, sent together.
     async fn list(&self) -> Result<Listing, Error>;
 
@@ -183,6 +192,14 @@ impl Runtime for Probed {
     }
     fn check_pod(&self, spec: &PodSpec) -> Result<(), Error> {
         self.0.check_pod(spec)
+    }
+    fn seccomp_profile(
+        &self,
+        text: &[u8],
+        spec: &ContainerSpec,
+        kernel: &str,
+    ) -> Result<Option<String>, Error> {
+        self.0.seccomp_profile(text, spec, kernel)
     }
     async fn list(&self) -> Result<Listing, Error> {
         self.0.list().await

@@ -483,7 +483,7 @@ fn host_view() -> HostView {
         cgroup_controllers: cgroups.map(|c| c.controllers).unwrap_or_default(),
         open_files: crate::host::open_files(),
         seccomp: exists("/proc/sys/kernel/seccomp"),
-        apparmor: exists("/sys/kernel/security/apparmor"),
+        apparmor: exists(crate::containers::APPARMOR),
         selinux: exists("/sys/fs/selinux/enforce"),
         ..HostView::default()
     };

@@ -106,8 +106,14 @@ pub struct ContainerSpec {
     pub no_new_privileges: bool,
     /// Seccomp off (`seccomp=unconfined`).
     pub seccomp_unconfined: bool,
+    /// Its seccomp profile; `None` means the runtime's default one, unless it is off.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seccomp: Option<SeccompProfile>,
     /// `AppArmor` off (`apparmor=unconfined`).
     pub apparmor_unconfined: bool,
+    /// Its `AppArmor` profile by name; `None` means the runtime's default one, unless it is off.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub apparmor: Option<String>,
     /// `SELinux` options as asked: `disable`, or `user:…`, `role:…`, `type:…`, `level:…`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub selinux: Vec<String>,
@@ -167,6 +173,12 @@ impl ContainerSpec {
         !asked && (self.unset_env_all || self.unset_env.iter().any(|name| name == variable))
     }
 
+    /// The text of its own seccomp profile, where that filters something.
+    pub fn seccomp_text(&self) -> Option<&str> {
+        let profile = self.seccomp.as_ref()?;
+        Some(profile.resolved.as_str()).filter(|text| !text.is_empty())
+    }
+
     /// The ports that the image and the request expose.
     pub fn all_exposed(&self) -> BTreeSet<Port> {
         let image = self.image.config.exposed_ports.iter();
@@ -222,6 +234,16 @@ pub struct ImageRef {
     pub digest: Option<String>,
     /// The image's configuration at create: what it says later does not change the container.
     pub config: ImageConfig,
+}
+
+/// A seccomp profile of the user's own, as it was at the create.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SeccompProfile {
+    /// As asked: a path on the host, or the profile's own text, which Docker's clients send.
+    pub asked: String,
+    /// What it comes to for this container, as the runtime reads it; empty where it filters nothing.
+    pub resolved: String,
 }
 
 /// A container whose mounts another one gets.

@@ -51,6 +51,8 @@ pub struct ContainerOrder<'a> {
     pub pid_target: Option<String>,
     /// The numbers of the supplementary groups that were asked for, names looked up.
     pub groups: Vec<u32>,
+    /// The file with its seccomp profile, where it has one of its own.
+    pub seccomp: Option<PathBuf>,
     /// Log path below the sandbox's log folder.
     pub log_path: String,
     /// Host name it sees.

@@ -136,6 +136,15 @@ impl Runtime for CriRuntime {
         cri::check_pod(spec)
     }
 
+    fn seccomp_profile(
+        &self,
+        text: &[u8],
+        spec: &ContainerSpec,
+        kernel: &str,
+    ) -> Result<Option<String>, Error> {
+        cri::seccomp_profile(text, spec, kernel)
+    }
+
     async fn list(&self) -> Result<Listing, Error> {
         let (sandboxes, containers) = tokio::try_join!(
             self.client.list_pod_sandbox(None),

@@ -36,23 +36,14 @@ impl Engine {
             image_volumes,
             warnings,
         } = new;
-        if let Some(name) = &name {
-            model::id::check_name(name)?;
-            inner
-                .store
-                .read(|book| book.new_name_free(name, spec.face))?;
-        }
-        if spec.image.asked.is_empty() {
-            return Err(Error::InvalidArgument(
-                "must set root filesystem source to either image or rootfs".to_owned(),
-            ));
-        }
+        inner.check_names(name.as_deref(), &spec)?;
         inner.leave().await?;
         let pod = pod.map(|pod| inner.pod_to_join(&pod)).transpose()?;
         spec.requires = inner.required(&requires, pod.as_deref())?;
         let home = inner.join(&mut spec, &joins, pod)?;
         inner.check_handler(&mut spec.handler, home.as_deref())?;
         spec.image = inner.image_for_create(&spec.image.asked, spec.face).await?;
+        inner.read_profiles(&mut spec).await?;
         inner.take_mounts(&mut spec).await?;
         take_from_image(&mut spec, image_volumes)?;
         let exposed = to_publish(&spec);
@@ -138,6 +129,21 @@ impl Inner {
         match pod {
             Some(pod) => Ok(Some(pod)),
             None => self.home_of(&spec.joined, spec.network),
+        }
+    }
+
+    /// The name is one and free, and an image is named.
+    fn check_names(&self, name: Option<&str>, spec: &ContainerSpec) -> Result<(), Error> {
+        if let Some(name) = name {
+            model::id::check_name(name)?;
+            self.store
+                .read(|book| book.new_name_free(name, spec.face))?;
+        }
+        match spec.image.asked.is_empty() {
+            true => Err(Error::InvalidArgument(
+                "must set root filesystem source to either image or rootfs".to_owned(),
+            )),
+            false => Ok(()),
         }
     }
 

@@ -24,6 +24,12 @@ use crate::store::{LOG, private_dir};
 /// What Podman mounts as tmpfs into a read-only container (`--read-only-tmpfs`).
 const READ_WRITE_TMPFS: &[&str] = &["/run", "/tmp", "/var/tmp"];
 
+/// The file with a container's seccomp profile, in its folder.
+pub(crate) const SECCOMP: &str = "seccomp.json";
+
+/// The mode of files that only the runtime reads.
+const PRIVATE_MODE: u32 = 0o600;
+
 /// Everything needed to write a container's files.
 pub(crate) struct FilesJob {
     pub(crate) dir: PathBuf,
@@ -67,6 +73,7 @@ impl FilesJob {
         private_dir(&self.dir)?;
         self.log_folder()?;
         unmount_below(&self.dir)?;
+        self.seccomp()?;
         let texts = [
             ("hosts", "/etc/hosts", self.hosts()?),
             (
@@ -137,6 +144,15 @@ impl FilesJob {
             destination: PLACE.to_owned(),
             read_only: false,
         }))
+    }
+
+    /// The seccomp profile of the container's own, which the runtime reads.
+    fn seccomp(&self) -> Result<(), Error> {
+        let Some(text) = self.record.spec.seccomp_text() else {
+            return Ok(());
+        };
+        let file = self.dir.join(SECCOMP);
+        etc_files::write_atomically(&file, text, PRIVATE_MODE).map_err(|error| about(&file, error))
     }
 
     /// The folder that the runtime writes the log in, and what it finds there.

@@ -35,7 +35,7 @@ use std::net::{Ipv4Addr, UdpSocket};
 pub(crate) use cgroup::Groups;
 pub(crate) use command::Command;
 pub(crate) use devices::nodes as device_nodes;
-pub(crate) use files::{FilesJob, Peers, unmount_below};
+pub(crate) use files::{FilesJob, Peers, SECCOMP, unmount_below};
 pub use gate::GateProgram;
 pub(crate) use gate::{Gate, GatePipe, Held, forget_pipe, has_pipe, open_pipe};
 pub(crate) use monitor::Monitor;

@@ -233,8 +233,8 @@ fn from_host_config(
     let tries = if policy == "on-failure" { tries } else { 0 };
     let security::Security {
         no_new_privileges,
-        seccomp_unconfined,
-        apparmor_unconfined,
+        seccomp,
+        apparmor,
         selinux,
         mask,
         unmask,
@@ -266,8 +266,10 @@ fn from_host_config(
         read_only: readonly_rootfs,
         read_write_tmpfs: readonly_rootfs, // Podman's default for this face
         no_new_privileges,
-        seccomp_unconfined,
-        apparmor_unconfined,
+        seccomp_unconfined: seccomp.is_off(),
+        seccomp: seccomp.of_seccomp(),
+        apparmor_unconfined: apparmor.is_off(),
+        apparmor: apparmor.own(),
         selinux,
         mask,
         unmask,

@@ -225,8 +225,8 @@ fn what_is_not_carried_out_is_refused_by_name() {
         ),
         (
             none(),
-            json!({"SecurityOpt": ["apparmor=mine"]}),
-            "HostConfig.SecurityOpt \"apparmor=mine\"",
+            json!({"SecurityOpt": ["proc-opts=hidepid=2"]}),
+            "HostConfig.SecurityOpt \"proc-opts=hidepid=2\"",
         ),
         (
             none(),

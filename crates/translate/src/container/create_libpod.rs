@@ -13,6 +13,7 @@ use podman_api::network::PerNetworkOptions;
 
 use super::common::{check_annotations, dns, handler, hosts, merged, name, on_pod, restart, some};
 use super::joined::{self, Beside};
+use super::security::Profile;
 use super::{Host, devices, health, limits, log, mounts, security, sysctls, ulimits};
 use crate::fields::{IGNORED_VOLUMES, KEEP_GROUPS, LIBPOD};
 use crate::ports::{self, Ports};
@@ -147,6 +148,8 @@ pub fn libpod_create(mut spec: SpecGenerator, host: &Host) -> Result<NewContaine
     };
     let log = log::from_libpod(&log_configuration.unwrap_or_default())?;
     BODY.refuse_if(log.is_none(), "log_configuration")?;
+    let seccomp = Profile::asked(&seccomp_profile_path);
+    let apparmor = Profile::asked(&apparmor_profile);
     let (pid, ipc) = (pid(&pidns)?, ipc(&ipcns, in_pod)?);
     sysctls::check_allowed(&sysctl)?;
     sysctls::check_namespaces(&sysctl, network, ipc)?;
@@ -191,8 +194,10 @@ pub fn libpod_create(mut spec: SpecGenerator, host: &Host) -> Result<NewContaine
         read_only: read_only_filesystem.unwrap_or(false),
         read_write_tmpfs: read_write_tmpfs.unwrap_or(false),
         no_new_privileges: no_new_privileges.unwrap_or(false),
-        seccomp_unconfined: unconfined(&seccomp_profile_path)?,
-        apparmor_unconfined: security::without_apparmor(BODY, &apparmor_profile)?,
+        seccomp_unconfined: seccomp.is_off(),
+        seccomp: seccomp.of_seccomp(),
+        apparmor_unconfined: apparmor.is_off(),
+        apparmor: apparmor.own(),
         selinux: security::labels(BODY, selinux_opts)?,
         mask: security::masks(&mask)?,
         unmask: security::unmasks(&unmask),
@@ -409,14 +414,6 @@ fn groups_by_name(groups: Vec<String>) -> Result<Vec<String>, Error> {
     match groups.iter().any(|group| group == "keep-groups") {
         true => Err(BODY.refusal_of("groups", "keep-groups", KEEP_GROUPS)),
         false => Ok(groups),
-    }
-}
-
-fn unconfined(profile: &str) -> Result<bool, Error> {
-    match profile {
-        "" => Ok(false),
-        "unconfined" => Ok(true),
-        _ => Err(BODY.refusal("seccomp_profile_path")),
     }
 }
 

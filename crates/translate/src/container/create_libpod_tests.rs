@@ -214,14 +214,9 @@ fn what_is_not_carried_out_is_refused_by_name() {
             "Networks",
         ),
         (
-            json!({"seccomp_profile_path": "/p.json"}),
-            "seccomp_profile_path",
-        ),
-        (
             json!({"selinux_opts": ["filetype:usr_t"]}),
             "selinux_opts \"filetype:usr_t\"",
         ),
-        (json!({"apparmor_profile": "x"}), "apparmor_profile"),
         (
             json!({"log_configuration": {"driver": "journald"}}),
             "log_configuration",

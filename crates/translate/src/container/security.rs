@@ -1,7 +1,7 @@
 //! Security options of both faces: new privileges, seccomp, `SELinux`, `AppArmor`, hidden paths.
 
 use model::Error;
-use model::container::ContainerSpec;
+use model::container::{ContainerSpec, SeccompProfile};
 
 use crate::fields::{PRIVILEGED_MASK, SECURITY_OPT, SELINUX_FILES};
 use crate::refuse::{Body, invalid};
@@ -10,8 +10,8 @@ use crate::refuse::{Body, invalid};
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Security {
     pub(super) no_new_privileges: bool,
-    pub(super) seccomp_unconfined: bool,
-    pub(super) apparmor_unconfined: bool,
+    pub(super) seccomp: Profile,
+    pub(super) apparmor: Profile,
     pub(super) selinux: Vec<String>,
     pub(super) mask: Vec<String>,
     pub(super) unmask: Vec<String>,
@@ -37,8 +37,8 @@ pub(super) fn from_compat(body: Body, options: &[String]) -> Result<Security, Er
             ("no-new-privileges", Some("false" | "0" | "f" | "F" | "FALSE" | "False")) => {
                 security.no_new_privileges = false;
             }
-            ("seccomp", Some("unconfined")) => security.seccomp_unconfined = true,
-            ("apparmor", Some("unconfined")) => security.apparmor_unconfined = true,
+            ("seccomp", Some(profile)) => security.seccomp = Profile::asked(profile),
+            ("apparmor", Some(profile)) => security.apparmor = Profile::asked(profile),
             ("label", Some(option)) => security.selinux.push(option.to_owned()),
             ("mask", Some(paths)) => security.mask.extend(apart(paths)),
             ("unmask", Some(paths)) => security.unmask.extend(apart(paths)),
@@ -48,7 +48,7 @@ pub(super) fn from_compat(body: Body, options: &[String]) -> Result<Security, Er
                     "invalid systempaths option {other:?}, only `unconfined` is supported"
                 ));
             }
-            ("seccomp" | "apparmor" | "proc-opts", Some(_)) => {
+            ("proc-opts", Some(_)) => {
                 return Err(body.refusal_of(FIELD, option, SECURITY_OPT));
             }
             (_, Some(_)) => return malformed(format!("invalid --security-opt 2: {option:?}")),
@@ -78,15 +78,48 @@ pub(super) fn unmasks(patterns: &[String]) -> Vec<String> {
     patterns.iter().flat_map(|text| apart(text)).collect()
 }
 
-/// `apparmor_profile` of a libpod create.
-///
-/// # Errors
-/// [`Error::Unsupported`] for a profile by name.
-pub(super) fn without_apparmor(body: Body, profile: &str) -> Result<bool, Error> {
-    match profile {
-        "" => Ok(false),
-        "unconfined" => Ok(true),
-        _ => Err(body.refusal("apparmor_profile")),
+/// Podman's word for no profile at all.
+pub(super) const UNCONFINED: &str = "unconfined";
+
+/// Which profile is asked for, of seccomp or of `AppArmor`.
+#[derive(Debug, Default, PartialEq)]
+pub(super) enum Profile {
+    /// None is named: the runtime's default one.
+    #[default]
+    Default,
+    /// None at all.
+    Unconfined,
+    /// This one.
+    Own(String),
+}
+
+impl Profile {
+    pub(super) fn asked(profile: &str) -> Self {
+        match profile {
+            "" => Self::Default,
+            UNCONFINED => Self::Unconfined,
+            own => Self::Own(own.to_owned()),
+        }
+    }
+
+    pub(super) fn is_off(&self) -> bool {
+        *self == Self::Unconfined
+    }
+
+    /// Its name, where it has one.
+    pub(super) fn own(self) -> Option<String> {
+        match self {
+            Self::Own(name) => Some(name),
+            Self::Default | Self::Unconfined => None,
+        }
+    }
+
+    /// As a seccomp profile, which the engine is to read.
+    pub(super) fn of_seccomp(self) -> Option<SeccompProfile> {
+        self.own().map(|asked| SeccompProfile {
+            asked,
+            ..SeccompProfile::default()
+        })
     }
 }
 
@@ -175,8 +208,8 @@ mod tests {
         .unwrap();
         let wanted = Security {
             no_new_privileges: true,
-            seccomp_unconfined: true,
-            apparmor_unconfined: true,
+            seccomp: Profile::Unconfined,
+            apparmor: Profile::Unconfined,
             selinux: words(&["type:spc_t", "level:s0:c1,c2"]),
             mask: words(&["/a", "/b"]),
             unmask: words(&["/proc/*", "/sys/firmware", "ALL"]),
@@ -186,16 +219,21 @@ mod tests {
     }
 
     #[test]
+    fn profiles_are_named_or_given_as_text() {
+        let own = |profile: &str| Profile::Own(profile.to_owned());
+        let read = |option: &str| read(&[option]).unwrap();
+        assert_eq!(read("seccomp=/etc/a.json").seccomp, own("/etc/a.json"));
+        assert_eq!(
+            read(r#"seccomp={"a":"b=c"}"#).seccomp,
+            own(r#"{"a":"b=c"}"#)
+        );
+        assert_eq!(read("seccomp=").seccomp, Profile::Default);
+        assert_eq!(read("apparmor:mine").apparmor, own("mine"));
+    }
+
+    #[test]
     fn what_is_not_carried_out_is_refused_by_name_and_what_is_none_in_podmans_words() {
         for (option, text) in [
-            (
-                "seccomp=/etc/a.json",
-                "HostConfig.SecurityOpt \"seccomp=/etc/a.json\" is not supported",
-            ),
-            (
-                "apparmor=mine",
-                "HostConfig.SecurityOpt \"apparmor=mine\" is not supported",
-            ),
             (
                 "proc-opts=hidepid=2",
                 "HostConfig.SecurityOpt \"proc-opts=hidepid=2\" is not supported",

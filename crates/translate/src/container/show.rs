@@ -10,6 +10,7 @@ use model::pod::{Role, SandboxRecord};
 use model::view::{ContainerBody, ContainerDetail, ContainerView, State};
 
 use super::mount_options::{other_options, shown_options};
+use super::security;
 use crate::cri::{
     DEFAULT_CAPABILITIES, KNOWN_CAPABILITIES, effective_argv, effective_capabilities, environment,
 };
@@ -73,16 +74,31 @@ pub(super) fn annotations(view: &ContainerView) -> BTreeMap<String, String> {
                 all.insert(format!("io.podman.annotations.{name}"), "TRUE".to_owned());
             }
         }
-        let unconfined = |on: bool| on.then(|| "unconfined".to_owned());
         for (name, value) in [
-            ("seccomp", unconfined(spec.seccomp_unconfined)),
-            ("apparmor", unconfined(spec.apparmor_unconfined)),
+            ("seccomp", seccomp(spec)),
+            ("apparmor", apparmor(spec)),
             ("label", label_options(spec)),
         ] {
             all.extend(value.map(|value| (format!("io.podman.annotations.{name}"), value)));
         }
     }
     all
+}
+
+/// Its seccomp profile as asked for.
+pub(super) fn seccomp(spec: &ContainerSpec) -> Option<String> {
+    let own = spec.seccomp.as_ref().map(|profile| profile.asked.clone());
+    own.or_else(|| unconfined(spec.seccomp_unconfined))
+}
+
+/// Its `AppArmor` profile as asked for.
+pub(super) fn apparmor(spec: &ContainerSpec) -> Option<String> {
+    let own = spec.apparmor.clone();
+    own.or_else(|| unconfined(spec.apparmor_unconfined))
+}
+
+fn unconfined(on: bool) -> Option<String> {
+    on.then(|| security::UNCONFINED.to_owned())
 }
 
 /// Options of its `SELinux` label, as Podman writes them behind `label=`.

@@ -165,8 +165,8 @@ fn security_opt(spec: &ContainerSpec) -> Vec<String> {
     let all = [
         word(spec.no_new_privileges, "no-new-privileges"),
         show::label_options(spec).map(|options| format!("label={options}")),
-        word(spec.seccomp_unconfined, "seccomp=unconfined"),
-        word(spec.apparmor_unconfined, "apparmor=unconfined"),
+        show::seccomp(spec).map(|profile| format!("seccomp={profile}")),
+        show::apparmor(spec).map(|profile| format!("apparmor={profile}")),
         word(hides_nothing(spec), "unmask=all"),
     ];
     all.into_iter().flatten().collect()

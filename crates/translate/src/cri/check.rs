@@ -12,7 +12,9 @@ use super::resources::cri_resources;
 use super::sandbox::SLICE;
 use super::security::{container_security, runs_as_root};
 use super::signal::cri_signal;
-use crate::fields::{GROUP_NAMES, HOST_NAME, NO_GATE, OF_THE_JOINED, PRIVILEGED_USER};
+use crate::fields::{
+    GROUP_NAMES, HOST_NAME, NO_GATE, OF_THE_JOINED, PRIVILEGED_PROFILES, PRIVILEGED_USER,
+};
 
 /// Says what CRI cannot carry out of a container, or what cannot be meant.
 ///
@@ -25,6 +27,7 @@ pub fn check_container(
 ) -> Result<(), Error> {
     container_security(spec, sandbox)?;
     check_privileged_user(spec, runtime.kind)?;
+    check_privileged_profiles(spec)?;
     check_groups(spec, runtime.kind)?;
     check_masks(spec, runtime.kind)?;
     check_cgroup_parent(spec, &runtime.cgroup_manager)?;
@@ -93,6 +96,19 @@ fn check_privileged_user(spec: &ContainerSpec, runtime: RuntimeKind) -> Result<(
             PRIVILEGED_USER,
         )),
         RuntimeKind::CriO | RuntimeKind::Containerd | RuntimeKind::Other => Ok(()),
+    }
+}
+
+/// CRI-O and containerd apply no seccomp profile to a privileged container, and CRI-O no `AppArmor` profile; Podman applies
+/// what was asked for by name (measured).
+fn check_privileged_profiles(spec: &ContainerSpec) -> Result<(), Error> {
+    let asked = spec.seccomp.is_some() || spec.apparmor.is_some();
+    match spec.privileged && asked {
+        true => Err(Error::unsupported(
+            "privileged with a seccomp or AppArmor profile",
+            PRIVILEGED_PROFILES,
+        )),
+        false => Ok(()),
     }
 }
 

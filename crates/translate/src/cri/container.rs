@@ -14,7 +14,7 @@ use super::image::image_spec;
 use super::mounts::cri_mounts;
 use super::resources::cri_resources;
 use super::sandbox::pod_labels;
-use super::security::container_security;
+use super::security::{container_security, seccomp};
 use super::signal::cri_signal;
 
 /// Label: the container's name, as a kubelet sets it.
@@ -32,8 +32,9 @@ pub fn container_config(order: &ContainerOrder<'_>) -> Result<v1::ContainerConfi
         sandbox_order: _,  // `asked`
         sandbox_cri_id: _, // CreateContainerRequest's own field
         attempt,
-        files: _,  // `asked`
-        groups: _, // `asked`
+        files: _,   // `asked`
+        groups: _,  // `asked`
+        seccomp: _, // `asked`
         log_path,
         hostname: _,   // `asked`
         held: _,       // `asked`
@@ -101,7 +102,9 @@ fn asked(order: &ContainerOrder<'_>, spec: &ContainerSpec) -> Result<v1::Contain
         read_write_tmpfs: _,    // the host side's folders among `files`
         no_new_privileges: _,   // `container_security`
         seccomp_unconfined: _,  // `container_security`
+        seccomp: _,             // a file of the host side's, `order.seccomp`
         apparmor_unconfined: _, // `container_security`
+        apparmor: _,            // `container_security`
         selinux: _,             // `container_security`
         mask: _,                // `container_security`
         unmask: _,              // `container_security`
@@ -144,6 +147,7 @@ fn asked(order: &ContainerOrder<'_>, spec: &ContainerSpec) -> Result<v1::Contain
             security_context: Some(v1::LinuxContainerSecurityContext {
                 supplemental_groups: order.groups.iter().copied().map(i64::from).collect(),
                 namespace_options: security.namespace_options.map(|own| targeted(own, order)),
+                seccomp: Some(seccomp(spec, order.seccomp.as_deref())?),
                 ..security
             }),
         }),
@@ -256,6 +260,11 @@ mod tests {
             }],
             pid_target: pid_target.map(str::to_owned),
             groups: vec![29],
+            seccomp: record
+                .spec
+                .seccomp
+                .is_some()
+                .then(|| "/state/seccomp.json".into()),
             log_path: "ctr.log".to_owned(),
             hostname: "host".to_owned(),
             held: attached,

@@ -18,6 +18,7 @@ mod observed;
 mod paths;
 mod resources;
 mod sandbox;
+mod seccomp;
 mod security;
 mod signal;
 mod spelled;
@@ -37,6 +38,7 @@ pub(crate) use paths::hides_nothing;
 pub use paths::{MASKED_PATHS, READONLY_PATHS};
 pub use resources::updated_resources;
 pub use sandbox::{NAMESPACE, SandboxConfig, sandbox_config};
+pub use seccomp::seccomp_profile;
 pub use spelled::spelled_out;
 
 use std::path::Path;

@@ -3,6 +3,8 @@
 //! CRI runtimes are open where a field is missing (no seccomp filter, their own capabilities), so
 //! every field that Podman sets by itself is set here.
 
+use std::path::Path;
+
 use cri_api::v1;
 use model::Error;
 use model::container::{ContainerSpec, Network};
@@ -50,13 +52,8 @@ pub(super) fn container_security(
         no_new_privs: spec.no_new_privileges,
         masked_paths: paths::masked(spec),
         readonly_paths: paths::read_only(spec),
-        seccomp: Some(profile(match open || spec.seccomp_unconfined {
-            true => v1::security_profile::ProfileType::Unconfined,
-            false => v1::security_profile::ProfileType::RuntimeDefault,
-        })),
-        apparmor: spec
-            .apparmor_unconfined
-            .then(|| profile(v1::security_profile::ProfileType::Unconfined)),
+        seccomp: None, // the order's, which knows where a profile's file lies
+        apparmor: apparmor(spec),
         apparmor_profile: String::new(),
         seccomp_profile_path: String::new(), // before CRI 1.22; the tried runtimes read `seccomp`
     })
@@ -84,6 +81,44 @@ fn namespace_options(sandbox: &SandboxRecord) -> v1::NamespaceOption {
         ipc: ipc.into(),
         target_id: String::new(),
         userns_options: None,
+    }
+}
+
+/// The seccomp profile of a container; `file` is where that of its own lies.
+pub(super) fn seccomp(
+    spec: &ContainerSpec,
+    file: Option<&Path>,
+) -> Result<v1::SecurityProfile, Error> {
+    if spec.seccomp_text().is_some() {
+        // never without it: the runtimes take an empty path for another profile, or for none
+        let file = file.ok_or_else(|| {
+            Error::Internal("the seccomp profile of the container has no file".to_owned())
+        })?;
+        return Ok(named(super::path_text(file)?));
+    }
+    let open = spec.privileged || spec.seccomp_unconfined || spec.seccomp.is_some();
+    Ok(profile(match open {
+        true => v1::security_profile::ProfileType::Unconfined,
+        false => v1::security_profile::ProfileType::RuntimeDefault,
+    }))
+}
+
+/// What the request says of its `AppArmor` profile; `None` leaves it to the runtime.
+fn apparmor(spec: &ContainerSpec) -> Option<v1::SecurityProfile> {
+    match &spec.apparmor {
+        Some(name) => Some(named(name.clone())),
+        None if spec.apparmor_unconfined => {
+            Some(profile(v1::security_profile::ProfileType::Unconfined))
+        }
+        None => None,
+    }
+}
+
+/// A profile that lies on the host.
+fn named(localhost_ref: String) -> v1::SecurityProfile {
+    v1::SecurityProfile {
+        profile_type: v1::security_profile::ProfileType::Localhost.into(),
+        localhost_ref,
     }
 }
 
@@ -208,6 +243,7 @@ pub(super) fn runs_as_root(spec: &ContainerSpec) -> bool {
 mod tests {
     use super::*;
     use crate::cri::tests_support::sandbox;
+    use model::container::SeccompProfile;
     use model::pod::Role;
     use v1::security_profile::ProfileType;
 
@@ -308,7 +344,7 @@ mod tests {
                 ..ContainerSpec::default()
             };
             let made = container_security(&spec, &sandbox).unwrap();
-            assert_eq!(made.seccomp.unwrap().profile_type(), wanted);
+            assert_eq!(seccomp(&spec, None).unwrap().profile_type(), wanted);
             assert_eq!(made.masked_paths.len(), masked);
             assert_eq!(made.readonly_paths.len(), readonly);
             assert_eq!(made.privileged, privileged);
@@ -344,6 +380,34 @@ mod tests {
                 ProfileType::Unconfined
             );
         }
+    }
+
+    #[test]
+    fn profiles_of_the_users_own_are_named_where_they_lie() {
+        let made = |resolved: &str, file: Option<&str>| {
+            let spec = ContainerSpec {
+                seccomp: Some(SeccompProfile {
+                    asked: "/p.json".to_owned(),
+                    resolved: resolved.to_owned(),
+                }),
+                ..ContainerSpec::default()
+            };
+            seccomp(&spec, file.map(Path::new))
+        };
+        let profile = made("{}", Some("/state/p.json")).unwrap();
+        assert_eq!(profile.profile_type(), ProfileType::Localhost);
+        assert_eq!(profile.localhost_ref, "/state/p.json");
+        assert!(made("{}", None).is_err());
+        let nothing = made("", None).unwrap();
+        assert_eq!(nothing.profile_type(), ProfileType::Unconfined);
+        let spec = ContainerSpec {
+            apparmor: Some("mine".to_owned()),
+            ..ContainerSpec::default()
+        };
+        let made = container_security(&spec, &sandbox(Role::Hidden)).unwrap();
+        let apparmor = made.apparmor.unwrap();
+        assert_eq!(apparmor.profile_type(), ProfileType::Localhost);
+        assert_eq!(apparmor.localhost_ref, "mine");
     }
 
     #[test]

@@ -130,11 +130,13 @@ const SECURITY: &[Row] = &[
             "LinuxContainerSecurityContext.readonly_paths",
         ],
     )
-    .how("no-new-privileges, seccomp=unconfined, apparmor=unconfined, label, mask, unmask, systempaths=unconfined")
+    .how("no-new-privileges, seccomp (a path or the profile itself), apparmor, label, mask, unmask, systempaths=unconfined")
     .kept(&[
         "no_new_privileges",
         "seccomp_unconfined",
+        "seccomp",
         "apparmor_unconfined",
+        "apparmor",
         "selinux",
         "mask",
         "unmask",

@@ -77,6 +77,10 @@ pub(super) fn container_fields(
         files: record.spec.mounts.iter().filter_map(made).collect(),
         groups: numbers(&record.spec.groups),
         pid_target: record.spec.joined.pid.as_ref().map(ToString::to_string),
+        seccomp: record
+            .spec
+            .seccomp_text()
+            .map(|_| "(written at start)".into()),
         log_path: String::new(),
         hostname,
         held: model::gate::needed(&record.spec).is_some(),

@@ -195,11 +195,11 @@ const SECURITY: &[Row] = &[
         "seccomp_profile_path",
         &["LinuxContainerSecurityContext.seccomp"],
     )
-    .how("unconfined; without it the runtime's default profile")
-    .kept(&["seccomp_unconfined"])
-    .but(SECCOMP)
+    .how("read at the create and resolved for the container, or unconfined; without it the runtime's default profile")
+    .kept(&["seccomp_unconfined", "seccomp"])
+    .but(PRIVILEGED_PROFILES)
     .in_vm(VM_SECCOMP),
-    Row::anyway("seccomp_policy", "default", SECCOMP),
+    Row::anyway("seccomp_policy", "default", SECCOMP_POLICY),
     Row::cri(
         "selinux_opts",
         &["LinuxContainerSecurityContext.selinux_options"],
@@ -212,9 +212,9 @@ const SECURITY: &[Row] = &[
         "apparmor_profile",
         &["LinuxContainerSecurityContext.apparmor"],
     )
-    .how("unconfined; without it the runtime's default profile where the host has AppArmor")
-    .kept(&["apparmor_unconfined"])
-    .but(APPARMOR)
+    .how("by name, or unconfined; without it the runtime's default profile where the host has AppArmor")
+    .kept(&["apparmor_unconfined", "apparmor"])
+    .but(PRIVILEGED_PROFILES)
     .in_vm(VM_MAC),
     Row::refused("label_nested", LABEL_NESTED),
     Row::refused("procfs_opts", PROC_OPTIONS),

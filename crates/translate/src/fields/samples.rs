@@ -60,7 +60,8 @@ pub(super) fn carried(request: Request, name: &str) -> Value {
         "groups" | "groupadd" => json!(["5"]),
         "cap_add" | "capadd" => json!(["NET_ADMIN"]),
         "cap_drop" | "capdrop" => json!(["CHOWN"]),
-        "seccomp_profile_path" | "apparmor_profile" => json!("unconfined"),
+        "seccomp_profile_path" => json!("/p.json"),
+        "apparmor_profile" => json!("mine"),
         "selinux_opts" => json!(["type:spc_t", "level:s0"]),
         "mask" => json!(["/data"]),
         "unmask" => json!(["ALL"]),
@@ -118,6 +119,13 @@ pub(super) fn ways(request: Request, name: &str) -> Vec<(Vec<(&'static str, Valu
         "command" => vec![
             alone(json!(["a"])),
             (vec![("entrypoint", json!(["e"]))], json!(["a"])),
+        ],
+        "seccomp_profile_path" | "apparmor_profile" => {
+            vec![alone(json!("/p.json")), alone(json!("unconfined"))]
+        }
+        "hostconfig.securityopt" => vec![
+            alone(carried(request, name)),
+            alone(json!(["seccomp=/p.json", "apparmor=mine"])),
         ],
         "cmd" => vec![
             alone(json!(["a"])),
@@ -252,11 +260,13 @@ pub(super) fn not_carried(request: Request, name: &str) -> (Value, Vec<(&'static
         "groups" => json!(["keep-groups"]),
         "cap_add" => return (json!(["NET_ADMIN"]), vec![("user", json!("1000"))]),
         "capadd" => return (json!(["NET_ADMIN"]), vec![("User", json!("1000"))]),
-        "seccomp_profile_path" => json!("/etc/seccomp.json"),
+        "seccomp_profile_path" => {
+            return (json!("/p.json"), vec![("privileged", json!(true))]);
+        }
         "portmappings" => json!([{"container_port": 80, "host_ip": "::1"}]),
         "portbindings" => json!({"80/tcp": [{"HostIp": "::1"}]}),
         "securityopt" => json!(["proc-opts=hidepid=2"]),
-        "apparmor_profile" => json!("mine"),
+        "apparmor_profile" => return (json!("mine"), vec![("privileged", json!(true))]),
         "selinux_opts" => json!(["filetype:usr_t"]),
         "mask" => return (json!(["/data"]), vec![("privileged", json!(true))]),
         "devices" if request == Request::Compat => {

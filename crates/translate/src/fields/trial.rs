@@ -83,8 +83,12 @@ pub(super) fn records(new: &NewContainer) -> (ContainerRecord, SandboxRecord) {
     } = new;
     let id = Id::generate();
     let name = name.as_deref().unwrap_or(STAND_IN);
+    let mut spec = spec.clone();
+    if let Some(profile) = &mut spec.seccomp {
+        STAND_IN.clone_into(&mut profile.resolved); // its file is not read
+    }
     let sandbox = match pod {
-        None => SandboxRecord::hidden(&id, name, spec, Timestamp::UNIX_EPOCH),
+        None => SandboxRecord::hidden(&id, name, &spec, Timestamp::UNIX_EPOCH),
         Some(pod) => sandbox(pod, PodSpec::default()),
     };
     let record = ContainerRecord {
@@ -97,7 +101,7 @@ pub(super) fn records(new: &NewContainer) -> (ContainerRecord, SandboxRecord) {
             joined: joins
                 .try_map(|_, _| Id::parse(NOBODY).ok_or(()))
                 .unwrap_or_default(),
-            ..spec.clone()
+            ..spec
         },
         progress: Progress::default(),
     };

@@ -47,10 +47,8 @@ pub(super) const CGROUP_FILES: &str =
     "files of cgroup v2 cannot be set one by one; use the limits of memory, CPU and pids";
 pub(super) const INIT_PATH: &str = "the init is a program of the daemon's own; leave the path out";
 pub(super) const POD_SYSCTLS: &str = "sysctls belong to the sandbox, which is the pod's, and a pod's are not carried out yet; set them in the runtime's configuration";
-pub(super) const SECCOMP: &str =
-    "the runtime's default profile or none (unconfined) is carried out, and no other yet";
-pub(super) const APPARMOR: &str =
-    "the runtime's default profile or none (unconfined) is carried out, and no other yet";
+pub(super) const SECCOMP_POLICY: &str =
+    "a profile in an image's label is not looked for yet; give its file";
 /// Of the label of files.
 pub(crate) const SELINUX_FILES: &str =
     "CRI has labels of processes alone (disable, user, role, type, level)";
@@ -103,6 +101,8 @@ pub(crate) const AMBIENT: &str =
 /// Of a privileged container of another user on CRI-O.
 pub(crate) const PRIVILEGED_USER: &str =
     "CRI-O would give that user all capabilities, which Podman does not";
+/// Of profiles of a privileged container.
+pub(crate) const PRIVILEGED_PROFILES: &str = "CRI runtimes apply none to a privileged container; name the capabilities and devices instead of privileged";
 /// Of a limit of processes.
 pub(crate) const PIDS: &str = "CRI limits processes through cgroup v2 alone, and this host has v1 or hybrid cgroups; \
      leave it out, or set pids_limit in the runtime's configuration";
@@ -114,7 +114,7 @@ pub(crate) const HOST_NAME: &str =
 /// Of options of mounts.
 pub(crate) const MOUNT_OPTIONS: &str = "CRI mounts recursively, read-only or not, with a propagation and a label, and knows no other option";
 /// Of `SecurityOpt`.
-pub(crate) const SECURITY_OPT: &str = "no-new-privileges, seccomp=unconfined, apparmor=unconfined, label, mask and unmask are carried out, and no other yet";
+pub(crate) const SECURITY_OPT: &str = "no-new-privileges, seccomp, apparmor, label, mask and unmask are carried out, and no other yet";
 /// Of `image_volume_mode=ignore`.
 pub(crate) const IGNORED_VOLUMES: &str =
     "containerd mounts a folder of its own there; name a mount for each path";

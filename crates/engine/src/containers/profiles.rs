@@ -1,0 +1,136 @@
+//! Security profiles that lie on the host: read and looked for at the create.
+
+use std::fs::File;
+use std::io::{ErrorKind, Read as _};
+use std::path::Path;
+
+use model::Error;
+use model::container::ContainerSpec;
+
+use crate::runtime::Runtime as _;
+use crate::system::Inner;
+use crate::volumes::on_disk;
+
+/// Bytes of a seccomp profile at most: Podman's own has 12 KiB.
+const PROFILE_LIMIT: u64 = 1024 * 1024;
+
+/// Where `AppArmor` shows itself.
+pub(crate) const APPARMOR: &str = "/sys/kernel/security/apparmor";
+
+impl Inner {
+    /// Reads the seccomp profile that a container asks for, as Podman does at the create: what becomes of the file later
+    /// does not matter. An `AppArmor` profile is the kernel's, by name.
+    pub(super) async fn read_profiles(&self, spec: &mut ContainerSpec) -> Result<(), Error> {
+        let read = self.read_seccomp(spec).await;
+        read.and_then(|()| check_apparmor(spec, Path::new(APPARMOR)))
+            .map_err(|error| spec.face.at_create(error))
+    }
+
+    async fn read_seccomp(&self, spec: &mut ContainerSpec) -> Result<(), Error> {
+        let Some(asked) = spec.seccomp.as_ref().map(|profile| profile.asked.clone()) else {
+            return Ok(());
+        };
+        let (text, name) = if is_text(&asked) {
+            (asked.into_bytes(), "its text".to_owned())
+        } else {
+            let path = asked.clone();
+            (on_disk(move || read(Path::new(&path))).await?, asked)
+        };
+        let kernel = rustix::system::uname();
+        let kernel = kernel.release().to_string_lossy();
+        let made = self.runtime.seccomp_profile(&text, spec, &kernel);
+        let made = made
+            .map_err(|error| error.behind(&format!("loading seccomp profile ({name}) failed")))?;
+        if let Some(profile) = &mut spec.seccomp {
+            profile.resolved = made.unwrap_or_default();
+        }
+        Ok(())
+    }
+}
+
+/// Docker's clients send the profile itself, where Podman takes a path alone. No path that is meant begins so.
+fn is_text(asked: &str) -> bool {
+    asked.trim_start().starts_with('{')
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, Error> {
+    let opened = File::open(path).map_err(|error| unreadable("open", path, &error))?;
+    let mut text = Vec::new();
+    let bounded = opened.take(PROFILE_LIMIT + 1).read_to_end(&mut text);
+    bounded.map_err(|error| unreadable("read", path, &error))?;
+    match text.len() as u64 > PROFILE_LIMIT {
+        true => Err(unreadable("read", path, &ErrorKind::FileTooLarge.into())),
+        false => Ok(text),
+    }
+}
+
+/// Podman's words, with Go's.
+fn unreadable(call: &str, path: &Path, error: &std::io::Error) -> Error {
+    let cause = error.to_string().to_lowercase();
+    let cause = cause.split(" (os error").next().unwrap_or_default();
+    Error::Failed {
+        message: format!(
+            "opening seccomp profile failed: {call} {}: {cause}",
+            path.display()
+        ),
+        cause: cause.to_owned(),
+    }
+}
+
+/// Podman's words for a profile on a host that has none; whether it is loaded the runtime sees at the start.
+fn check_apparmor(spec: &ContainerSpec, place: &Path) -> Result<(), Error> {
+    match &spec.apparmor {
+        Some(name) if !place.exists() => Err(Error::Plain(format!(
+            "apparmor profile {name:?} specified, but Apparmor is not enabled on this system"
+        ))),
+        Some(_) | None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The texts were asked of Podman 5.8.6.
+    #[test]
+    fn a_profile_that_cannot_be_read_is_named() {
+        for (path, wanted) in [
+            (
+                "/nope.json",
+                "opening seccomp profile failed: open /nope.json: no such file or directory",
+            ),
+            (
+                "/tmp",
+                "opening seccomp profile failed: read /tmp: is a directory",
+            ),
+            (
+                "/dev/zero",
+                "opening seccomp profile failed: read /dev/zero: file too large",
+            ),
+        ] {
+            let error = read(Path::new(path)).unwrap_err();
+            assert_eq!(error.to_string(), wanted);
+        }
+    }
+
+    #[test]
+    fn dockers_clients_send_the_profile_itself() {
+        assert!(is_text(" {}"));
+        assert!(!is_text("/etc/{}.json"));
+    }
+
+    #[test]
+    fn an_apparmor_profile_needs_a_host_that_has_apparmor() {
+        let spec = ContainerSpec {
+            apparmor: Some("mine".to_owned()),
+            ..ContainerSpec::default()
+        };
+        let error = check_apparmor(&spec, Path::new("/nope")).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "apparmor profile \"mine\" specified, but Apparmor is not enabled on this system"
+        );
+        check_apparmor(&spec, Path::new("/")).unwrap();
+        check_apparmor(&ContainerSpec::default(), Path::new("/nope")).unwrap();
+    }
+}
