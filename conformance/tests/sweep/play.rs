@@ -56,7 +56,7 @@ impl Play {
                 let members = MEMBERS.map(|name| Witness::new(host, name));
                 members.into_iter().collect::<Result<_>>()?
             }
-            Subject::Volume | Subject::Image => Vec::new(),
+            Subject::Volume | Subject::Secret | Subject::Image => Vec::new(),
         };
         let source = (scenario.subject == Subject::Breakable)
             .then(|| next_folder(host))
@@ -121,6 +121,7 @@ impl Play {
         let (kind, name) = match self.subject {
             Subject::Pod => ("pods", NAME),
             Subject::Volume => ("volumes", NAME),
+            Subject::Secret => ("secrets", NAME),
             Subject::Image => ("images", PULLED),
             _ => ("containers", NAME),
         };
@@ -195,11 +196,12 @@ impl Play {
             api.http.post(&path, &body).await?;
         }
         let body = match (self.subject, self.witnesses.first()) {
+            (Subject::Secret, _) => json!("hunter2"), // its data, whatever it is
             (Subject::Pod | Subject::Volume, _) | (_, None) => json!({"name": NAME, "Name": NAME}),
             (_, Some(witness)) => self.container(witness),
         };
         api.http
-            .post(&format!("{LIBPOD}/{kind}/create"), &body)
+            .post(&format!("{LIBPOD}/{kind}/create?name={NAME}"), &body)
             .await
     }
 
@@ -260,6 +262,11 @@ impl Play {
         match self.subject {
             Subject::Volume => {
                 let there = !api.volumes().await?.is_empty();
+                among(states, if there { State::Created } else { State::Gone })
+            }
+            Subject::Secret => {
+                let found = api.get(&format!("/secrets/{NAME}/exists")).await?;
+                let there = found.status == 204;
                 among(states, if there { State::Created } else { State::Gone })
             }
             Subject::Image => {
@@ -391,7 +398,7 @@ impl Play {
         self.mend()?;
         let api = &eyes.api;
         match self.subject {
-            Subject::Volume | Subject::Image => {}
+            Subject::Volume | Subject::Secret | Subject::Image => {}
             Subject::Pod => self.use_pod(api).await?,
             _ => self.use_container(api).await?,
         }
@@ -431,6 +438,9 @@ impl Play {
             Subject::Pod => api.remove_pod(NAME).await?,
             Subject::Volume => {
                 api.delete(&format!("/volumes/{NAME}")).await?;
+            }
+            Subject::Secret => {
+                api.delete(&format!("/secrets/{NAME}")).await?;
             }
             Subject::Image => {
                 let image = ImageSpec {

@@ -23,6 +23,8 @@ pub(crate) enum Subject {
     Pod,
     /// A volume.
     Volume,
+    /// A secret.
+    Secret,
     /// An image of a registry.
     Image,
 }
@@ -110,7 +112,7 @@ const fn scenario(
     }
 }
 
-use Subject::{Breakable, Image, Pod, Remover, Restarter, Sleeper, Volume};
+use Subject::{Breakable, Image, Pod, Remover, Restarter, Secret, Sleeper, Volume};
 
 /// All of them.
 #[rustfmt::skip]
@@ -149,6 +151,8 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     scenario("pod rm -f", Pod, &[Create, CreateMembers, Start], ForceRemove, Gone, &[Running, Exited]),
     scenario("volume create", Volume, &[], Create, Created, &[Gone]),
     scenario("volume rm", Volume, &[Create], Remove, Gone, &[Created]),
+    scenario("secret create", Secret, &[], Create, Created, &[Gone]),
+    scenario("secret rm", Secret, &[Create], Remove, Gone, &[Created]),
     scenario("pull", Image, &[], Pull, Created, &[Gone]),
     scenario("adoption", Sleeper, &[Create, Start, Forget], StartDaemon, Running, &[]),
     scenario("recovery of a sandbox", Sleeper,

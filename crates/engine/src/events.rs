@@ -9,6 +9,7 @@ use model::container::ContainerRecord;
 use model::event::{Action, Event, EventKind};
 use model::pod::SandboxRecord;
 use model::request::EventQuery;
+use model::secret::SecretRecord;
 use model::view::{ContainerBody, ContainerView};
 use model::volume::VolumeRecord;
 use tokio::sync::mpsc;
@@ -95,6 +96,22 @@ pub(crate) fn of_volume(record: &VolumeRecord, action: Action) -> Event {
         exit_code: None,
         health: None,
         labels: record.labels.clone(),
+    }
+}
+
+/// An event of a secret: as Podman's, without its name.
+pub(crate) fn of_secret(record: &SecretRecord, action: Action) -> Event {
+    Event {
+        time: Timestamp::now(),
+        kind: EventKind::Secret,
+        action,
+        id: record.id.clone(),
+        name: String::new(),
+        image: String::new(),
+        pod: String::new(),
+        exit_code: None,
+        health: None,
+        labels: std::collections::BTreeMap::new(),
     }
 }
 

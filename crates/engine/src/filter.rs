@@ -16,6 +16,7 @@ pub mod event;
 mod go_time;
 pub mod image;
 pub mod pod;
+pub mod secret;
 mod text;
 pub mod time;
 pub mod volume;

@@ -31,6 +31,7 @@ mod pods;
 mod ports;
 mod reconcile;
 mod runtime;
+mod secrets;
 mod stats;
 mod store;
 mod streams;

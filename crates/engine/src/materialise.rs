@@ -374,6 +374,7 @@ impl Inner {
             .as_ref()
             .map_or(0, |attempt| attempt.number);
         let sandbox_order = self.sandbox_order(&live.record, number, &facts);
+        let secret_env = self.secret_env(&record.spec).await?;
         let order = ContainerOrder {
             owner: self.store.owner(),
             record,
@@ -384,6 +385,7 @@ impl Inner {
             files,
             pid_target,
             groups,
+            secret_env,
             seccomp: record.spec.seccomp_text().map(|_| {
                 let dir = self.store.dir().container(&record.id);
                 dir.join(crate::host::SECCOMP)
@@ -438,6 +440,7 @@ impl Inner {
             gate: self.gate.clone(),
             held: hold.in_gate,
             letters: hold.letters,
+            secrets: self.secret_files(record).await?,
         };
         // A volume that is mounted for this container is not unmounted before it has it.
         let _change = match volumes_of(&record.spec).next() {

@@ -8,9 +8,12 @@ mod buried;
 mod feed;
 mod records;
 mod schema;
+mod secrets;
 mod state_dir;
 mod volume_dirs;
 
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use jiff::Timestamp;
@@ -19,6 +22,7 @@ use model::error::Kind;
 use model::event::Event;
 use model::exec::{ExecRecord, ExecState};
 use model::pod::{Role, SandboxRecord};
+use model::secret::SecretRecord;
 use model::volume::{FirstUse, VolumeRecord};
 use model::{Error, Id};
 use rusqlite::{Connection, Transaction, params};
@@ -35,6 +39,8 @@ pub use state_dir::{Adopt, StateDir};
 pub(crate) use state_dir::{private_dir, remove_dir};
 pub(crate) use volume_dirs::{SetAside, VolumeDirs, is_empty};
 
+/// The mode of the store's file.
+const FILE_MODE: u32 = 0o600;
 /// Events kept for `since` and `until`.
 const EVENTS_KEPT: i64 = 10_000;
 /// Bytes of events kept: each carries the labels of its object.
@@ -73,6 +79,8 @@ pub(crate) enum Write {
     VolumeCreate,
     VolumeUse,
     VolumeRemove,
+    SecretCreate,
+    SecretRemove,
     ExecStart,
     ExecEnd,
     Adopt,
@@ -106,6 +114,8 @@ impl Write {
         Self::VolumeCreate,
         Self::VolumeUse,
         Self::VolumeRemove,
+        Self::SecretCreate,
+        Self::SecretRemove,
         Self::ExecStart,
         Self::ExecEnd,
         Self::Adopt,
@@ -144,6 +154,8 @@ impl Write {
             | Self::VolumeCreate
             | Self::VolumeUse
             | Self::VolumeRemove
+            | Self::SecretCreate
+            | Self::SecretRemove
             | Self::Adopt => true,
         }
     }
@@ -175,6 +187,8 @@ impl Write {
             Self::VolumeCreate => "volume.create",
             Self::VolumeUse => "volume.use",
             Self::VolumeRemove => "volume.remove",
+            Self::SecretCreate => "secret.create",
+            Self::SecretRemove => "secret.remove",
             Self::ExecStart => "exec.start",
             Self::ExecEnd => "exec.end",
             Self::Adopt => "adopt",
@@ -207,9 +221,11 @@ struct Staged {
     containers: Vec<Arc<ContainerRecord>>,
     sandboxes: Vec<Arc<SandboxRecord>>,
     volumes: Vec<Arc<VolumeRecord>>,
+    secrets: Vec<Arc<SecretRecord>>,
     gone_containers: Vec<Id>,
     gone_sandboxes: Vec<Id>,
     gone_volumes: Vec<String>,
+    gone_secrets: Vec<String>,
     buried: Vec<Id>,
     forgotten: Vec<Id>,
     events: Vec<Event>,
@@ -233,6 +249,9 @@ impl Store {
             )));
         }
         let mut connection = Connection::open(dir.database()).map_err(Error::internal)?;
+        // secrets lie in it; SQLite gives its log the same mode
+        fs::set_permissions(dir.database(), Permissions::from_mode(FILE_MODE))
+            .map_err(Error::internal)?;
         schema::prepare(&mut connection, &owner)?;
         let book = schema::load(&connection)?;
         let event_bytes = schema::event_bytes(&connection)?;
@@ -326,7 +345,7 @@ impl Store {
     /// Stores a new container with its new volumes and, for a standalone one, its hidden sandbox.
     ///
     /// # Errors
-    /// A name in use; a pod that is gone, or is being removed.
+    /// A name in use; a pod that is gone, or is being removed; a secret that is gone.
     pub(crate) async fn create_container(
         self: &Arc<Self>,
         container: ContainerRecord,
@@ -351,6 +370,7 @@ impl Store {
                 }
                 Some(_) | None => store.read(|book| book.sandbox_open(&container.sandbox))?,
             }
+            secrets::keep(tx, &container)?;
             schema::put_container(tx, &container)?;
             staged.containers.push(Arc::new(container));
             Ok((staged, ()))
@@ -472,6 +492,7 @@ impl Store {
         let id = id.clone();
         self.write(Write::ContainerRemoved, move |_, tx| {
             schema::delete(tx, "containers", id.as_str())?;
+            schema::forget_secrets(tx, &id)?;
             let forgotten = schema::bury(tx, &id, Timestamp::now())?;
             Ok((
                 Staged {
@@ -733,9 +754,11 @@ impl Store {
             containers,
             sandboxes,
             volumes,
+            secrets,
             gone_containers,
             gone_sandboxes,
             gone_volumes,
+            gone_secrets,
             buried,
             forgotten,
             events,
@@ -758,6 +781,12 @@ impl Store {
         }
         for name in &gone_volumes {
             book.volumes.remove(name);
+        }
+        for name in &gone_secrets {
+            book.secrets.remove(name);
+        }
+        for record in secrets {
+            book.secrets.insert(record.name.clone(), record);
         }
         book.buried.change(buried, &forgotten);
         events

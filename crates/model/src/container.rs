@@ -13,6 +13,7 @@ use crate::health::{Health, HealthSpec};
 use crate::image::ImageConfig;
 use crate::joined::Joined;
 use crate::port::{Port, PublishedPort};
+use crate::secret::SecretMount;
 use crate::signal::Signal;
 use crate::ulimit::Ulimit;
 
@@ -41,6 +42,9 @@ pub struct ContainerSpec {
     /// It gets none unasked, but [`ALWAYS_SET`].
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub unset_env_all: bool,
+    /// Secrets as variables: the secret's name by the variable's. Their values are those at each start, and outrank `env`.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub secret_env: BTreeMap<String, String>,
     /// Podman labels. They live in the record: CRI labels end at 4,096 bytes.
     pub labels: BTreeMap<String, String>,
     /// Annotations, given to the runtime as they are.
@@ -59,6 +63,9 @@ pub struct ContainerSpec {
     pub hostname: Option<String>,
     /// Bind mounts, tmpfs mounts and volumes.
     pub mounts: Vec<Mount>,
+    /// Secrets as files.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub secrets: Vec<SecretMount>,
     /// The containers whose mounts it was given at its create, in that order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub volumes_from: Vec<VolumesFrom>,
@@ -169,7 +176,9 @@ pub const ALWAYS_SET: [&str; 2] = ["HOME", "HOSTNAME"];
 impl ContainerSpec {
     /// Whether a variable that nobody asked for is taken away, wherever it comes from.
     pub fn takes_away(&self, variable: &str) -> bool {
-        let asked = self.env.contains_key(variable) || ALWAYS_SET.contains(&variable);
+        let asked = self.env.contains_key(variable)
+            || self.secret_env.contains_key(variable)
+            || ALWAYS_SET.contains(&variable);
         !asked && (self.unset_env_all || self.unset_env.iter().any(|name| name == variable))
     }
 

@@ -23,6 +23,8 @@ pub enum Kind {
     ExecSession,
     /// A path in a container.
     Path,
+    /// A secret.
+    Secret,
 }
 
 impl Kind {
@@ -36,6 +38,7 @@ impl Kind {
             Self::Network => "network not found",
             Self::ExecSession => "no such exec session",
             Self::Path => "no such file or directory",
+            Self::Secret => "no such secret",
         }
     }
 }
@@ -229,6 +232,7 @@ impl Error {
                 format!("no exec session with ID {name} found: no such exec session")
             }
             Kind::Path => format!("{name}: no such file or directory"),
+            Kind::Secret => format!("no secret with name or id \"{name}\": no such secret"),
         };
         Self::NotFound { kind, message }
     }
@@ -283,6 +287,7 @@ impl Error {
             Self::NameInUse { kind, .. } => match kind {
                 Kind::Pod => "pod already exists".to_owned(),
                 Kind::Volume => "volume already exists".to_owned(),
+                Kind::Secret => "secret name in use".to_owned(),
                 Kind::Container | Kind::Image | Kind::Network | Kind::ExecSession | Kind::Path => {
                     "that name is already in use".to_owned()
                 }

@@ -44,6 +44,8 @@ pub enum EventKind {
     Image,
     /// A volume.
     Volume,
+    /// A secret.
+    Secret,
     /// The daemon itself.
     System,
 }
@@ -56,6 +58,7 @@ impl EventKind {
             Self::Pod => "pod",
             Self::Image => "image",
             Self::Volume => "volume",
+            Self::Secret => "secret",
             Self::System => "system",
         }
     }

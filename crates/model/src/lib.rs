@@ -23,6 +23,7 @@ pub mod process;
 pub mod record;
 pub mod reference;
 pub mod request;
+pub mod secret;
 pub mod signal;
 pub mod ulimit;
 pub mod usage;

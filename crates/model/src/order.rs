@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use crate::container::ContainerRecord;
 use crate::observed::{RuntimeFacts, RuntimeKind};
 use crate::pod::SandboxRecord;
+use crate::secret::SecretData;
 
 /// A sandbox to be run.
 #[derive(Clone, Debug)]
@@ -51,6 +52,8 @@ pub struct ContainerOrder<'a> {
     pub pid_target: Option<String>,
     /// The numbers of the supplementary groups that were asked for, names looked up.
     pub groups: Vec<u32>,
+    /// Variables with the data of secrets.
+    pub secret_env: Vec<(String, SecretData)>,
     /// The file with its seccomp profile, where it has one of its own.
     pub seccomp: Option<PathBuf>,
     /// Log path below the sandbox's log folder.

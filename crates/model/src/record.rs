@@ -119,7 +119,8 @@ pub fn decode(text: &str) -> Result<Record, Unreadable> {
 mod tests {
     use super::*;
     use crate::Id;
-    use crate::container::{ContainerSpec, Device, IpcMode, PidMode, Progress};
+    use crate::container::{ContainerSpec, Device, IpcMode, PidMode, Progress, SeccompProfile};
+    use crate::secret::SecretMount;
 
     fn record() -> ContainerRecord {
         ContainerRecord {
@@ -222,6 +223,41 @@ mod tests {
             panic!("a container's record")
         };
         let mut wanted = with_flags().spec;
+        wanted.env.values_mut().for_each(String::clear);
+        assert_eq!(read.spec, wanted);
+    }
+
+    /// The same with profiles and secrets.
+    fn with_profiles() -> ContainerRecord {
+        ContainerRecord {
+            spec: ContainerSpec {
+                seccomp: Some(SeccompProfile {
+                    asked: "/etc/seccomp.json".to_owned(),
+                    resolved: r#"{"defaultAction":"SCMP_ACT_ALLOW"}"#.to_owned(),
+                }),
+                apparmor: Some("mine".to_owned()),
+                secrets: vec![SecretMount {
+                    name: "token".to_owned(),
+                    id: "bf48c8b92cf059c5cffb3817b".to_owned(),
+                    target: "/etc/token".to_owned(),
+                    uid: 1,
+                    gid: 2,
+                    mode: 0o440,
+                }],
+                secret_env: [("TOKEN".to_owned(), "token".to_owned())].into(),
+                ..record().spec
+            },
+            ..record()
+        }
+    }
+
+    #[test]
+    fn a_record_with_profiles_and_secrets_is_readable() {
+        let text = include_str!("../fixtures/container-v1-profiles.txt").trim();
+        let Record::Container(read) = decode(text).unwrap() else {
+            panic!("a container's record")
+        };
+        let mut wanted = with_profiles().spec;
         wanted.env.values_mut().for_each(String::clear);
         assert_eq!(read.spec, wanted);
     }

@@ -25,6 +25,7 @@ pub mod info;
 pub mod network;
 pub mod oci;
 pub mod pod;
+pub mod secret;
 pub mod version;
 pub mod volume;
 mod wire;

@@ -21,7 +21,9 @@ pub fn libpod_event(event: &ModelEvent) -> Event {
     let mut attributes = match kind {
         // of a failed pull the error's text stands among the labels
         EventKind::Container | EventKind::Image => labels.clone(),
-        EventKind::Pod | EventKind::Volume | EventKind::System => std::collections::BTreeMap::new(),
+        EventKind::Pod | EventKind::Volume | EventKind::Secret | EventKind::System => {
+            std::collections::BTreeMap::new()
+        }
     };
     attributes.insert("image".to_owned(), image.clone());
     attributes.insert("name".to_owned(), name.clone());

@@ -22,6 +22,7 @@ pub mod pod;
 mod ports;
 pub mod prune;
 mod refuse;
+pub mod secret;
 pub mod stats;
 pub mod system;
 pub mod top;

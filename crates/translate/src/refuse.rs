@@ -102,13 +102,16 @@ mod tests {
         let body = Body::new(&LIBPOD);
         let rest = |key: &str, value: Value| BTreeMap::from([(key.to_owned(), value)]);
         let error = body
-            .refuse_rest(&rest("Secrets", serde_json::json!([{"Source": "a"}])))
+            .refuse_rest(&rest(
+                "Personality",
+                serde_json::json!({"domain": "LINUX32"}),
+            ))
             .unwrap_err();
         assert_eq!(
             error.to_string(),
-            "secrets is not supported: secrets are not carried out yet; bind-mount a file, or set a variable"
+            "personality is not supported: CRI has no field for it; use setarch(8) in the command"
         );
-        body.refuse_rest(&rest("secrets", serde_json::json!([])))
+        body.refuse_rest(&rest("init_path", serde_json::json!("")))
             .unwrap();
         body.refuse_rest(&rest("nosuchfield", serde_json::json!(1)))
             .unwrap();

@@ -44,6 +44,7 @@ impl Engine {
         inner.check_handler(&mut spec.handler, home.as_deref())?;
         spec.image = inner.image_for_create(&spec.image.asked, spec.face).await?;
         inner.read_profiles(&mut spec).await?;
+        inner.find_secrets(&mut spec)?;
         inner.take_mounts(&mut spec).await?;
         take_from_image(&mut spec, image_volumes)?;
         let exposed = to_publish(&spec);

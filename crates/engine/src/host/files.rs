@@ -10,13 +10,14 @@ use model::container::{
 };
 use model::order::FileMount;
 use model::pod::{Role, SandboxRecord};
+use model::secret::{SecretData, SecretMount};
 use model::view::{NetworkView, infra_name};
 use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
 
 use super::etc_files::{self, hosts, resolv};
 use super::gate::Gate;
 use super::volume_mounts::{BOUND, MountPoints};
-use super::{neighbours, volumes};
+use super::{neighbours, secrets, volumes};
 use crate::containers::volumes_of;
 use crate::logs;
 use crate::store::{LOG, private_dir};
@@ -44,6 +45,8 @@ pub(crate) struct FilesJob {
     pub(crate) held: bool,
     /// The gate writes letters meanwhile, which are no part of the log.
     pub(crate) letters: bool,
+    /// The secrets that are files, with their data.
+    pub(crate) secrets: Vec<(SecretMount, SecretData)>,
 }
 
 /// The other containers of a sandbox that has a network of its own; else none.
@@ -120,6 +123,7 @@ impl FilesJob {
         for (number, wanted) in tmpfs.iter().enumerate() {
             files.push(self.mount_tmpfs(number, wanted)?);
         }
+        files.extend(secrets::write(&self.dir, &self.secrets)?);
         files.extend(self.closed_shared_memory_of_host());
         files.extend(self.gate.mounts(&self.record.spec, &self.dir, self.held)?);
         Ok(files)

@@ -22,6 +22,7 @@ mod ports;
 mod proc;
 mod processes;
 pub mod registries;
+mod secrets;
 pub mod signal;
 mod sources;
 mod timezone;

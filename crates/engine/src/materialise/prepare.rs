@@ -131,7 +131,16 @@ impl Inner {
         let (own, pod) = (&record.spec, &live.record.spec);
         let streams = (hold.in_gate, hold.letters, hold.stdin_once);
         let target = self.pid_target(record).await?;
-        let asked = (&record.name, own, pod, &live.cri_id, streams, target);
+        let secrets = self.secret_env_ids(own);
+        let asked = (
+            &record.name,
+            own,
+            pod,
+            &live.cri_id,
+            streams,
+            target,
+            secrets,
+        );
         let asked = serde_json::to_string(&asked).map_err(Error::internal)?;
         let bound = record.spec.mounts.iter();
         let bound = bound.filter(|mount| mount.kind == MountKind::Bind);

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use model::container::{ContainerRecord, Face};
 use model::error::Kind;
 use model::pod::{Role, SandboxRecord};
+use model::secret::SecretRecord;
 use model::volume::VolumeRecord;
 use model::{Error, Id};
 
@@ -17,6 +18,7 @@ pub(crate) struct Book {
     pub(crate) containers: HashMap<Id, Arc<ContainerRecord>>,
     pub(crate) sandboxes: HashMap<Id, Arc<SandboxRecord>>,
     pub(crate) volumes: BTreeMap<String, Arc<VolumeRecord>>,
+    pub(crate) secrets: BTreeMap<String, Arc<SecretRecord>>,
     /// Ids whose removal was asked for: what the runtime still has of them is a leftover.
     pub(crate) buried: Buried,
     container_names: HashMap<String, Id>,
@@ -88,6 +90,23 @@ impl Book {
             .iter()
             .filter(|(_, record)| super::is_pod(record));
         by_prefix(name, pods)
+    }
+
+    /// A secret by name, id or unique short id.
+    pub(crate) fn find_secret(&self, name: &str) -> Result<Arc<SecretRecord>, Error> {
+        let all = self.secrets.values();
+        let found = match self.secrets.get(name) {
+            Some(record) => Found::One(Arc::clone(record)),
+            None if name.is_empty() => Found::None,
+            None => one_of(all.filter(|record| record.id.starts_with(name)).cloned()),
+        };
+        match found {
+            Found::One(record) => Ok(record),
+            Found::None => Err(Error::not_found(Kind::Secret, name)),
+            Found::Many => Err(Error::Ambiguous(format!(
+                "more than one result secret with prefix {name}: secret is ambiguous"
+            ))),
+        }
     }
 
     /// Containers of a sandbox, oldest first.

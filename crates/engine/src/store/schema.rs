@@ -8,6 +8,7 @@ use model::container::ContainerRecord;
 use model::event::Event;
 use model::exec::{ExecRecord, ExecState};
 use model::pod::SandboxRecord;
+use model::secret::{SecretData, SecretRecord};
 use model::volume::VolumeRecord;
 use model::{Error, Id};
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Transaction};
@@ -24,6 +25,8 @@ CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRI
 CREATE TABLE IF NOT EXISTS containers (id TEXT PRIMARY KEY, body TEXT NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS sandboxes (id TEXT PRIMARY KEY, body TEXT NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS volumes (id TEXT PRIMARY KEY, body TEXT NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS secrets (id TEXT PRIMARY KEY, body TEXT NOT NULL, data BLOB NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS container_secrets (container TEXT NOT NULL, number INTEGER NOT NULL, data BLOB NOT NULL, PRIMARY KEY (container, number)) STRICT;
 CREATE TABLE IF NOT EXISTS execs (id TEXT PRIMARY KEY, ended_at INTEGER, body TEXT NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS tombstones (id TEXT PRIMARY KEY, buried_at INTEGER NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS events (seq INTEGER PRIMARY KEY, at_ns INTEGER NOT NULL, body TEXT NOT NULL) STRICT;
@@ -157,6 +160,12 @@ pub(super) fn load(db: &Connection) -> Result<Book, Error> {
     for record in rows::<VolumeRecord>(db, "SELECT body FROM volumes")? {
         book.volumes.insert(record.name.clone(), Arc::new(record));
     }
+    if db.table_exists(None, "secrets").map_err(Error::internal)? {
+        // a store that an older daemon has is only read
+        for record in rows::<SecretRecord>(db, "SELECT body FROM secrets")? {
+            book.secrets.insert(record.name.clone(), Arc::new(record));
+        }
+    }
     let mut buried = db
         .prepare("SELECT id FROM tombstones")
         .map_err(Error::internal)?;
@@ -214,6 +223,69 @@ pub(super) fn put_volume(tx: &Transaction<'_>, record: &VolumeRecord) -> Result<
         &record.name,
         record,
     )
+}
+
+pub(super) fn put_secret(
+    tx: &Transaction<'_>,
+    record: &SecretRecord,
+    data: &SecretData,
+) -> Result<(), Error> {
+    let body = serde_json::to_string(record).map_err(Error::internal)?;
+    tx.execute(
+        "INSERT INTO secrets (id, body, data) VALUES (?1, ?2, ?3)",
+        params![record.id, body, data.0],
+    )
+    .map(drop)
+    .map_err(Error::internal)
+}
+
+/// A secret's data; `None` where it is gone.
+pub(super) fn secret_data(db: &Connection, id: &str) -> Result<Option<SecretData>, Error> {
+    db.query_row(
+        "SELECT data FROM secrets WHERE id = ?1",
+        params![id],
+        |row| row.get(0),
+    )
+    .optional()
+    .map(|data| data.map(SecretData))
+    .map_err(Error::internal)
+}
+
+/// Keeps a secret's data for a container; `false` where it is gone.
+pub(super) fn keep_secret(
+    tx: &Transaction<'_>,
+    container: &Id,
+    number: usize,
+    id: &str,
+) -> Result<bool, Error> {
+    let number = i64::try_from(number).map_err(Error::internal)?;
+    let kept = tx.execute(
+        "INSERT INTO container_secrets (container, number, data) SELECT ?1, ?2, data FROM secrets WHERE id = ?3",
+        params![container.as_str(), number, id],
+    );
+    kept.map(|rows| rows > 0).map_err(Error::internal)
+}
+
+/// What was kept of secrets for a container, in their order.
+pub(super) fn kept_secrets(db: &Connection, container: &Id) -> Result<Vec<SecretData>, Error> {
+    let mut statement = db
+        .prepare_cached("SELECT data FROM container_secrets WHERE container = ?1 ORDER BY number")
+        .map_err(Error::internal)?;
+    let rows = statement
+        .query_map(params![container.as_str()], |row| row.get(0))
+        .map_err(Error::internal)?;
+    rows.map(|data| data.map(SecretData).map_err(Error::internal))
+        .collect()
+}
+
+/// Forgets what was kept for a container.
+pub(super) fn forget_secrets(tx: &Transaction<'_>, container: &Id) -> Result<(), Error> {
+    tx.execute(
+        "DELETE FROM container_secrets WHERE container = ?1",
+        params![container.as_str()],
+    )
+    .map(drop)
+    .map_err(Error::internal)
 }
 
 /// Stores an exec session, and forgets those that ended before `oldest`.

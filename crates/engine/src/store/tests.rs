@@ -1,6 +1,7 @@
 use super::*;
 use model::container::{ContainerSpec, Face, Progress};
 use model::event::{Action, EventKind};
+use model::secret::{NewSecret, SecretData, SecretMount};
 
 fn event(id: &Id, action: Action) -> Event {
     Event {
@@ -501,4 +502,92 @@ async fn a_stores_records_can_be_read_while_a_daemon_has_it_and_after() {
     assert_eq!(found(web.id.short()), web.id);
     assert_eq!(files(), before);
     assert!(Records::read(&state).unwrap().find("nosuch").is_err());
+}
+
+fn new_secret(name: &str, data: &str) -> NewSecret {
+    NewSecret {
+        name: name.to_owned(),
+        data: SecretData(data.into()),
+        ..NewSecret::default()
+    }
+}
+
+#[tokio::test]
+async fn a_secrets_data_is_replaced_and_its_name_is_its_own() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    let id = store.create_secret(new_secret("a", "one")).await.unwrap();
+    let again = store.create_secret(new_secret("a", "two")).await;
+    assert_eq!(again.unwrap_err().cause(), "secret name in use");
+    let ignored = NewSecret {
+        ignore: true,
+        ..new_secret("a", "two")
+    };
+    assert_eq!(store.create_secret(ignored).await.unwrap(), id);
+    let find = |store: &Arc<Store>, name: &str| store.read(|book| book.find_secret(name));
+    let first = find(&store, "a").unwrap();
+    assert_eq!(store.secret_data(&first).await.unwrap().0, b"one");
+    let replaced = NewSecret {
+        replace: true,
+        ..new_secret("a", "two")
+    };
+    let new_id = store.create_secret(replaced).await.unwrap();
+    assert_ne!(new_id, id);
+    assert!(find(&store, &id).is_err());
+    let second = find(&store, &new_id[..6]).unwrap();
+    assert_eq!(second.created_at, first.created_at);
+    assert_eq!(store.secret_data(&second).await.unwrap().0, b"two");
+    drop(store);
+    let store = open(dir.path());
+    assert_eq!(find(&store, "a").unwrap(), second);
+    store.remove_secret("a").await.unwrap();
+    assert!(store.remove_secret("a").await.is_err());
+    assert!(store.secret_data(&second).await.is_err());
+}
+
+#[tokio::test]
+async fn nobody_else_reads_the_stores_files() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    store.create_secret(new_secret("a", "one")).await.unwrap();
+    let mut files = 0;
+    for entry in std::fs::read_dir(dir.path().join("state")).unwrap() {
+        let entry = entry.unwrap();
+        if entry.file_name().to_string_lossy().contains("sqlite") {
+            let mode = entry.metadata().unwrap().permissions().mode() & 0o777;
+            assert_eq!(mode, FILE_MODE, "{entry:?}");
+            files += 1;
+        }
+    }
+    assert!(files > 1, "the log is not there");
+}
+
+#[tokio::test]
+async fn a_container_keeps_a_secret_as_it_was_and_takes_it_along() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    let id = store.create_secret(new_secret("a", "one")).await.unwrap();
+    let mut with_secret = container("web");
+    let mount = SecretMount {
+        name: "a".to_owned(),
+        id,
+        ..SecretMount::default()
+    };
+    with_secret.spec.secrets = vec![mount.clone(), mount];
+    create(&store, &with_secret).await.unwrap();
+    store.remove_secret("a").await.unwrap();
+    let kept = store.kept_secrets(&with_secret.id).await.unwrap();
+    assert_eq!(kept, vec![SecretData(b"one".to_vec()); 2]);
+    let late = ContainerRecord {
+        id: Id::generate(),
+        name: "late".to_owned(),
+        ..with_secret.clone()
+    };
+    assert!(create(&store, &late).await.is_err());
+    store
+        .remove_container(&with_secret.id, Vec::new())
+        .await
+        .unwrap();
+    assert_eq!(store.kept_secrets(&with_secret.id).await.unwrap(), []);
 }

@@ -48,8 +48,6 @@ pub(crate) fn kinds_without_objects() -> Vec<Route> {
     vec![
         get("/networks/{name}", network),
         get("/libpod/networks/{name}/json", network),
-        get("/secrets/{name}", secret),
-        get("/libpod/secrets/{name}/json", secret),
         get("/libpod/artifacts/{name...}/json", artifact),
     ]
 }
@@ -84,19 +82,6 @@ async fn network(cx: Cx) -> Answer {
         }
         model::container::Face::Compat => Error::not_found(Kind::Network, name).into(),
     })
-}
-
-/// Source: `SecretInspect`, `SecretInspectLibpod`.
-async fn secret(cx: Cx) -> Answer {
-    let message = format!(
-        "no secret with name or id \"{}\": no such secret",
-        cx.name()
-    );
-    Err(Failure::caused(
-        StatusCode::NOT_FOUND,
-        message,
-        "no such secret",
-    ))
 }
 
 /// Source: `ArtifactInspectLibpod`.

@@ -203,7 +203,7 @@ fn status(error: &Error) -> StatusCode {
     match error {
         Error::NotFound { .. } => StatusCode::NOT_FOUND,
         Error::NameInUse { kind, .. } => match kind {
-            Kind::Container | Kind::Volume => StatusCode::INTERNAL_SERVER_ERROR,
+            Kind::Container | Kind::Volume | Kind::Secret => StatusCode::INTERNAL_SERVER_ERROR,
             Kind::Pod | Kind::Image | Kind::Network | Kind::ExecSession | Kind::Path => {
                 StatusCode::CONFLICT
             }

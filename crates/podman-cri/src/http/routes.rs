@@ -19,6 +19,7 @@ fn served() -> Vec<Route> {
         libpod_containers(),
         libpod_pods(),
         libpod_others(),
+        secrets(),
         streams(),
         compat_routes(),
     ];
@@ -106,6 +107,22 @@ fn libpod_others() -> Vec<Route> {
         get("/libpod/volumes/{name}/json", volumes::inspect),
         get("/libpod/volumes/{name}/exists", volumes::exists),
         delete("/libpod/volumes/{name}", volumes::remove),
+    ]
+}
+
+fn secrets() -> Vec<Route> {
+    use shared::secrets;
+    vec![
+        post("/libpod/secrets/create", libpod::secrets::create),
+        get("/libpod/secrets/json", secrets::list),
+        get("/libpod/secrets/{name}/json", secrets::inspect),
+        get("/libpod/secrets/{name}/exists", libpod::secrets::exists),
+        delete("/libpod/secrets/{name}", secrets::remove),
+        post("/secrets/create", compat::secrets::create),
+        get("/secrets", secrets::list),
+        get("/secrets/{name}", secrets::inspect),
+        post("/secrets/{name}/update", secrets::update),
+        delete("/secrets/{name}", secrets::remove),
     ]
 }
 

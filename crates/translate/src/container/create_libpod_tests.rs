@@ -189,8 +189,6 @@ fn what_is_not_carried_out_is_refused_by_name() {
             json!({"devices": [{"path": "vendor.com/class=one"}]}),
             "devices \"vendor.com/class=one\"",
         ),
-        (json!({"secrets": [{"Source": "s"}]}), "secrets"),
-        (json!({"secret_env": {"A": "s"}}), "secret_env"),
         (json!({"init_path": "/x"}), "init_path"),
         (
             json!({"mask": ["/data"], "privileged": true}),

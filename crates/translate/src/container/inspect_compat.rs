@@ -36,9 +36,9 @@ pub fn compat_inspect(detail: &ContainerDetail) -> InspectContainer {
         restart_count: i64::from(show::restarts(view)),
         driver: detail.driver.clone(),
         platform: "linux".to_owned(),
-        mount_label: String::new(),       // CRI does not say
-        process_label: String::new(),     // the same
-        app_armor_profile: String::new(), // the same
+        mount_label: String::new(),   // CRI does not say
+        process_label: String::new(), // the same
+        app_armor_profile: show::apparmor_by_name(view),
         exec_ids: Some(show::exec_ids(detail)),
         host_config: compat_host_config(host_config(detail, &caps)),
         graph_driver: GraphDriver {

@@ -1,11 +1,12 @@
 //! `GET /libpod/containers/{name}/json`.
 
-use model::container::UMASK;
+use model::container::{ContainerSpec, UMASK};
+use model::secret::SecretMount;
 use model::signal::Signal;
 use model::view::{ContainerBody, ContainerDetail, State};
 use podman_api::container::libpod::{
-    Entrypoint, GraphDriver, InspectConfig, InspectContainer, InspectMount, InspectState,
-    StopSignal,
+    Entrypoint, GraphDriver, InspectConfig, InspectContainer, InspectMount, InspectSecret,
+    InspectState, StopSignal,
 };
 
 use super::health;
@@ -50,9 +51,9 @@ pub fn libpod_inspect(detail: &ContainerDetail) -> InspectContainer {
         name: view.name(),
         restart_count: i32::try_from(show::restarts(view)).unwrap_or(i32::MAX),
         driver: detail.driver.clone(),
-        mount_label: String::new(),       // CRI does not say
-        process_label: String::new(),     // the same
-        app_armor_profile: String::new(), // the same
+        mount_label: String::new(),   // CRI does not say
+        process_label: String::new(), // the same
+        app_armor_profile: show::apparmor_by_name(view),
         host_config: host_config(detail, &caps),
         effective_caps: caps.effective,
         bounding_caps: caps.bounding,
@@ -187,6 +188,7 @@ fn config(detail: &ContainerDetail) -> InspectConfig {
         healthcheck_max_log_size: checks.log_size,
         create_command,
         umask,
+        secrets: secrets(spec),
         timezone: spec
             .and_then(|spec| spec.timezone.clone())
             .unwrap_or_default(),
@@ -199,6 +201,29 @@ fn config(detail: &ContainerDetail) -> InspectConfig {
             .collect(),
         ..InspectConfig::default() // Domainname, Attach*, Volumes, OnBuild: always so in Podman's answers
     }
+}
+
+/// Those that are files; of variables nothing is shown.
+fn secrets(spec: Option<&ContainerSpec>) -> Vec<InspectSecret> {
+    let shown = |secret: &SecretMount| {
+        let SecretMount {
+            name,
+            id,
+            target: _, // Podman does not show it
+            uid,
+            gid,
+            mode,
+        } = secret.clone();
+        InspectSecret {
+            name,
+            id,
+            uid,
+            gid,
+            mode,
+        }
+    };
+    let all = spec.map(|spec| spec.secrets.as_slice()).unwrap_or_default();
+    all.iter().map(shown).collect()
 }
 
 fn mount(mount: ShownMount) -> InspectMount {

@@ -97,6 +97,12 @@ pub(super) fn apparmor(spec: &ContainerSpec) -> Option<String> {
     own.or_else(|| unconfined(spec.apparmor_unconfined))
 }
 
+/// The profile of its process, so far as it is known: the runtime does not tell the name of its own.
+pub(super) fn apparmor_by_name(view: &ContainerView) -> String {
+    let named = spec(view).and_then(|spec| spec.apparmor.clone());
+    named.unwrap_or_default()
+}
+
 fn unconfined(on: bool) -> Option<String> {
     on.then(|| security::UNCONFINED.to_owned())
 }
@@ -162,7 +168,10 @@ pub(super) fn env(detail: &ContainerDetail) -> Option<Vec<String>> {
         !spec(&detail.view).is_some_and(|spec| spec.takes_away(name))
     };
     let from_runtime = verbose(detail)
-        .map(|verbose| verbose.env.iter().filter(|pair| stays(pair)).cloned())
+        .map(|verbose| {
+            let pairs = verbose.env.iter().filter(|pair| stays(pair));
+            pairs.map(|pair| without_secret(spec(&detail.view), pair))
+        })
         .map(Vec::from_iter)
         .filter(|env| !env.is_empty());
     from_runtime.or_else(|| {
@@ -172,6 +181,15 @@ pub(super) fn env(detail: &ContainerDetail) -> Option<Vec<String>> {
         let shown = all.filter(|(key, _)| key != "HOSTNAME" || spec.env.contains_key(key));
         Some(shown.map(|(key, value)| format!("{key}={value}")).collect())
     })
+}
+
+/// A variable, with that of a secret as Podman shows it: by the secret's name, without its data.
+fn without_secret(spec: Option<&ContainerSpec>, pair: &str) -> String {
+    let name = pair.split('=').next().unwrap_or_default();
+    match spec.and_then(|spec| spec.secret_env.get(name)) {
+        Some(secret) => format!("{secret}=*******"),
+        None => pair.to_owned(),
+    }
 }
 
 /// The working directory.

@@ -2,6 +2,7 @@
 
 use cri_api::v1::KeyValue;
 use model::container::ContainerSpec;
+use model::secret::SecretData;
 
 use super::words::merged;
 
@@ -95,15 +96,24 @@ fn set_in(all: &mut Vec<(String, String)>, key: &str, value: &str) {
     }
 }
 
-/// The same as CRI has it.
-pub(super) fn cri_environment(spec: &ContainerSpec, hostname: &str) -> Vec<KeyValue> {
-    environment(spec, hostname)
-        .into_iter()
-        .map(|(key, value)| KeyValue {
-            key,
-            value: value.into_bytes(),
-        })
-        .collect()
+/// The same as CRI has it, with secrets over it.
+pub(super) fn cri_environment(
+    spec: &ContainerSpec,
+    hostname: &str,
+    secrets: &[(String, SecretData)],
+) -> Vec<KeyValue> {
+    let is_secret = |key: &str| secrets.iter().any(|(name, _)| name == key);
+    let plain = environment(spec, hostname).into_iter();
+    let plain = plain.filter(|(key, _)| !is_secret(key));
+    let plain = plain.map(|(key, value)| KeyValue {
+        key,
+        value: value.into_bytes(),
+    });
+    let secrets = secrets.iter().map(|(key, data)| KeyValue {
+        key: key.clone(),
+        value: data.0.clone(),
+    });
+    plain.chain(secrets).collect()
 }
 
 #[cfg(test)]
@@ -187,6 +197,19 @@ mod tests {
             all,
             wanted.map(|(key, value)| (key.to_owned(), value.to_owned()))
         );
+    }
+
+    #[test]
+    fn a_secret_outranks_a_variable_of_its_name() {
+        let spec = ContainerSpec {
+            env: [("A".to_owned(), "user".to_owned())].into(),
+            ..ContainerSpec::default()
+        };
+        let secrets = [("A".to_owned(), SecretData(b"secret".to_vec()))];
+        let all = cri_environment(&spec, "abc", &secrets);
+        let values: Vec<_> = all.iter().filter(|pair| pair.key == "A").collect();
+        assert_eq!(values.len(), 1);
+        assert_eq!(values[0].value, b"secret");
     }
 
     #[test]

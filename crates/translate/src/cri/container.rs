@@ -32,9 +32,10 @@ pub fn container_config(order: &ContainerOrder<'_>) -> Result<v1::ContainerConfi
         sandbox_order: _,  // `asked`
         sandbox_cri_id: _, // CreateContainerRequest's own field
         attempt,
-        files: _,   // `asked`
-        groups: _,  // `asked`
-        seccomp: _, // `asked`
+        files: _,      // `asked`
+        groups: _,     // `asked`
+        secret_env: _, // `asked`
+        seccomp: _,    // `asked`
         log_path,
         hostname: _,   // `asked`
         held: _,       // `asked`
@@ -75,6 +76,7 @@ fn asked(order: &ContainerOrder<'_>, spec: &ContainerSpec) -> Result<v1::Contain
         env_merge: _,     // the same
         unset_env: _,     // the same, and the gate's
         unset_env_all: _, // the same
+        secret_env: _,    // `order.secret_env` has the data
         labels: _,        // in the encoded record: CRI's own labels end at 4,096 bytes
         annotations: _,   // `marked`
         work_dir,
@@ -85,6 +87,7 @@ fn asked(order: &ContainerOrder<'_>, spec: &ContainerSpec) -> Result<v1::Contain
         hostname: _, // `order.hostname` is the one in effect, and the sandbox's
         mounts,
         devices,
+        secrets: _,             // a tmpfs of the host side's among `files`
         shm_bytes: _,           // a tmpfs of the host side's among `files`
         volumes_from: _,        // among the mounts since the create
         network: _,             // the sandbox's
@@ -136,7 +139,7 @@ fn asked(order: &ContainerOrder<'_>, spec: &ContainerSpec) -> Result<v1::Contain
         command,
         args,
         working_dir: working_dir(work_dir.as_deref(), &image.config.work_dir),
-        envs: cri_environment(spec, &order.hostname),
+        envs: cri_environment(spec, &order.hostname, &order.secret_env),
         mounts: cri_mounts(mounts, &order.files)?,
         devices: devices.iter().map(device).collect(),
         stdin: *stdin,
@@ -232,6 +235,7 @@ mod tests {
     use crate::cri::tests_support::{container, facts, sandbox, sandbox_order};
     use model::order::FileMount;
     use model::pod::Role;
+    use model::secret::SecretData;
 
     fn config(change: impl FnOnce(&mut ContainerRecord)) -> Result<v1::ContainerConfig, Error> {
         config_for(false, None, change)
@@ -260,6 +264,7 @@ mod tests {
             }],
             pid_target: pid_target.map(str::to_owned),
             groups: vec![29],
+            secret_env: vec![("SECRET".to_owned(), SecretData(b"hunter3".to_vec()))],
             seccomp: record
                 .spec
                 .seccomp
@@ -295,8 +300,11 @@ mod tests {
         .unwrap();
         let sent = made.envs.iter().find(|env| env.key == "TOKEN").unwrap();
         assert_eq!(sent.value, b"hunter2");
+        let secret = made.envs.iter().find(|env| env.key == "SECRET").unwrap();
+        assert_eq!(secret.value, b"hunter3");
         let encoded = &made.annotations[record::RECORD];
-        assert!(!format!("{:?}", record::decode(encoded).unwrap()).contains("hunter2"));
+        let decoded = format!("{:?}", record::decode(encoded).unwrap());
+        assert!(!decoded.contains("hunter2") && !decoded.contains("hunter3"));
     }
 
     #[test]

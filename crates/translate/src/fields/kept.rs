@@ -4,6 +4,7 @@ use model::container::{ContainerRecord, ContainerSpec, Face, MountKind};
 use model::observed::RuntimeFacts;
 use model::order::{ContainerOrder, FileMount, SandboxOrder};
 use model::pod::{PodSpec, Role, SandboxRecord};
+use model::secret::SecretData;
 use model::{Error, container};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -77,6 +78,7 @@ pub(super) fn container_fields(
         files: record.spec.mounts.iter().filter_map(made).collect(),
         groups: numbers(&record.spec.groups),
         pid_target: record.spec.joined.pid.as_ref().map(ToString::to_string),
+        secret_env: variables(&record.spec),
         seccomp: record
             .spec
             .seccomp_text()
@@ -87,6 +89,14 @@ pub(super) fn container_fields(
         stdin_once: false,
     })?;
     Ok(spelled_out(Some(&config), &sandbox_config(&sandbox_order)?))
+}
+
+/// The variables from secrets, whose data is nobody's to see.
+fn variables(spec: &ContainerSpec) -> Vec<(String, SecretData)> {
+    let names = spec.secret_env.keys();
+    names
+        .map(|name| (name.clone(), SecretData::default()))
+        .collect()
 }
 
 /// The groups that are numbers already: names are looked up at start.

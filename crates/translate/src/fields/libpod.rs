@@ -131,7 +131,10 @@ const COMMAND: &[Row] = &[
         "the daemon's own proxy variables are given to no container",
         "",
     ),
-    Row::refused("secret_env", SECRETS).secret(),
+    Row::cri("secret_env", &["ContainerConfig.envs"])
+        .how("the secret's data at each start")
+        .kept(&["secret_env"])
+        .secret(),
     Row::cri("work_dir", &["ContainerConfig.working_dir"]).kept(&["work_dir"]),
     Row::anyway(
         "create_working_dir",
@@ -175,7 +178,12 @@ const MOUNTS: &[Row] = &[
     Row::refused("overlay_volumes", VOLUMES),
     Row::refused("image_volumes", VOLUMES),
     Row::refused("artifact_volumes", VOLUMES),
-    Row::refused("secrets", SECRETS).unshown(),
+    Row::host(
+        "secrets",
+        "files of the data at the create, in memory of the host that is bound at /run/secrets",
+    )
+    .kept(&["secrets"])
+    .in_vm(VM_TMPFS),
     shared::SHM_SIZE.named("shm_size").but(POD_SHM),
     Row::refused("shm_size_systemd", SHM_SYSTEMD),
 ];

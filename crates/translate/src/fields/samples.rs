@@ -80,6 +80,8 @@ pub(super) fn carried(request: Request, name: &str) -> Value {
         "r_limits" => json!([{"type": "nofile", "soft": 10, "hard": 20}]),
         "timezone" => json!("Europe/Berlin"),
         "umask" => json!("0027"),
+        "secret_env" => json!({"A": "s"}),
+        "secrets" => json!([{"Source": "s", "Mode": 292}]),
         "envmerge" => json!(["X=$PATH:/x"]),
         "unsetenv" => json!(["PATH"]),
         "ulimits" => json!([{"Name": "nofile", "Soft": 10, "Hard": 20}]),

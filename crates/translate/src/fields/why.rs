@@ -28,8 +28,6 @@ pub(super) const DEVICE_RULES: &str = "CRI has no rules of devices, only device 
 /// Of a device of the Container Device Interface.
 pub(crate) const CDI_DEVICES: &str =
     "devices are named by their paths, and no CDI device is passed on yet";
-pub(super) const SECRETS: &str =
-    "secrets are not carried out yet; bind-mount a file, or set a variable";
 pub(super) const NETWORKS: &str = "there is the runtime's default network (bridge), the host's, none, and for a container another one's, and no other yet";
 /// Of what is asked for beside `container:x`.
 pub(crate) const OF_THE_JOINED: &str = "it is the sandbox's, which is that of the container whose namespaces are joined; ask for it there";

@@ -43,8 +43,6 @@ fn is_refused(exchange: &Exchange) -> bool {
 const REFUSED: &[&str] = &[
     "portmappings",
     "Networks",
-    "secrets",
-    "secret_env",
     "init",
     "HostConfig.PortBindings",
     "HostConfig.NetworkMode",

@@ -15,6 +15,24 @@ use crate::network::{PerNetworkOptions, PortMapping};
 use crate::oci::{Device, Mount, Resources, Rlimit};
 use crate::wire::null_default;
 
+/// A secret as a file.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct Secret {
+    /// Its name, or its id or how that begins.
+    #[serde(deserialize_with = "null_default")]
+    pub source: String,
+    /// Absolute, or below `/run/secrets`; empty for its name there.
+    #[serde(deserialize_with = "null_default")]
+    pub target: String,
+    #[serde(rename = "UID", deserialize_with = "null_default")]
+    pub uid: u32,
+    #[serde(rename = "GID", deserialize_with = "null_default")]
+    pub gid: u32,
+    #[serde(deserialize_with = "null_default")]
+    pub mode: u32,
+}
+
 /// `POST /libpod/containers/create`: what the container shall be.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -37,6 +55,12 @@ pub struct SpecGenerator {
     #[serde(deserialize_with = "null_default")]
     pub unsetenv: Vec<String>,
     pub unsetenvall: Option<bool>,
+    /// Secrets as variables: the secret by the variable's name.
+    #[serde(deserialize_with = "null_default")]
+    pub secret_env: BTreeMap<String, String>,
+    /// Secrets as files.
+    #[serde(deserialize_with = "null_default")]
+    pub secrets: Vec<Secret>,
     pub terminal: Option<bool>,
     pub stdin: Option<bool>,
     #[serde(deserialize_with = "null_default")]

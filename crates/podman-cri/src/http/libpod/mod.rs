@@ -3,6 +3,7 @@
 pub(crate) mod containers;
 pub(crate) mod images;
 pub(crate) mod pods;
+pub(crate) mod secrets;
 pub(crate) mod stats;
 pub(crate) mod system;
 pub(crate) mod volumes;

@@ -11,6 +11,7 @@ pub(crate) mod execs;
 pub(crate) mod images;
 pub(crate) mod logs;
 pub(crate) mod pulls;
+pub(crate) mod secrets;
 pub(crate) mod stats;
 pub(crate) mod system;
 pub(crate) mod top;
