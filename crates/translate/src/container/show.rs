@@ -179,7 +179,9 @@ pub(super) fn env(detail: &ContainerDetail) -> Option<Vec<String>> {
         let all = environment(spec, "").into_iter();
         // Podman shows HOSTNAME from the first start on, unless it was asked for
         let shown = all.filter(|(key, _)| key != "HOSTNAME" || spec.env.contains_key(key));
-        Some(shown.map(|(key, value)| format!("{key}={value}")).collect())
+        let pairs = shown.map(|(key, value)| format!("{key}={value}"));
+        let pairs = pairs.map(|pair| without_secret(Some(spec), &pair));
+        Some(pairs.collect())
     })
 }
 
