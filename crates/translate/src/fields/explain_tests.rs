@@ -201,6 +201,23 @@ fn a_containers_record_tells_the_fields_and_what_the_runtime_is_given() {
 }
 
 #[test]
+fn of_a_seccomp_profile_its_file_is_told() {
+    let (record, sandbox) = container(|new| {
+        new.spec.seccomp = Some(model::container::SeccompProfile {
+            asked: "/p.json".into(),
+            resolved: "{}".into(),
+        });
+    });
+    let told = explain_container(&record, &sandbox, &RuntimeFacts::default()).unwrap();
+    let mut lines = told.fields.iter();
+    let line = lines.find(|line| line.names == ["seccomp_profile_path"]);
+    let line = line.unwrap();
+    assert_eq!(line.value, json!("/p.json"));
+    let given = &line.cri["LinuxContainerSecurityContext.seccomp"];
+    assert_eq!(given, &json!("Localhost"));
+}
+
+#[test]
 fn a_pods_record_tells_its_fields() {
     let (_, mut sandbox) = container(|new| new.pod = Some("p".into()));
     sandbox.spec.hostname = Some("h".into());

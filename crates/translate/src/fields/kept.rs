@@ -30,6 +30,9 @@ pub fn explain_container(
     let ContainerRecord { name, spec, .. } = record;
     asked.insert("name".to_owned(), json!(name));
     asked.insert("image".to_owned(), json!(spec.image.name));
+    if let Some(profile) = &spec.seccomp {
+        asked.insert("seccomp".to_owned(), json!(profile.asked)); // what it comes to is long
+    }
     if let Role::Pod { .. } = sandbox.role {
         asked.insert("pod".to_owned(), json!(sandbox.name));
     }
