@@ -8,6 +8,7 @@
 )]
 
 mod commit;
+mod mounts;
 mod packings;
 mod site;
 mod whole;
@@ -37,7 +38,8 @@ async fn everything(site: &Site) -> Result<()> {
     refusals(site).await.context("refusals")?;
     a_link_that_is_swapped(site).await.context("swapped")?;
     one_that_has_ended(site).await.context("ended")?;
-    one_that_never_ran(site).await.context("never ran")
+    one_that_never_ran(site).await.context("never ran")?;
+    mounts::everything(site).await.context("mounts")
 }
 
 async fn what_stands_at_a_path(site: &Site) -> Result<()> {
@@ -324,6 +326,8 @@ async fn on_runtime(variant: Variant) -> Result<()> {
         .context("packings")?;
     everything(&site).await?;
     site.refuses_what_is_not_there().await?;
+    mounts::as_in_the_running_one(&site).await?;
+    mounts::volumes_with_options(&site).await?;
     site.finish().await?;
     lab.forget_new_images().await?;
     scenario::finish(lab).await

@@ -47,12 +47,33 @@ impl Site {
         Self::created(self.http.clone(), name, IMAGE).await
     }
 
+    /// The same, with more fields.
+    pub(crate) async fn beside_with(&self, name: &str, more: &Value) -> Result<Self> {
+        let name = format!("{}-{name}", self.container);
+        Self::created_with(self.http.clone(), name, IMAGE, more).await
+    }
+
+    pub(crate) fn http(&self) -> Http {
+        self.http.clone()
+    }
+
     async fn created(http: Http, container: String, image: &str) -> Result<Self> {
+        Self::created_with(http, container, image, &json!({})).await
+    }
+
+    async fn created_with(
+        http: Http,
+        container: String,
+        image: &str,
+        more: &Value,
+    ) -> Result<Self> {
         let api = Api::new(http.clone());
-        api.create(&json!({
+        let mut spec = json!({
             "name": container, "image": image, "command": ["sleep", "1000"], "stop_timeout": 0
-        }))
-        .await?;
+        });
+        let fields = spec.as_object_mut().context("an object")?;
+        fields.extend(more.as_object().cloned().unwrap_or_default());
+        api.create(&spec).await?;
         Ok(Self { http, container })
     }
 

@@ -2,13 +2,14 @@
 //!
 //! CRI has nothing for it. The root of a container that runs is that of its process; paths in it are resolved by the
 //! kernel as the container sees them, its volumes and other mounts included. That of one that has ended, or was made and not
-//! started, is mounted from its layers, without them; one that never ran is made for it. Archives pass a piece at a time, read and
+//! started, is mounted from its layers, and its volumes and bind mounts are laid over it ([`places`]); one that never ran is made for it. Archives pass a piece at a time, read and
 //! written on a thread.
 
 mod changes;
 mod entries;
 mod get;
 pub(crate) mod layer;
+mod places;
 mod put;
 mod root;
 mod walk;
@@ -57,8 +58,6 @@ struct Opened {
     user: (u32, u32),
     /// Where paths without a slash before them begin.
     work_dir: PathBuf,
-    /// Where something is mounted while it runs, and not now.
-    covered: Vec<PathBuf>,
     _claim: Option<Claim>,
 }
 
@@ -122,7 +121,6 @@ impl Engine {
             let target = put::Target {
                 root: &opened.root,
                 path,
-                covered: &opened.covered,
                 owner: options.chown.then_some(opened.user),
                 options: &options,
             };
@@ -179,25 +177,17 @@ impl Engine {
         })?;
         let folder = inner.store.dir().container(id);
         let writable = access == Access::Write;
-        let root = on_disk(move || {
+        let mut root = on_disk(move || {
             let at = folder.join(if writable { "files-rw" } else { "files" });
             let root = Root::of_layer(&layer, &at, writable);
             forget(&at);
             root
         })
         .await?;
-        let asked = match &detail.view.body {
-            ContainerBody::Own(record) => record.spec.mounts.as_slice(),
-            ContainerBody::Infra { .. } | ContainerBody::Foreign(_) => &[],
-        };
-        let asked = asked.iter().map(|mount| Path::new(&mount.destination));
-        let mounted = status
-            .verbose
-            .mount_destinations
-            .iter()
-            .map(PathBuf::as_path);
+        if let ContainerBody::Own(record) = &detail.view.body {
+            root = inner.with_mounts(root, record, status).await?;
+        }
         Ok(Opened {
-            covered: asked.chain(mounted).map(clean).collect(),
             _claim: writable.then_some(claim),
             ..Opened::new(root, status)
         })
@@ -296,16 +286,7 @@ impl Opened {
             root,
             user: status.verbose.user,
             work_dir: clean(Path::new(&status.verbose.cwd)),
-            covered: Vec::new(),
             _claim: None,
-        }
-    }
-
-    /// Of a container that has ended the mounts are not there: what lies below them is not what is meant.
-    fn check(&self, at: &Path) -> Result<(), Error> {
-        match self.covered.iter().find(|mount| at.starts_with(mount)) {
-            Some(mount) => Err(put::covered(mount)),
-            None => Ok(()),
         }
     }
 
@@ -322,13 +303,11 @@ impl Opened {
         }
         let wanted = if path == "/" { "/." } else { path };
         let at = self.absolute(path);
-        self.check(&at)?;
         let failed = |error| match error {
             Errno::NOENT | Errno::NOTDIR => no_such_path(),
             error => Error::Plain(format!("{}: {}", at.display(), put::words(error))),
         };
         let here = self.root.find(&at).map_err(failed)?;
-        self.check(&self.root.lead(&at).map_err(failed)?)?;
         let is_link = here.kind() == FileType::Symlink;
         let leads = match is_link {
             true => self.root.lead(&at).map_err(failed)?,

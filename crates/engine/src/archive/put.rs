@@ -33,8 +33,6 @@ pub(super) struct Target<'a> {
     pub(super) root: &'a Root,
     /// The folder, from the root.
     pub(super) path: PathBuf,
-    /// Where nothing is put.
-    pub(super) covered: &'a [PathBuf],
     /// Whom everything is given to; without one that is in the archive.
     pub(super) owner: Option<(u32, u32)>,
     pub(super) options: &'a PutOptions,
@@ -58,35 +56,24 @@ pub(super) fn unpack(target: &Target<'_>, mut archive: Entries<impl BufRead>) ->
     Ok(())
 }
 
-/// The refusal of what lies where something is mounted while the container runs.
-pub(super) fn covered(mount: &Path) -> Error {
-    Error::unsupported(
-        "cp",
-        format!(
-            "the container does not run, and what is mounted at {} is there only while it does: start it before",
-            mount.display()
-        ),
-    )
-}
-
 impl Target<'_> {
-    /// Whether an entry may be put there.
-    fn check(&self, path: &Path) -> Result<(), Error> {
-        if self.covered.is_empty() {
-            return Ok(());
-        }
-        let real = self
-            .root
-            .lead(path)
-            .map_err(|error| not_made(path, "resolving", error))?;
-        match self.covered.iter().find(|mount| real.starts_with(mount)) {
-            Some(mount) => Err(covered(mount)),
+    /// Whether something may be put at a path: what lies below a mount would never be seen.
+    fn check(&self, path: &Path, follow: bool) -> Result<(), Error> {
+        let closed = self.root.closed(path, follow);
+        match closed.map_err(|error| not_made(path, "resolving", error))? {
             None => Ok(()),
+            Some(mount) => Err(Error::unsupported(
+                "cp",
+                format!(
+                    "the container does not run, and what is mounted at {} is there only while it does: start it before",
+                    mount.display()
+                ),
+            )),
         }
     }
 
     fn folder(&self) -> Result<OwnedFd, Error> {
-        self.check(&self.path)?;
+        self.check(&self.path, true)?;
         let path = self.path.display();
         match self.root.ensure(&self.path, self.owner.unwrap_or_default()) {
             Ok(folder) => Ok(folder),
@@ -139,7 +126,7 @@ impl Unpacking<'_> {
             false => self.target.path.join(&inside),
         };
         self.leave(Some(&path));
-        self.target.check(&path)?;
+        self.target.check(&path, false)?;
         let failed = |step: &'static str| {
             let path = path.clone();
             move |error| not_made(&path, step, error)
@@ -189,6 +176,9 @@ impl Unpacking<'_> {
     ) -> Result<OwnedFd, Error> {
         let failed = |error| not_made(path, "creating", error);
         let private = Mode::from_raw_mode(0o600);
+        if self.target.root.is_place(path).map_err(failed)? {
+            return self.take_place(entry, path);
+        }
         match entry.kind {
             EntryType::Regular | EntryType::Continuous => {
                 let flags = OFlags::WRONLY
@@ -252,6 +242,19 @@ impl Unpacking<'_> {
             }
         }
         openat(parent, name, LOOK | OFlags::NOFOLLOW, Mode::empty()).map_err(failed)
+    }
+
+    /// The folder that a mount is, for an entry of this path. As in one that runs nothing takes its place.
+    fn take_place(&self, entry: &Described, path: &Path) -> Result<OwnedFd, Error> {
+        if entry.kind != EntryType::Directory {
+            return Err(not_made(
+                path,
+                "removing item to be overwritten",
+                Errno::BUSY,
+            ));
+        }
+        let folder = self.target.root.open(path, FOLDER);
+        folder.map_err(|error| not_made(path, "creating", error))
     }
 
     /// Makes what is no folder. What is there is removed before, a folder too unless that is forbidden.

@@ -1,5 +1,6 @@
 //! The root of a container's file system, as a descriptor: each path below it is resolved by the kernel as in the
-//! container (`openat2` with `RESOLVE_IN_ROOT`), so no link leads out of it, whatever a container swaps meanwhile.
+//! container (`openat2` with `RESOLVE_IN_ROOT`), so no link leads out of it, whatever a container swaps meanwhile. Where
+//! something lies over the root ([`super::places`]), links are followed here, and what is opened then has none.
 
 use std::collections::VecDeque;
 use std::ffi::OsString;
@@ -19,6 +20,7 @@ use rustix::fs::{
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
+use super::places::{Over, Place, Places};
 use crate::host::layer::View;
 
 /// Links followed at most in one path, as many as the kernel does.
@@ -34,7 +36,19 @@ pub(super) const FOLDER: OFlags = LOOK.union(OFlags::DIRECTORY);
 
 /// The root of a file system.
 #[derive(Debug)]
-pub(super) struct Root(OwnedFd);
+pub(super) struct Root {
+    fd: OwnedFd,
+    places: Places,
+}
+
+impl From<OwnedFd> for Root {
+    fn from(fd: OwnedFd) -> Self {
+        Self {
+            fd,
+            places: Places::default(),
+        }
+    }
+}
 
 /// An entry as it was found, its last name not followed.
 pub(super) struct Found {
@@ -69,7 +83,7 @@ impl Root {
         // One that has ended can be read, and its number may have been another's when the root was opened.
         let mut ended = [PollFd::new(&process, PollFlags::IN)];
         let ended = poll(&mut ended, Some(&Timespec::default()))?;
-        Ok((ended == 0).then_some(Self(root)))
+        Ok((ended == 0).then(|| Self::from(root)))
     }
 
     /// That of a container that has ended, from its layers, mounted at `at` until it is open. What is open stays mounted,
@@ -78,7 +92,7 @@ impl Root {
         if let Some(merged) = layer.merged.as_deref()
             && let Some(root) = mounted(merged)
         {
-            return Ok(Self(root));
+            return Ok(Self::from(root));
         }
         if layer.lower.is_empty() {
             return Err(Error::unsupported(
@@ -104,24 +118,71 @@ impl Root {
     /// A folder that the caller trusts.
     pub(super) fn at(folder: &Path) -> Result<Self, Error> {
         let root = open(folder, FOLDER, Mode::empty());
-        root.map(Self).map_err(Error::internal)
+        root.map(Self::from).map_err(Error::internal)
     }
 
     /// A folder that is open.
     pub(super) fn of(folder: &OwnedFd) -> io::Result<Self> {
-        Ok(Self(folder.try_clone()?))
+        Ok(Self::from(folder.try_clone()?))
     }
 
     /// The entry at exactly this path: a link in it is `ELOOP`.
     pub(super) fn find_exactly(&self, path: &Path) -> Result<Found, Errno> {
-        let exactly = ResolveFlags::IN_ROOT | ResolveFlags::NO_SYMLINKS;
-        let flags = LOOK | OFlags::NOFOLLOW;
-        Found::new(openat2(&self.0, path, flags, Mode::empty(), exactly)?)
+        Found::new(exactly(self.fd.as_fd(), path, LOOK | OFlags::NOFOLLOW)?)
+    }
+
+    /// Lays volumes and bind mounts over it, for their sources those that are above others first.
+    pub(super) fn put_over(&mut self, mut all: Vec<Over>) -> Result<(), Errno> {
+        all.sort_by_key(|over| over.destination.components().count());
+        for Over {
+            destination,
+            source,
+        } in all
+        {
+            let at = self.lead(&destination)?;
+            self.places.push(Place::new(at, source.as_deref()));
+        }
+        Ok(())
+    }
+
+    /// The place of a mount that a path lies in, where nothing can be put there; a link at its end is followed or not.
+    pub(super) fn closed(&self, path: &Path, follow: bool) -> Result<Option<PathBuf>, Errno> {
+        if self.places.is_empty() {
+            return Ok(None);
+        }
+        let real = self.way(path, follow)?;
+        Ok(self.places.closed(&real).map(Path::to_owned))
+    }
+
+    /// Whether a volume or a bind mount lies at exactly this path.
+    pub(super) fn is_place(&self, path: &Path) -> Result<bool, Errno> {
+        Ok(!self.places.is_empty() && self.places.has(&self.way(path, false)?))
     }
 
     /// Opens a path, links followed as in the container.
     pub(super) fn open(&self, path: &Path, flags: OFlags) -> Result<OwnedFd, Errno> {
-        resolve(&self.0, path, flags)
+        if self.places.is_empty() {
+            return resolve(&self.fd, path, flags);
+        }
+        let mut tries = TRIES;
+        loop {
+            tries -= 1;
+            let real = self.way(path, !flags.contains(OFlags::NOFOLLOW))?;
+            match self.open_real(&real, flags) {
+                // a link has come there meanwhile
+                Err(Errno::LOOP) if tries > 0 => {}
+                other => return other,
+            }
+        }
+    }
+
+    /// Opens a path that has been found to have no links.
+    fn open_real(&self, path: &Path, flags: OFlags) -> Result<OwnedFd, Errno> {
+        match self.places.of(path) {
+            Some((place, inside)) => place.open(inside, flags),
+            None if self.places.is_empty() => resolve(&self.fd, path, flags),
+            None => exactly(self.fd.as_fd(), path, flags),
+        }
     }
 
     /// The entry at a path, which may be a link itself.
@@ -131,6 +192,11 @@ impl Root {
 
     /// Where a path leads, in the container's words, whether there is something or not.
     pub(super) fn lead(&self, path: &Path) -> Result<PathBuf, Errno> {
+        self.way(path, true)
+    }
+
+    /// The same, where a link at its end may be meant itself.
+    fn way(&self, path: &Path, follow: bool) -> Result<PathBuf, Errno> {
         let mut to_do = parts(path);
         let mut done = PathBuf::from("/");
         let mut followed = 0;
@@ -140,7 +206,11 @@ impl Root {
                 continue;
             }
             let here = done.join(&part);
-            let Some(target) = self.link(&here)? else {
+            let link = match follow || !to_do.is_empty() {
+                true => self.link(&here)?,
+                false => None,
+            };
+            let Some(target) = link else {
                 done = here;
                 continue;
             };
@@ -160,7 +230,8 @@ impl Root {
 
     /// The target of a link; `None` where there is none.
     fn link(&self, path: &Path) -> Result<Option<PathBuf>, Errno> {
-        match self.find(path) {
+        let found = self.open_real(path, LOOK | OFlags::NOFOLLOW);
+        match found.and_then(Found::new) {
             Ok(found) if found.kind() == FileType::Symlink => target_of(&found).map(Some),
             Ok(_) | Err(Errno::NOENT | Errno::NOTDIR) => Ok(None),
             Err(error) => Err(error),
@@ -169,21 +240,19 @@ impl Root {
 
     /// The folder at a path; it and those above are made where they are not there, with this owner.
     pub(super) fn ensure(&self, path: &Path, owner: (u32, u32)) -> Result<OwnedFd, Errno> {
-        match self.open(path, FOLDER) {
-            Err(Errno::NOENT) => {}
-            other => return other,
-        }
-        let mut folder = self.open(Path::new("/"), FOLDER)?;
-        let mut here = PathBuf::from("/");
-        for part in parts(path) {
-            here.push(&part);
-            folder = match self.open(&here, FOLDER) {
-                Err(Errno::NOENT) => {
-                    make_folder(folder.as_fd(), Path::new(&part), owner)?;
-                    self.open(&here, FOLDER)?
-                }
-                other => other?,
-            };
+        let mut missing = Vec::new();
+        let mut here = clean(path);
+        let mut folder = loop {
+            match (self.open(&here, FOLDER), here.file_name()) {
+                (Err(Errno::NOENT), Some(name)) => missing.push(name.to_owned()),
+                (other, _) => break other?,
+            }
+            here.pop();
+        };
+        for name in missing.into_iter().rev() {
+            make_folder(folder.as_fd(), Path::new(&name), owner)?;
+            here.push(name);
+            folder = self.open(&here, FOLDER)?;
         }
         Ok(folder)
     }
@@ -214,6 +283,12 @@ fn make_folder(parent: BorrowedFd<'_>, name: &Path, (uid, gid): (u32, u32)) -> R
         empty,
     )?;
     rustix::fs::chmod(magic(&made), Mode::from_raw_mode(0o755))
+}
+
+/// Opens a path below a folder; a link in it is `ELOOP`, unless it is the end of it and not to be followed.
+pub(super) fn exactly(root: BorrowedFd<'_>, path: &Path, flags: OFlags) -> Result<OwnedFd, Errno> {
+    let how = ResolveFlags::IN_ROOT | ResolveFlags::NO_SYMLINKS;
+    openat2(root, path, flags | OFlags::CLOEXEC, Mode::empty(), how)
 }
 
 /// Opens a path below a folder that counts as the root of all its links.
@@ -280,7 +355,7 @@ mod tests {
         std::fs::create_dir_all(folder.path().join("root/d/e")).unwrap();
         std::fs::write(folder.path().join("outside"), "secret").unwrap();
         let root = open(folder.path().join("root"), FOLDER, Mode::empty()).unwrap();
-        (folder, Root(root))
+        (folder, Root::from(root))
     }
 
     #[test]

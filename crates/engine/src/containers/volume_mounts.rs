@@ -15,6 +15,14 @@ use crate::host::{MountPoints, mount_volume, unmount_below, unmount_volume};
 use crate::system::Inner;
 use crate::volumes::on_disk;
 
+/// Volumes of a container that does not run, for who wants what is in them.
+pub(crate) struct AtRest {
+    /// Some may have been mounted for it.
+    pub(crate) some: bool,
+    /// Those in memory that no container has: there is nothing in them, and what came there would go at once.
+    pub(crate) absent: HashSet<String>,
+}
+
 impl Inner {
     /// The volumes of a container that need a mount.
     fn to_mount(&self, record: &ContainerRecord) -> Vec<Arc<VolumeRecord>> {
@@ -33,7 +41,42 @@ impl Inner {
     /// # Errors
     /// Podman's words around the kernel's, where that refuses.
     pub(crate) async fn mount_volumes(&self, record: &ContainerRecord) -> Result<(), Error> {
-        let (id, volumes) = (record.id.clone(), self.to_mount(record));
+        self.mount_these(record, self.to_mount(record)).await
+    }
+
+    /// The same for a container that does not run, but for what is in memory. The caller holds
+    /// [`crate::store::Store::change_volumes`] until they are open, and then unmounts what is idle.
+    ///
+    /// # Errors
+    /// As [`Self::mount_volumes`].
+    pub(crate) async fn mount_volumes_at_rest(
+        &self,
+        record: &ContainerRecord,
+    ) -> Result<AtRest, Error> {
+        let volumes = self.to_mount(record);
+        let (memory, other): (Vec<_>, Vec<_>) = on_disk(move || {
+            let points = MountPoints::read()?;
+            let open = volumes.into_iter().filter(|volume| {
+                let data = PathBuf::from(&volume.mountpoint);
+                !points.has(&data)
+            });
+            Ok(open.partition(|volume| is_memory(volume)))
+        })
+        .await?;
+        let at_rest = AtRest {
+            some: !other.is_empty(),
+            absent: memory.iter().map(|volume| volume.name.clone()).collect(),
+        };
+        self.mount_these(record, other).await?;
+        Ok(at_rest)
+    }
+
+    async fn mount_these(
+        &self,
+        record: &ContainerRecord,
+        volumes: Vec<Arc<VolumeRecord>>,
+    ) -> Result<(), Error> {
+        let id = record.id.clone();
         if volumes.is_empty() {
             return Ok(());
         }
@@ -128,4 +171,10 @@ impl Inner {
         crate::crash::point("disk", "volume.unmounted");
         Ok(())
     }
+}
+
+fn is_memory(volume: &VolumeRecord) -> bool {
+    let mount = volume.mount.as_ref();
+    let kind = mount.and_then(|mount| mount.file_system.as_deref());
+    matches!(kind, Some("tmpfs" | "ramfs"))
 }

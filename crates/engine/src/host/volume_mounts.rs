@@ -44,6 +44,12 @@ impl MountPoints {
         self.0.iter().filter(|point| *point == place).count()
     }
 
+    /// Whether something is mounted on a folder.
+    pub(crate) fn has(&self, folder: &Path) -> bool {
+        let place = folder.canonicalize();
+        place.is_ok_and(|place| self.at(&place) > 0)
+    }
+
     /// The containers that have volumes bound, of those whose folders lie in `containers`.
     pub(crate) fn holders(&self, containers: &Path) -> HashSet<Id> {
         let Ok(containers) = containers.canonicalize() else {
