@@ -5,7 +5,7 @@ use std::{fs, path::PathBuf, time::Duration};
 use anyhow::{Context, Result, bail};
 use conformance::{
     Response, TestHost,
-    scenario::{Api, LIBPOD, Objects, Witness, eventually, next_folder},
+    scenario::{Api, IMAGE, LIBPOD, Objects, Witness, eventually, next_folder},
 };
 use cri_api::v1::ImageSpec;
 use serde_json::{Value, json};
@@ -190,7 +190,7 @@ impl Play {
     async fn create(&self, api: &Api, kind: &str) -> Result<Response> {
         if matches!(self.subject, Subject::Sleeper) {
             let body = json!({
-                "Name": MOUNTED, "IgnoreIfExists": true, "Options": { "type": "tmpfs" }
+                "Name": MOUNTED, "IgnoreIfExists": true, "Options": { "type": "none", "device": "/srv", "o": "bind" }
             });
             let path = format!("{LIBPOD}/volumes/create");
             api.http.post(&path, &body).await?;
@@ -213,6 +213,9 @@ impl Play {
                 body["volumes"] = json!([
                     { "Name": VOLUME, "Dest": "/bin" }, { "Name": MOUNTED, "Dest": "/mounted" }
                 ]);
+                // on the host, as all that CRI has no mounts for
+                body["overlay_volumes"] = json!([{ "source": "/srv", "destination": "/over" }]);
+                body["image_volumes"] = json!([{ "Source": IMAGE, "Destination": "/image" }]);
                 // checked when it is asked for
                 body["healthconfig"] = json!({ "Test": ["CMD", "true"], "Retries": 1 });
                 body["portmappings"] = json!([{ "host_port": 8080, "container_port": 80 }]);

@@ -2,6 +2,7 @@
 
 mod create;
 mod groups;
+mod image_mounts;
 mod init;
 mod joined;
 mod pause;

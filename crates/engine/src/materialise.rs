@@ -431,6 +431,7 @@ impl Inner {
         hold: &Hold,
     ) -> Result<Vec<FileMount>, Error> {
         let job = crate::host::FilesJob {
+            images: self.mounted_images(record).await?,
             dir: self.store.dir().container(&record.id),
             peers: self.peers_of(record, &live.record),
             record: record.clone(),

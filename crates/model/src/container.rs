@@ -268,11 +268,11 @@ pub struct VolumesFrom {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Mount {
-    /// Bind, tmpfs or volume.
+    /// Bind, tmpfs, volume or image.
     pub kind: MountKind,
     /// Name of a volume; in a request empty for one that is to be made for this container alone.
     pub volume: String,
-    /// Host path of a bind mount, and of a volume's data once the container is stored; empty for tmpfs.
+    /// Host path of a bind mount, and of a volume's data once the container is stored; an image's name; empty for tmpfs.
     pub source: String,
     /// Absolute path in the container.
     pub destination: String,
@@ -282,8 +282,11 @@ pub struct Mount {
     pub propagation: Option<String>,
     /// Relabel for `SELinux` (`z`, `Z`).
     pub relabel: bool,
-    /// Options as asked, for inspect and for tmpfs (`size=…`, `mode=…`).
+    /// Options as asked, for inspect, for tmpfs (`size=…`, `mode=…`) and overlays (`O`, `upperdir=…`, `workdir=…`).
     pub options: Vec<String>,
+    /// The part of a volume or of an image that is mounted, from its root; empty for all of it.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub sub_path: String,
 }
 
 /// The kinds of mounts that are carried out.
@@ -296,6 +299,8 @@ pub enum MountKind {
     Tmpfs,
     /// A named volume. CRI has no such mount either: its folder is bound.
     Volume,
+    /// An image's root.
+    Image,
 }
 
 impl Mount {
@@ -304,6 +309,28 @@ impl Mount {
         self.options
             .iter()
             .any(|option| words.contains(&option.as_str()))
+    }
+
+    /// Whether the container writes beside it (`O`): what it has changed is its own.
+    pub fn is_overlay(&self) -> bool {
+        self.has_option(&["O"])
+    }
+
+    /// The part that is mounted, as a path from its root.
+    pub fn sub_path_or_root(&self) -> &str {
+        match self.sub_path.as_str() {
+            "" => "/",
+            part => part,
+        }
+    }
+
+    /// The value of an option `KEY=VALUE`.
+    pub fn value_of(&self, key: &str) -> Option<&str> {
+        let mut pairs = self
+            .options
+            .iter()
+            .filter_map(|option| option.split_once('='));
+        pairs.find_map(|(name, value)| (name == key).then_some(value))
     }
 }
 

@@ -14,7 +14,7 @@ use model::observed::ContainerStatus;
 use rustix::fs::{FileType, Mode, OFlags, open};
 use rustix::io::Errno;
 
-use super::root::{Found, LOOK, Root, exactly, magic};
+use super::root::{Found, LOOK, Root, exactly, magic, resolve};
 use crate::system::Inner;
 use crate::volumes::on_disk;
 
@@ -25,6 +25,8 @@ pub(super) struct Over {
     pub(super) destination: PathBuf,
     /// What lies there; `None`: it is there only while the container runs.
     pub(super) source: Option<PathBuf>,
+    /// The part of it that does.
+    pub(super) sub_path: String,
 }
 
 /// The same, found.
@@ -45,8 +47,14 @@ enum What {
 
 impl Place {
     /// What is not at its source any more counts as absent: the start will say so.
-    pub(super) fn new(at: PathBuf, source: Option<&Path>) -> Self {
-        let found = source.map(|source| open(source, LOOK, Mode::empty()).and_then(Found::new));
+    pub(super) fn new(at: PathBuf, source: Option<&Path>, part: &str) -> Self {
+        let found = source.map(|source| {
+            let whole = open(source, LOOK, Mode::empty())?;
+            Found::new(match part {
+                "" => whole,
+                part => resolve(&whole, Path::new(part), LOOK)?,
+            })
+        });
         let what = match found {
             Some(Ok(found)) if found.kind() == FileType::Directory => What::Folder(found.fd),
             Some(Ok(found)) => What::File(found.fd),
@@ -127,8 +135,10 @@ impl Inner {
         let mounted = self.mount_volumes_at_rest(record).await?;
         all.extend(record.spec.mounts.iter().map(|mount| Over {
             destination: PathBuf::from(&mount.destination),
+            sub_path: mount.sub_path.clone(),
             source: match mount.kind {
-                MountKind::Tmpfs => None,
+                MountKind::Tmpfs | MountKind::Image => None,
+                _ if mount.is_overlay() => None,
                 MountKind::Volume if mounted.absent.contains(&mount.volume) => None,
                 MountKind::Bind | MountKind::Volume => Some(PathBuf::from(&mount.source)),
             },
@@ -153,11 +163,13 @@ impl Inner {
         let files = status.mounts.iter().map(|mount| Over {
             destination: PathBuf::from(&mount.destination),
             source: Some(PathBuf::from(&mount.source)).filter(|source| own(source)),
+            sub_path: String::new(),
         });
         let all = status.verbose.mount_destinations.iter();
         let all = all.map(|destination| Over {
             destination: destination.clone(),
             source: None,
+            sub_path: String::new(),
         });
         all.chain(files).collect()
     }
@@ -198,6 +210,7 @@ mod tests {
         let over = |destination: &str, source: Option<&str>| Over {
             destination: destination.into(),
             source: source.map(at),
+            sub_path: String::new(),
         };
         root.put_over(vec![
             over("/var/link/in/", Some("inner")),

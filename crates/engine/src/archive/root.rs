@@ -137,10 +137,12 @@ impl Root {
         for Over {
             destination,
             source,
+            sub_path,
         } in all
         {
             let at = self.lead(&destination)?;
-            self.places.push(Place::new(at, source.as_deref()));
+            self.places
+                .push(Place::new(at, source.as_deref(), &sub_path));
         }
         Ok(())
     }

@@ -152,6 +152,7 @@ impl Inner {
     async fn check_spec(&self, spec: &ContainerSpec, sandbox: &SandboxRecord) -> Result<(), Error> {
         self.runtime.check_container(spec, sandbox, &self.facts())?;
         self.gate.check(spec)?;
+        self.check_image_mounts(spec)?;
         let checked = spec.clone();
         on_disk(move || {
             let zone = checked.timezone.as_deref();

@@ -46,7 +46,7 @@ pub(super) fn add_image_volumes(spec: &mut ContainerSpec, wanted: ImageVolumes) 
 /// Adds another container's bind mounts and volumes to those taken from others: the last one at a place counts.
 fn add_mounts_from(taken: &mut Vec<Mount>, other: &ContainerSpec, options: &[String]) {
     for mount in &other.mounts {
-        if mount.kind == MountKind::Tmpfs {
+        if matches!(mount.kind, MountKind::Tmpfs | MountKind::Image) {
             continue; // it is the other one's own
         }
         let mut mount = mount.clone();
@@ -303,6 +303,9 @@ impl Inner {
 
     /// A mount's volume, where something may be left to be done for it.
     fn to_fill(&self, mount: &Mount) -> Option<VolumeToFill> {
+        if !mount.sub_path.is_empty() {
+            return None; // nothing of the image belongs into a part
+        }
         let find = |book: &Book| book.volumes.get(&mount.volume).cloned();
         let volume = self.store.read(find)?;
         let may_copy = !mount.has_option(&["nocopy"]) && !volume.options.contains_key("nocopy");

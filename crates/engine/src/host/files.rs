@@ -1,5 +1,6 @@
 //! The files and folders that this daemon makes for a container and mounts into it.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -16,6 +17,7 @@ use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
 
 use super::etc_files::{self, hosts, resolv};
 use super::gate::Gate;
+use super::overlays::{self, IMAGE, OVERLAY};
 use super::volume_mounts::{BOUND, MountPoints};
 use super::{neighbours, secrets, volumes};
 use crate::containers::volumes_of;
@@ -47,6 +49,8 @@ pub(crate) struct FilesJob {
     pub(crate) letters: bool,
     /// The secrets that are files, with their data.
     pub(crate) secrets: Vec<(SecretMount, SecretData)>,
+    /// The layers of the images among its mounts, by name, topmost first.
+    pub(crate) images: BTreeMap<String, Vec<PathBuf>>,
 }
 
 /// The other containers of a sandbox that has a network of its own; else none.
@@ -112,13 +116,17 @@ impl FilesJob {
         neighbours::tell(&self.record.name, &self.peers.dirs);
         for (number, volume) in volumes_of(&self.record.spec).enumerate() {
             let source = self.dir.join(format!("{BOUND}{number}"));
-            let read_only = volumes::bind(volume, &source)?;
+            let read_only = match volume.is_overlay() {
+                true => overlays::over_folder(volume, &source).map(|()| volume.read_only)?,
+                false => volumes::bind(volume, &source)?,
+            };
             files.push(FileMount {
                 source,
                 destination: volume.destination.clone(),
                 read_only,
             });
         }
+        files.extend(self.overlays()?);
         let tmpfs = self.tmpfs();
         for (number, wanted) in tmpfs.iter().enumerate() {
             files.push(self.mount_tmpfs(number, wanted)?);
@@ -265,6 +273,32 @@ impl FilesJob {
         etc_files::containerenv(privileged.as_ref())
     }
 
+    /// The overlays over folders of the host, and the images.
+    fn overlays(&self) -> Result<Vec<FileMount>, Error> {
+        let mut made = Vec::new();
+        for (number, asked) in self.record.spec.mounts.iter().enumerate() {
+            let source = match asked.kind {
+                MountKind::Bind if asked.is_overlay() => {
+                    let at = self.dir.join(format!("{OVERLAY}{number}"));
+                    overlays::over_folder(asked, &at)?;
+                    at
+                }
+                MountKind::Image => {
+                    let layers = self.images.get(&asked.source);
+                    let at = self.dir.join(format!("{IMAGE}{number}"));
+                    overlays::of_image(asked, layers.map_or(&[], Vec::as_slice), &at)?
+                }
+                MountKind::Bind | MountKind::Tmpfs | MountKind::Volume => continue,
+            };
+            made.push(FileMount {
+                source,
+                destination: asked.destination.clone(),
+                read_only: asked.read_only,
+            });
+        }
+        Ok(made)
+    }
+
     /// The tmpfs mounts asked for, and those of a read-only container.
     fn tmpfs(&self) -> Vec<Mount> {
         let spec = &self.record.spec;
@@ -406,7 +440,12 @@ pub(crate) fn unmount_below(dir: &Path) -> Result<(), Error> {
         let entry = entry.map_err(|error| about(&dir, error))?;
         if is_mount_point(&entry.file_name().to_string_lossy()) {
             let path = entry.path();
-            fs::remove_dir(&path).map_err(|error| about(&path, error))?;
+            let kind = entry.file_type().map_err(|error| about(&path, error))?;
+            let removed = match kind.is_dir() {
+                true => fs::remove_dir(&path),
+                false => fs::remove_file(&path), // a file of a volume was bound on it
+            };
+            removed.map_err(|error| about(&path, error))?;
         }
     }
     Ok(())
@@ -414,7 +453,8 @@ pub(crate) fn unmount_below(dir: &Path) -> Result<(), Error> {
 
 /// Names of folders that something is mounted on.
 fn is_mount_point(name: &str) -> bool {
-    let numbered = ["tmpfs-", BOUND].iter().any(|kind| name.starts_with(kind));
+    let kinds = ["tmpfs-", BOUND, OVERLAY, IMAGE];
+    let numbered = kinds.iter().any(|kind| name.starts_with(kind));
     numbered || ["image", "image.below"].contains(&name)
 }
 

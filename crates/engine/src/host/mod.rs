@@ -18,6 +18,7 @@ mod neighbours;
 mod netlink;
 mod no_network;
 mod oci_runtime;
+mod overlays;
 mod ports;
 mod proc;
 mod processes;

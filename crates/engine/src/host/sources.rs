@@ -41,7 +41,11 @@ fn unreachable<'a>(
     spec: &'a ContainerSpec,
     kinds: &'a [MountKind],
 ) -> impl Iterator<Item = (&'a str, io::Error)> {
-    let mounts = spec.mounts.iter().filter(|m| kinds.contains(&m.kind));
+    // what lies below an overlay is looked at when it is mounted
+    let mounts = spec
+        .mounts
+        .iter()
+        .filter(|mount| kinds.contains(&mount.kind) && !mount.is_overlay());
     mounts.filter_map(|mount| {
         let error = fs::metadata(&mount.source).err()?;
         Some((mount.source.as_str(), error))

@@ -14,25 +14,26 @@ use rustix::fs::{
     chownat, open, openat2, statvfs, utimensat,
 };
 use rustix::io::Errno;
-use rustix::mount::{MountFlags, mount_bind, mount_remount};
+use rustix::mount::{MountFlags, mount_remount};
 
 use super::files::about;
 use super::layer::{self, LeaveOut, Target, View};
+use super::overlays;
 use crate::store::{is_empty, private_dir};
 
-/// Binds a volume at `at`, `nosuid` and `nodev` as Podman mounts volumes. CRI has no field for them: runc 1.1
+/// Binds a volume, or a part of one, at `at`, `nosuid` and `nodev` as Podman mounts volumes. CRI has no field for them: runc 1.1
 /// binds a writable mount on with the flags that it has, runc 1.3 without them (measured). What is mounted there
 /// read-only or `noexec` by the volume's options stays so, which Podman forgets. Answers whether it is read-only.
 ///
 /// # Errors
 /// [`Error::Internal`] where the kernel refuses.
 pub(super) fn bind(volume: &Mount, at: &Path) -> Result<bool, Error> {
-    private_dir(at)?;
     let source = Path::new(&volume.source);
-    let has = statvfs(source)
+    let what = overlays::inside(source, volume.sub_path_or_root())?;
+    let has = statvfs(overlays::magic(&what))
         .map_err(|error| about(source, error))?
         .f_flag;
-    mount_bind(&volume.source, at).map_err(|error| about(at, error))?;
+    overlays::bind_open(&what, at)?;
     let mut flags = MountFlags::NOSUID | MountFlags::NODEV;
     for (word, flag) in [("suid", MountFlags::NOSUID), ("dev", MountFlags::NODEV)] {
         if volume.has_option(&[word]) {

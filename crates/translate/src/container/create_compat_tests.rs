@@ -156,8 +156,8 @@ fn what_is_not_carried_out_is_refused_by_name() {
     for (change, host, name) in [
         (
             none(),
-            json!({"Mounts": [{"Type": "volume", "Source": "v", "Target": "/d", "VolumeOptions": {"Subpath": "a"}}]}),
-            "HostConfig.Mounts.VolumeOptions.Subpath",
+            json!({"Mounts": [{"Type": "cluster", "Source": "v", "Target": "/d"}]}),
+            "HostConfig.Mounts of type \"cluster\"",
         ),
         (
             none(),

@@ -72,6 +72,8 @@ pub fn libpod_create(mut spec: SpecGenerator, host: &Host) -> Result<NewContaine
         init,
         mounts,
         volumes,
+        overlay_volumes,
+        image_volumes,
         volumes_from,
         devices,
         ipcns,
@@ -132,9 +134,11 @@ pub fn libpod_create(mut spec: SpecGenerator, host: &Host) -> Result<NewContaine
     }
     annotations.remove(TTY_ANNOTATION);
     check_annotations("annotations", &annotations)?;
-    let volumes = volumes.into_iter().map(mounts::from_named);
     let mounts = mounts.into_iter().map(mounts::from_libpod);
-    let mounts = mounts.chain(volumes).collect::<Result<Vec<_>, _>>()?;
+    let mounts = mounts.chain(volumes.into_iter().map(mounts::from_named));
+    let mounts = mounts.chain(overlay_volumes.into_iter().map(mounts::from_overlay));
+    let mounts = mounts.chain(image_volumes.into_iter().map(mounts::from_image));
+    let mounts = mounts.collect::<Result<Vec<_>, _>>()?;
     mounts::check_distinct(&mounts)?;
     let network = network(BODY, &netns, networks, in_pod)?;
     let publish_all = publish_image_ports.unwrap_or(false);
@@ -237,7 +241,7 @@ pub fn libpod_create(mut spec: SpecGenerator, host: &Host) -> Result<NewContaine
         spec,
         requires: dependency_containers,
         joins,
-        image_volumes: image_volumes(&image_volume_mode)?,
+        image_volumes: volumes_of_image(&image_volume_mode)?,
         warnings: ports.warnings,
     })
 }
@@ -256,7 +260,7 @@ fn check_joined(spec: &SpecGenerator, joins: &Joined<String>) -> Result<(), Erro
     joined::check(joins, BODY, (BODY, "hostname"), &beside)
 }
 
-fn image_volumes(mode: &str) -> Result<ImageVolumes, Error> {
+fn volumes_of_image(mode: &str) -> Result<ImageVolumes, Error> {
     match mode {
         "" | "anonymous" | "bind" => Ok(ImageVolumes::Anonymous),
         "tmpfs" => Ok(ImageVolumes::Tmpfs),

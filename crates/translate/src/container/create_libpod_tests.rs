@@ -177,11 +177,6 @@ fn what_is_not_carried_out_is_refused_by_name() {
             "image_volume_mode \"ignore\"",
         ),
         (
-            json!({"overlay_volumes": [{"destination": "/d"}]}),
-            "overlay_volumes",
-        ),
-        (json!({"image_volumes": [{"Source": "i"}]}), "image_volumes"),
-        (
             json!({"healthLogDestination": "/var/log"}),
             "healthLogDestination",
         ),

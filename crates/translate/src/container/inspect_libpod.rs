@@ -1,6 +1,6 @@
 //! `GET /libpod/containers/{name}/json`.
 
-use model::container::{ContainerSpec, UMASK};
+use model::container::{ContainerSpec, MountKind, UMASK};
 use model::secret::SecretMount;
 use model::signal::Signal;
 use model::view::{ContainerBody, ContainerDetail, State};
@@ -236,6 +236,8 @@ fn mount(mount: ShownMount) -> InspectMount {
         options,
         rw,
         propagation,
+        kind: shown,
+        sub_path,
     } = mount;
     InspectMount {
         r#type: kind.to_owned(),
@@ -244,9 +246,9 @@ fn mount(mount: ShownMount) -> InspectMount {
         destination,
         driver: driver.to_owned(),
         mode,
-        options: Some(options),
+        options: (shown != MountKind::Image).then_some(options),
         rw,
         propagation,
-        sub_path: String::new(), // refused at create
+        sub_path,
     }
 }

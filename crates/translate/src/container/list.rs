@@ -197,7 +197,9 @@ pub(super) fn mount_point(mount: ShownMount) -> MountPoint {
         options: _,
         rw,
         propagation,
-    } = mount; // Docker shows no options
+        kind: _, // its word is above
+        sub_path: _,
+    } = mount; // Docker shows neither options nor parts
     MountPoint {
         r#type: kind.to_owned(),
         name: volume,

@@ -65,7 +65,9 @@ const NOT_FOR_TMPFS: &[&str] = &[
     "subpath",
 ];
 /// Options that have a value.
-const VALUED: &[&str] = &["size", "mode"];
+const VALUED: &[&str] = &["size", "mode", "upperdir", "workdir"];
+/// Folders that take what is written to an overlay.
+const OF_OVERLAYS: &[&str] = &["upperdir", "workdir"];
 /// What a client before 5.0 sends for each tmpfs of a read-only container, unasked.
 const CLIENT_DEFAULT: &[&str] = &["rw", "rprivate", "nosuid", "nodev", "tmpcopyup"];
 /// Where it sends them.
@@ -110,13 +112,38 @@ fn check_tmpfs_option(field: &str, option: &str) -> Result<(), Error> {
     Ok(())
 }
 
+/// An overlay's folders are both named, by paths of the host, or neither.
+fn check_overlay(field: &str, options: &[String]) -> Result<(), Error> {
+    let named: Vec<_> = options
+        .iter()
+        .filter(|option| OF_OVERLAYS.contains(&key(option)))
+        .collect();
+    let is_overlay = options.iter().any(|option| option == "O");
+    let text = match named.as_slice() {
+        [] => return Ok(()),
+        [option, ..] if !is_overlay => {
+            format!("the option {option:?} is only allowed with overlays (O): invalid mount option")
+        }
+        [one, other] if key(one) != key(other) => {
+            let is_path = |option: &String| option.contains("=/") && !option.contains(':');
+            match named.iter().find(|option| !is_path(option)) {
+                None => return Ok(()),
+                Some(option) => format!("the option {option:?} needs an absolute path"),
+            }
+        }
+        _ => "an overlay needs both \"upperdir\" and \"workdir\", or neither".to_owned(),
+    };
+    Err(invalid(field, text))
+}
+
 /// Podman's checks of the options of a mount.
 pub(super) fn check_options(field: &str, kind: MountKind, options: &[String]) -> Result<(), Error> {
     for option in options {
         let word = key(option);
         let grouped = GROUPS.iter().any(|(group, _)| group.contains(&word));
         let formed = VALUED.contains(&word) == option.contains('=') || OTHER.contains(&word);
-        if !formed || !(grouped || OTHER.contains(&word) || TMPFS_ONLY.contains(&word)) {
+        let known = [OTHER, TMPFS_ONLY, OF_OVERLAYS];
+        if !formed || !(grouped || known.iter().any(|words| words.contains(&word))) {
             return Err(invalid(
                 field,
                 format!("unknown mount option {option:?}: invalid mount option"),
@@ -138,6 +165,7 @@ pub(super) fn check_options(field: &str, kind: MountKind, options: &[String]) ->
             check_tmpfs_option(field, option)?;
         }
     }
+    check_overlay(field, options)?;
     for (group, text) in GROUPS {
         if options
             .iter()
@@ -178,7 +206,7 @@ pub(super) fn shown_options(mount: &Mount) -> Vec<String> {
         });
     }
     match mount.kind {
-        MountKind::Bind => {}
+        MountKind::Bind | MountKind::Image => {}
         MountKind::Tmpfs | MountKind::Volume => {
             if !has(&["suid", "nosuid"]) {
                 add("nosuid");

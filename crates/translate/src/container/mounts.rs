@@ -3,8 +3,10 @@
 use model::Error;
 use model::container::{Mount, MountKind, VolumesFrom};
 use podman_api::KeySet;
-use podman_api::container::compat::{BindOptions, MountRequest, TmpfsOptions, VolumeOptions};
-use podman_api::container::libpod::NamedVolume;
+use podman_api::container::compat::{
+    BindOptions, ImageOptions, MountRequest, TmpfsOptions, VolumeOptions,
+};
+use podman_api::container::libpod::{ImageVolume, NamedVolume, OverlayVolume};
 use podman_api::oci;
 
 use super::mount_options::{DROPPED, PROPAGATIONS, check_options, key, without_client_default};
@@ -34,7 +36,7 @@ pub(super) fn from_libpod(mount: oci::Mount) -> Result<Mount, Error> {
     };
     let options = match kind {
         MountKind::Tmpfs => without_client_default(&destination, options),
-        MountKind::Bind | MountKind::Volume => options,
+        MountKind::Bind | MountKind::Volume | MountKind::Image => options,
     };
     make("mounts", kind, source, &destination, options)
 }
@@ -48,10 +50,56 @@ pub(super) fn from_named(volume: NamedVolume) -> Result<Mount, Error> {
         is_anonymous: _, // what has no name is
         sub_path,
     } = volume;
-    if !sub_path.is_empty() {
-        return Err(sub_path_refused("volumes.SubPath"));
+    Ok(Mount {
+        sub_path,
+        ..make("volumes", MountKind::Volume, name, &dest, options)?
+    })
+}
+
+/// An overlay of a libpod create (`overlay_volumes[]`): a bind mount with the option `O`, which it is without.
+pub(super) fn from_overlay(overlay: OverlayVolume) -> Result<Mount, Error> {
+    let OverlayVolume {
+        destination,
+        source,
+        mut options,
+    } = overlay;
+    if !options.iter().any(|option| option == "O") {
+        options.push("O".to_owned());
     }
-    make("volumes", MountKind::Volume, name, &dest, options)
+    make(
+        "overlay_volumes",
+        MountKind::Bind,
+        source,
+        &destination,
+        options,
+    )
+}
+
+/// An image as a mount of a libpod create (`image_volumes[]`).
+pub(super) fn from_image(image: ImageVolume) -> Result<Mount, Error> {
+    let ImageVolume {
+        source,
+        destination,
+        read_write,
+        sub_path,
+    } = image;
+    let field = "image_volumes";
+    of_image(field, source, &destination, !read_write, sub_path)
+}
+
+fn of_image(
+    field: &str,
+    source: String,
+    destination: &str,
+    read_only: bool,
+    sub_path: String,
+) -> Result<Mount, Error> {
+    let mount = make(field, MountKind::Image, source, destination, Vec::new())?;
+    Ok(Mount {
+        read_only,
+        sub_path,
+        ..mount
+    })
 }
 
 /// `[SOURCE:]DESTINATION[:OPTIONS]` of a compat create (`HostConfig.Binds`): what is no path is the name
@@ -122,14 +170,20 @@ pub(super) fn from_request(mount: MountRequest) -> Result<Mount, Error> {
         consistency: _, // a hint for macOS, which Podman drops too
         bind_options,
         volume_options,
-        image_options: _, // of images, which are refused by their type
+        image_options,
         tmpfs_options,
         cluster_options: _, // of swarm volumes, which are refused by their type
     } = mount;
+    if r#type == "image" {
+        // Podman mounts it whole, and refuses what is read-only anyway
+        let ImageOptions { subpath } = image_options.unwrap_or_default();
+        return of_image(FIELD, source, &target, true, subpath);
+    }
     let mut options = Vec::new();
     if read_only {
         options.push("ro".to_owned());
     }
+    let mut sub_path = String::new();
     let kind = match r#type.as_str() {
         "bind" => {
             options.extend(bind_words(FIELD, bind_options.unwrap_or_default())?);
@@ -140,12 +194,17 @@ pub(super) fn from_request(mount: MountRequest) -> Result<Mount, Error> {
             MountKind::Tmpfs
         }
         "volume" => {
-            options.extend(volume_words(FIELD, volume_options.unwrap_or_default())?);
+            let (words, part) = volume_words(volume_options.unwrap_or_default());
+            options.extend(words);
+            sub_path = part;
             MountKind::Volume
         }
         other => return Err(unknown_type(FIELD, other)),
     };
-    make(FIELD, kind, source, &target, options)
+    Ok(Mount {
+        sub_path,
+        ..make(FIELD, kind, source, &target, options)?
+    })
 }
 
 fn bind_words(field: &str, options: BindOptions) -> Result<Vec<String>, Error> {
@@ -178,17 +237,15 @@ fn bind_words(field: &str, options: BindOptions) -> Result<Vec<String>, Error> {
     Ok(words)
 }
 
-fn volume_words(field: &str, options: VolumeOptions) -> Result<Vec<String>, Error> {
+/// Its words, and the part of it that is mounted, which Podman does not read.
+fn volume_words(options: VolumeOptions) -> (Option<String>, String) {
     let VolumeOptions {
         no_copy,
         labels: _, // Podman reads neither; a volume of its own has them from its create
         driver_config: _, // the same
         subpath,
     } = options;
-    match subpath.is_empty() {
-        true => Ok(no_copy.then(|| "nocopy".to_owned()).into_iter().collect()),
-        false => Err(sub_path_refused(&format!("{field}.VolumeOptions.Subpath"))),
-    }
+    (no_copy.then(|| "nocopy".to_owned()), subpath)
 }
 
 fn tmpfs_words(field: &str, options: TmpfsOptions) -> Result<Vec<String>, Error> {
@@ -295,6 +352,10 @@ fn make(
     let (volume, source) = match kind {
         MountKind::Tmpfs => (String::new(), String::new()), // clients send "tmpfs"
         MountKind::Volume => (source, String::new()),
+        MountKind::Image if source.is_empty() => {
+            return Err(invalid(field, "must set source volume: an image"));
+        }
+        MountKind::Image => (String::new(), source),
         MountKind::Bind if source.starts_with('/') => (String::new(), source),
         MountKind::Bind => {
             return Err(invalid(
@@ -316,6 +377,7 @@ fn make(
             .cloned(),
         relabel: has("z") || has("Z"),
         options,
+        sub_path: String::new(),
     })
 }
 
@@ -326,13 +388,6 @@ fn clean(path: &str) -> String {
         .filter(|part| !part.is_empty() && *part != ".")
         .collect();
     format!("/{}", parts.join("/"))
-}
-
-fn sub_path_refused(field: &str) -> Error {
-    Error::unsupported(
-        field,
-        "volumes are mounted whole; bind-mount the folder below the volume's mountpoint instead",
-    )
 }
 
 fn unknown_type(field: &str, kind: &str) -> Error {
@@ -518,16 +573,98 @@ mod tests {
     }
 
     #[test]
-    fn other_kinds_and_parts_of_volumes_are_refused_by_name() {
-        let part = NamedVolume {
+    fn other_kinds_are_refused_by_name() {
+        for kind in ["image", "ramfs", "devpts", "glob", "artifact"] {
+            let error = from_libpod(libpod(kind, &[])).unwrap_err();
+            let named = error.to_string().contains(kind);
+            assert!(
+                named && matches!(error, Error::Unsupported { .. }),
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_forms_of_a_part_of_a_volume_mean_the_same() {
+        let one = from_named(NamedVolume {
             name: "v".into(),
             dest: "/d".into(),
-            sub_path: "a".into(),
+            sub_path: "a/b".into(),
             ..NamedVolume::default()
+        });
+        let two = from_request(MountRequest {
+            r#type: "volume".into(),
+            source: "v".into(),
+            target: "/d".into(),
+            volume_options: Some(VolumeOptions {
+                subpath: "a/b".into(),
+                ..VolumeOptions::default()
+            }),
+            ..MountRequest::default()
+        });
+        let one = one.unwrap();
+        assert_eq!(one.sub_path, "a/b");
+        assert_eq!(two.unwrap(), one);
+    }
+
+    #[test]
+    fn the_forms_of_an_image_mean_the_same() {
+        let one = from_image(ImageVolume {
+            source: "busybox".into(),
+            destination: "/i/".into(),
+            read_write: false,
+            sub_path: "etc".into(),
+        })
+        .unwrap();
+        assert_eq!(
+            (one.kind, one.source.as_str(), one.destination.as_str()),
+            (MountKind::Image, "busybox", "/i")
+        );
+        assert!(one.read_only);
+        let two = from_request(MountRequest {
+            r#type: "image".into(),
+            source: "busybox".into(),
+            target: "/i".into(),
+            image_options: Some(ImageOptions {
+                subpath: "etc".into(),
+            }),
+            ..MountRequest::default()
+        });
+        assert_eq!(two.unwrap(), one);
+        let nothing = from_image(ImageVolume {
+            destination: "/i".into(),
+            ..ImageVolume::default()
+        });
+        assert!(nothing.is_err());
+    }
+
+    #[test]
+    fn the_forms_of_an_overlay_mean_the_same() {
+        let overlay = |options: &[&str]| {
+            from_overlay(OverlayVolume {
+                destination: "/x".into(),
+                source: "/srv".into(),
+                options: options.iter().map(|&word| word.to_owned()).collect(),
+            })
         };
-        let part = from_named(part).unwrap_err();
-        assert!(part.to_string().starts_with("volumes.SubPath"), "{part}");
-        let image = from_libpod(libpod("image", &[])).unwrap_err();
-        assert!(matches!(image, Error::Unsupported { .. }), "{image}");
+        let one = from_bind("/srv:/x:O").unwrap();
+        assert!(one.is_overlay());
+        assert_eq!(overlay(&[]).unwrap(), one);
+        assert_eq!(overlay(&["O"]).unwrap(), one);
+        let named = overlay(&["upperdir=/u", "workdir=/w"]).unwrap();
+        assert_eq!(named.value_of("upperdir"), Some("/u"));
+        for options in [
+            &["upperdir=/u"][..],
+            &["upperdir=u", "workdir=/w"],
+            &["upperdir=/u", "upperdir=/v"],
+            &["upperdir", "workdir"],
+            &["bogus"],
+        ] {
+            let error = overlay(options).unwrap_err();
+            assert!(matches!(error, Error::InvalidArgument(_)), "{error}");
+        }
+        assert!(from_libpod(libpod("bind", &["upperdir=/u", "workdir=/w"])).is_err());
+        let volume = from_bind("v:/x:O").unwrap();
+        assert!(volume.is_overlay() && volume.kind == MountKind::Volume);
     }
 }

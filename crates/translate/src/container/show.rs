@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use model::Id;
-use model::container::{ContainerRecord, ContainerSpec, Mount, Wanted};
+use model::container::{ContainerRecord, ContainerSpec, Mount, MountKind, Wanted};
 use model::gate;
 use model::observed::ContainerVerbose;
 use model::pod::{Role, SandboxRecord};
@@ -326,7 +326,11 @@ pub(super) fn error(detail: &ContainerDetail) -> String {
 }
 
 /// One mount as both faces show it; tmpfs are not among them.
+#[derive(Default)]
 pub(super) struct ShownMount {
+    pub(super) kind: MountKind,
+    /// The part of a volume or an image.
+    pub(super) sub_path: String,
     /// The name of a volume, else empty.
     pub(super) volume: String,
     pub(super) source: String,
@@ -340,9 +344,10 @@ pub(super) struct ShownMount {
 impl ShownMount {
     /// Podman's words for its type and its driver.
     pub(super) fn type_and_driver(&self) -> (&'static str, &'static str) {
-        match self.volume.is_empty() {
-            true => ("bind", ""),
-            false => ("volume", LOCAL),
+        match (self.kind, self.volume.is_empty()) {
+            (MountKind::Image, _) => ("image", ""),
+            (_, true) => ("bind", ""),
+            (_, false) => ("volume", LOCAL),
         }
     }
 }
@@ -358,7 +363,9 @@ pub(super) fn mounts(view: &ContainerView, detail: Option<&ContainerDetail>) -> 
         .and_then(|detail| detail.status.as_ref())
         .map(|status| status.mounts.as_slice());
     let reported = reported.unwrap_or_default().iter().map(|mount| ShownMount {
-        volume: String::new(), // CRI does not know them
+        kind: MountKind::Bind, // CRI does not know others
+        volume: String::new(),
+        sub_path: String::new(),
         source: mount.source.clone(),
         destination: mount.destination.clone(),
         mode: String::new(),
@@ -377,7 +384,19 @@ fn shown_mount(mount: &Mount) -> ShownMount {
             .find(|word| words.contains(&word.as_str()))
             .cloned()
     };
+    if mount.kind == MountKind::Image {
+        return ShownMount {
+            kind: mount.kind,
+            source: mount.source.clone(),
+            destination: mount.destination.clone(),
+            rw: !mount.read_only,
+            sub_path: mount.sub_path.clone(),
+            ..ShownMount::default()
+        };
+    }
     ShownMount {
+        kind: mount.kind,
+        sub_path: mount.sub_path.clone(),
         volume: mount.volume.clone(),
         source: mount.source.clone(),
         destination: mount.destination.clone(),
@@ -391,11 +410,11 @@ fn shown_mount(mount: &Mount) -> ShownMount {
     }
 }
 
-/// The bind mounts and volumes of a spec.
+/// The bind mounts, volumes and images of a spec.
 pub(super) fn binds(spec: &ContainerSpec) -> impl Iterator<Item = &Mount> {
     spec.mounts
         .iter()
-        .filter(|mount| mount.kind != model::container::MountKind::Tmpfs)
+        .filter(|mount| mount.kind != MountKind::Tmpfs)
 }
 
 /// Bounding and effective capabilities, with `CAP_` and sorted; `None` where nobody says.

@@ -138,7 +138,7 @@ fn binds(spec: &ContainerSpec) -> Vec<String> {
     let text = |mount: &Mount| {
         let source = match mount.kind {
             MountKind::Volume => &mount.volume,
-            MountKind::Bind | MountKind::Tmpfs => &mount.source,
+            MountKind::Bind | MountKind::Tmpfs | MountKind::Image => &mount.source,
         };
         format!(
             "{source}:{}:{}",
@@ -146,7 +146,8 @@ fn binds(spec: &ContainerSpec) -> Vec<String> {
             shown_options(mount).join(",")
         )
     };
-    show::binds(spec).map(text).collect()
+    let binds = show::binds(spec).filter(|mount| mount.kind != MountKind::Image);
+    binds.map(text).collect()
 }
 
 fn tmpfs(spec: &ContainerSpec) -> BTreeMap<String, String> {

@@ -21,16 +21,20 @@ pub(super) fn cri_mounts(asked: &[Mount], files: &[FileMount]) -> Result<Vec<v1:
     let mut all = Vec::with_capacity(asked.len() + files.len());
     for mount in asked {
         check_mount(mount)?;
-        // CRI has no volumes and no tmpfs: the host side mounts them and hands them over as folders
+        // CRI has no volumes, no tmpfs and no overlays, and not each runtime has its images: the host side mounts them and hands them over as folders
         let made = || {
             let mut files = files.iter();
             let made = files.find(|file| same(&file.destination, &mount.destination));
             made.ok_or_else(|| not_made(mount))
         };
         match mount.kind {
-            MountKind::Bind => all.push(bind(mount, mount.source.clone())),
-            MountKind::Volume => all.push(bind(mount, path_text(&made()?.source)?)),
-            MountKind::Tmpfs => drop(made()?), // below, as it is
+            MountKind::Bind if !mount.is_overlay() => {
+                all.push(bind(mount, mount.source.clone()));
+            }
+            MountKind::Bind | MountKind::Volume => {
+                all.push(bind(mount, path_text(&made()?.source)?))
+            }
+            MountKind::Tmpfs | MountKind::Image => drop(made()?), // below, as it is
         }
     }
     for file in files {
@@ -76,6 +80,7 @@ pub(super) fn check_mount(mount: &Mount) -> Result<(), Error> {
         propagation,
         relabel: _,
         options,
+        sub_path: _, // the host side's
     } = mount;
     if !destination.starts_with('/') {
         return Err(Error::Plain(format!(
@@ -83,7 +88,7 @@ pub(super) fn check_mount(mount: &Mount) -> Result<(), Error> {
         )));
     }
     match kind {
-        MountKind::Tmpfs => return Ok(()), // its options are the host side's
+        MountKind::Tmpfs | MountKind::Image => return Ok(()), // its options are the host side's
         MountKind::Bind if !source.starts_with('/') => {
             return Err(Error::InvalidArgument(format!(
                 "mount source \"{source}\" of {destination} is not an absolute path"
@@ -92,10 +97,11 @@ pub(super) fn check_mount(mount: &Mount) -> Result<(), Error> {
         MountKind::Bind | MountKind::Volume => {}
     }
     cri_propagation(propagation.as_deref())?;
-    let of_host_side = *kind == MountKind::Volume;
+    let (of_host_side, overlay) = (*kind == MountKind::Volume, mount.is_overlay());
     let cannot = |option: &&String| {
         let carried = CARRIED.contains(&option.as_str())
-            || of_host_side && OF_VOLUMES.contains(&option.as_str());
+            || of_host_side && OF_VOLUMES.contains(&option.as_str())
+            || overlay && is_of_overlay(option);
         !carried && cri_propagation(Some(option)).is_err()
     };
     match options.iter().find(cannot) {
@@ -107,6 +113,11 @@ pub(super) fn check_mount(mount: &Mount) -> Result<(), Error> {
     }
 }
 
+/// What makes an overlay, which the host side mounts.
+fn is_of_overlay(option: &str) -> bool {
+    option == "O" || option.starts_with("upperdir=") || option.starts_with("workdir=")
+}
+
 fn bind(mount: &Mount, host_path: String) -> v1::Mount {
     let Mount {
         kind: _,   // a bind mount or a volume
@@ -116,7 +127,8 @@ fn bind(mount: &Mount, host_path: String) -> v1::Mount {
         read_only,
         propagation,
         relabel,
-        options: _, // shown by inspect; those that matter stand in the other fields
+        options: _,  // shown by inspect; those that matter stand in the other fields
+        sub_path: _, // the host side has looked for it
     } = mount;
     v1::Mount {
         container_path: destination.clone(),
@@ -241,6 +253,27 @@ mod tests {
     }
 
     #[test]
+    fn overlays_and_images_come_as_folders_made_here() {
+        let overlay = Mount {
+            options: vec!["O".into(), "upperdir=/u".into(), "workdir=/w".into()],
+            ..mount("/d")
+        };
+        let image = Mount {
+            kind: MountKind::Image,
+            source: "busybox".into(),
+            read_only: true,
+            ..mount("/d")
+        };
+        for asked in [overlay, image] {
+            let asked = [asked];
+            let made = cri_mounts(&asked, &[file("/d")]).unwrap();
+            assert_eq!(made.len(), 1);
+            assert_eq!(made[0].host_path, "/state/f");
+            assert!(cri_mounts(&asked, &[]).is_err());
+        }
+    }
+
+    #[test]
     fn options_that_cri_cannot_carry_are_refused_by_name() {
         for good in ["rbind", "ro", "rw", "z", "Z", "rslave", "private"] {
             let asked = Mount {
@@ -254,7 +287,7 @@ mod tests {
             "nosuid",
             "nodev",
             "U",
-            "O",
+            "upperdir=/u",
             "bind",
             "idmap",
             "unbindable",

@@ -91,7 +91,7 @@ const MOUNTS: &[Row] = &[
         .but(MOUNT_OPTIONS)
         .in_vm(VM_FOLDERS),
     Row::cri("HostConfig.Mounts", &["ContainerConfig.mounts"])
-        .how("bind mounts as they are; of volumes and tmpfs the daemon's folder")
+        .how("bind mounts as they are; of volumes, tmpfs, overlays and images the daemon's folder")
         .kept(&["mounts"])
         .but(VOLUMES)
         .in_vm(VM_FOLDERS),

@@ -111,9 +111,11 @@ fn numbers(groups: &[String]) -> Vec<u32> {
 /// What the host side makes for a mount: the folder of a volume, a folder that is mounted at start.
 fn made(mount: &container::Mount) -> Option<FileMount> {
     let source = match mount.kind {
-        MountKind::Bind => return None,
-        MountKind::Volume if !mount.source.is_empty() => mount.source.as_str(),
-        MountKind::Volume | MountKind::Tmpfs => "(mounted at start)",
+        MountKind::Bind if !mount.is_overlay() => return None,
+        MountKind::Volume if !mount.source.is_empty() && !mount.is_overlay() => {
+            mount.source.as_str()
+        }
+        _ => "(mounted at start)",
     };
     Some(FileMount {
         source: source.into(),

@@ -165,7 +165,7 @@ const MOUNTS: &[Row] = &[
         .but(MOUNT_OPTIONS)
         .in_vm(VM_FOLDERS),
     Row::cri("volumes", &["ContainerConfig.mounts"])
-        .how("the daemon's folder, filled from the image at first use, bound")
+        .how("the daemon's folder, or a part of it, filled from the image at first use, bound; an overlay over it")
         .kept(&["mounts"])
         .but(MOUNT_OPTIONS)
         .in_vm(VM_FOLDERS),
@@ -175,8 +175,15 @@ const MOUNTS: &[Row] = &[
     )
     .kept(&["volumes_from"])
     .in_vm(VM_FOLDERS),
-    Row::refused("overlay_volumes", VOLUMES),
-    Row::refused("image_volumes", VOLUMES),
+    Row::cri("overlay_volumes", &["ContainerConfig.mounts"])
+        .how("an overlay is mounted on the host and its folder bound")
+        .kept(&["mounts"])
+        .but(MOUNT_OPTIONS)
+        .in_vm(VM_FOLDERS),
+    Row::cri("image_volumes", &["ContainerConfig.mounts"])
+        .how("the image's layers are mounted on the host and their folder bound; looked for at start")
+        .kept(&["mounts"])
+        .in_vm(VM_FOLDERS),
     Row::refused("artifact_volumes", VOLUMES),
     Row::host(
         "secrets",

@@ -54,6 +54,8 @@ pub(super) fn carried(request: Request, name: &str) -> Value {
         "mounts" => json!([{"type": "bind", "source": "/srv", "destination": "/w"}]),
         "volumes" if request == Request::Compat => json!({"/w": {}}),
         "volumes" => json!([{"Name": "v", "Dest": "/w"}]),
+        "overlay_volumes" => json!([{"source": "/srv", "destination": "/w", "options": ["O"]}]),
+        "image_volumes" => json!([{"Source": "i", "Destination": "/w"}]),
         "volumes_from" | "volumesfrom" => json!(["c:ro"]),
         "binds" => json!(["/srv:/w"]),
         "tmpfs" => json!({"/w": "size=1m"}),
@@ -252,12 +254,15 @@ pub(super) fn not_carried(request: Request, name: &str) -> (Value, Vec<(&'static
         "log_configuration" => json!({"driver": "journald"}),
         "logconfig" => json!({"Config": {"tag": "x"}}),
         "mounts" if request == Request::Compat => {
-            json!([{"Type": "image", "Source": "x", "Target": "/w"}])
+            json!([{"Type": "npipe", "Source": "x", "Target": "/w"}])
         }
         "mounts" => {
             json!([{"type": "bind", "source": "/srv", "destination": "/w", "options": ["noexec"]}])
         }
         "volumes" => json!([{"Name": "v", "Dest": "/w", "Options": ["noexec"]}]),
+        "overlay_volumes" => {
+            json!([{"source": "/srv", "destination": "/w", "options": ["noexec"]}])
+        }
         "binds" => json!(["/srv:/w:noexec"]),
         "groups" => json!(["keep-groups"]),
         "cap_add" => return (json!(["NET_ADMIN"]), vec![("user", json!("1000"))]),

@@ -4,7 +4,7 @@
 pub(crate) const NOT_YET: &str = "it is not carried out yet; leave it out";
 
 pub(crate) const VOLUMES: &str =
-    "bind mounts, tmpfs mounts and named volumes are carried out, and no other yet";
+    "bind mounts, tmpfs mounts, named volumes and images are carried out, and no other yet";
 /// The host's address `::1` of a published port.
 pub(crate) const LOOPBACK_V6: &str = "Linux routes nothing from ::1 to a container; publish on 127.0.0.1, or on an address of the host";
 /// How a health check is carried out, in both bodies.

@@ -108,6 +108,10 @@ pub struct SpecGenerator {
     pub mounts: Vec<Mount>,
     #[serde(deserialize_with = "null_default")]
     pub volumes: Vec<NamedVolume>,
+    #[serde(deserialize_with = "null_default")]
+    pub overlay_volumes: Vec<OverlayVolume>,
+    #[serde(deserialize_with = "null_default")]
+    pub image_volumes: Vec<ImageVolume>,
     /// `CONTAINER[:OPTIONS]`: whose mounts it gets too.
     #[serde(deserialize_with = "null_default")]
     pub volumes_from: Vec<String>,
@@ -249,5 +253,33 @@ pub struct NamedVolume {
     #[serde(deserialize_with = "null_default")]
     pub is_anonymous: bool,
     #[serde(deserialize_with = "null_default")]
+    pub sub_path: String,
+}
+
+/// An overlay over a folder of the host.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct OverlayVolume {
+    #[serde(deserialize_with = "null_default")]
+    pub destination: String,
+    #[serde(deserialize_with = "null_default")]
+    pub source: String,
+    /// `O`, `upperdir=PATH`, `workdir=PATH`.
+    #[serde(deserialize_with = "null_default")]
+    pub options: Vec<String>,
+}
+
+/// An image that is mounted.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct ImageVolume {
+    #[serde(deserialize_with = "null_default")]
+    pub source: String,
+    #[serde(deserialize_with = "null_default")]
+    pub destination: String,
+    #[serde(deserialize_with = "null_default")]
+    pub read_write: bool,
+    /// The folder of it that is mounted; empty for all of it.
+    #[serde(rename = "subPath", deserialize_with = "null_default")]
     pub sub_path: String,
 }

@@ -8,7 +8,9 @@ mod inspect_v4;
 mod list;
 mod update;
 
-pub use create::{LogConfig, NamedVolume, Namespace, Secret, SpecGenerator};
+pub use create::{
+    ImageVolume, LogConfig, NamedVolume, Namespace, OverlayVolume, Secret, SpecGenerator,
+};
 pub use fields::SPEC_FIELDS;
 pub use inspect::{
     Address, GraphDriver, InspectContainer, InspectMount, InspectNetwork, InspectNetworkSettings,
