@@ -32,7 +32,7 @@ pub(super) fn cri_mounts(asked: &[Mount], files: &[FileMount]) -> Result<Vec<v1:
                 all.push(bind(mount, mount.source.clone()));
             }
             MountKind::Bind | MountKind::Volume => {
-                all.push(bind(mount, path_text(&made()?.source)?))
+                all.push(bind(mount, path_text(&made()?.source)?));
             }
             MountKind::Tmpfs | MountKind::Image => drop(made()?), // below, as it is
         }
