@@ -151,9 +151,42 @@ async fn held_by_its_profile(variant: Variant) -> Result<()> {
     scenario::finish(lab).await
 }
 
+/// What a device of the Container Device Interface is, on the host.
+const CDI_SPEC: &str = r#"{ "cdiVersion": "0.6.0", "kind": "podman-cri.test/dev", "devices": [{ "name": "one", "containerEdits":
+    { "env": ["CDI=yes"], "deviceNodes": [{ "path": "/dev/cdi-null", "hostPath": "/dev/null", "type": "c", "major": 1, "minor": 3 }] } }] }"#;
+
+/// CRI-O makes of it what it says; containerd 1.6 would leave it out.
+async fn with_a_cdi_device(variant: Variant) -> Result<()> {
+    let lab = Lab::start(Setup::new(variant)).await?;
+    let write = format!("mkdir -p /etc/cdi && cat >/etc/cdi/test.json <<'END'\n{CDI_SPEC}\nEND");
+    lab.host.shell(&write)?;
+    let api = Place::Here(&lab).api();
+    let body = json!({
+        "name": "cdi", "image": scenario::IMAGE, "devices": [{ "path": "podman-cri.test/dev=one" }],
+        "command": ["sh", "-c", "test -c /dev/cdi-null && test $CDI = yes && echo x >/dev/cdi-null"],
+    });
+    match (variant.kind, api.create(&body).await) {
+        (Kind::Containerd, Err(error)) if format!("{error:#}").contains("Container Device") => {}
+        (Kind::CriO, Ok(_)) => {
+            api.start("cdi").await?;
+            let ended = api.post("/containers/cdi/wait").await?.expect(200)?.text();
+            ensure!(ended.trim() == "0", "{ended}");
+            api.remove("cdi").await?;
+        }
+        (_, made) => bail!("{made:?}"),
+    }
+    lab.host.shell("rm -r /etc/cdi")?;
+    scenario::finish(lab).await
+}
+
 #[tokio::test]
 async fn a_container_is_held_by_the_seccomp_profile_that_it_was_given() {
     on_each(BOTH, held_by_its_profile).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_cdi_device_reaches_a_container() {
+    on_each(BOTH, with_a_cdi_device).await.unwrap();
 }
 
 #[tokio::test]

@@ -72,6 +72,9 @@ pub struct ContainerSpec {
     /// Device nodes of the host; folders of the request are expanded at create.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub devices: Vec<Device>,
+    /// Devices of the Container Device Interface (`VENDOR/CLASS=NAME`), which the runtime looks up at each start.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub cdi_devices: Vec<String>,
     /// Bytes of `/dev/shm`, 0 for no bound; `None` means the runtime's 64 MiB.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub shm_bytes: Option<u64>,

@@ -218,6 +218,7 @@ fn from_host_config(
         cpuset_cpus: _, // in `resources`
         cpuset_mems: _, // in `resources`
         devices,
+        device_requests,
         memory_reservation: _, // in `resources`
         memory_swap: _,        // in `resources`
         pids_limit: _,         // in `resources`
@@ -273,7 +274,8 @@ fn from_host_config(
         selinux,
         mask,
         unmask,
-        devices: devices::from_compat(HOST_CONFIG, &devices).map_err(at_create)?,
+        devices: devices::from_compat(&devices).map_err(at_create)?,
+        cdi_devices: devices::from_requests(HOST_CONFIG, device_requests)?,
         shm_bytes: shm_size
             .map(|bytes| shm_bytes(bytes, ipc).map_err(at_create))
             .transpose()?,

@@ -161,13 +161,8 @@ fn what_is_not_carried_out_is_refused_by_name() {
         ),
         (
             none(),
-            json!({"Devices": [{"PathOnHost": "vendor.com/class=one", "CgroupPermissions": "rwm"}]}),
-            "HostConfig.Devices \"vendor.com/class=one::rwm\"",
-        ),
-        (
-            none(),
             json!({"DeviceRequests": [{"Driver": "cdi"}]}),
-            "HostConfig.DeviceRequests",
+            "HostConfig.DeviceRequests \"cdi\"",
         ),
         (none(), json!({"PidMode": "ns:/x"}), "HostConfig.PidMode"),
         (none(), json!({"IpcMode": "none"}), "HostConfig.IpcMode"),

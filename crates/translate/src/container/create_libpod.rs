@@ -140,6 +140,7 @@ pub fn libpod_create(mut spec: SpecGenerator, host: &Host) -> Result<NewContaine
     let mounts = mounts.chain(image_volumes.into_iter().map(mounts::from_image));
     let mounts = mounts.collect::<Result<Vec<_>, _>>()?;
     mounts::check_distinct(&mounts)?;
+    let (devices, cdi_devices) = devices::from_libpod(devices)?;
     let network = network(BODY, &netns, networks, in_pod)?;
     let publish_all = publish_image_ports.unwrap_or(false);
     if in_pod && (publish_all || !port_mappings.is_empty()) {
@@ -184,7 +185,8 @@ pub fn libpod_create(mut spec: SpecGenerator, host: &Host) -> Result<NewContaine
         hostname: some(hostname),
         mounts,
         volumes_from: mounts::volumes_from(&volumes_from)?,
-        devices: devices::from_libpod(BODY, &devices)?,
+        devices,
+        cdi_devices,
         shm_bytes: shm_size.map(|bytes| shm_bytes(bytes, ipc)).transpose()?,
         network,
         pid,

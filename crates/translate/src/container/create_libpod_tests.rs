@@ -180,10 +180,6 @@ fn what_is_not_carried_out_is_refused_by_name() {
             json!({"healthLogDestination": "/var/log"}),
             "healthLogDestination",
         ),
-        (
-            json!({"devices": [{"path": "vendor.com/class=one"}]}),
-            "devices \"vendor.com/class=one\"",
-        ),
         (json!({"init_path": "/x"}), "init_path"),
         (
             json!({"mask": ["/data"], "privileged": true}),

@@ -2,31 +2,59 @@
 
 use model::Error;
 use model::container::Device;
-use podman_api::container::compat::DeviceMapping;
+use podman_api::container::compat::{DeviceMapping, DeviceRequest};
 use podman_api::oci;
 
-use crate::fields::CDI_DEVICES;
+use crate::fields::DEVICE_REQUESTS;
 use crate::refuse::Body;
 
 /// What a container may do with a device where the request does not say.
 const ALL: &str = "rwm";
 
-/// `devices` of a libpod create. Podman looks at the path alone, which holds all three parts.
+/// `devices` of a libpod create: those of the host, and those of the Container Device Interface. Podman looks at the path
+/// alone, which holds all three parts.
 ///
 /// # Errors
 /// Podman's words for a text that names no device.
-pub(super) fn from_libpod(body: Body, devices: &[oci::Device]) -> Result<Vec<Device>, Error> {
-    devices
-        .iter()
-        .map(|device| parse(body, "devices", &device.path))
-        .collect()
+pub(super) fn from_libpod(devices: Vec<oci::Device>) -> Result<(Vec<Device>, Vec<String>), Error> {
+    let paths = devices.into_iter().map(|device| device.path);
+    let (cdi, paths): (Vec<_>, Vec<_>) = paths.partition(|path| is_cdi(path));
+    let devices = paths.iter().map(|path| parse(path));
+    Ok((devices.collect::<Result<_, _>>()?, cdi))
+}
+
+/// `HostConfig.DeviceRequests` of a compat create: of the Container Device Interface, by name.
+///
+/// # Errors
+/// Other requests, which Podman drops in silence.
+pub(super) fn from_requests(
+    body: Body,
+    requests: Vec<DeviceRequest>,
+) -> Result<Vec<String>, Error> {
+    let mut all = Vec::new();
+    for request in requests {
+        let DeviceRequest {
+            driver,
+            count: _, // of a driver's own choice
+            device_ids,
+            capabilities: _, // the same
+            options: _,      // the same
+        } = request;
+        let other = device_ids.iter().find(|name| !is_cdi(name));
+        if driver != "cdi" || device_ids.is_empty() || other.is_some() {
+            let what = other.unwrap_or(&driver);
+            return Err(body.refusal_of("DeviceRequests", what, DEVICE_REQUESTS));
+        }
+        all.extend(device_ids);
+    }
+    Ok(all)
 }
 
 /// `HostConfig.Devices` of a compat create. Podman puts the three parts together and reads them again.
 ///
 /// # Errors
 /// As of [`from_libpod`].
-pub(super) fn from_compat(body: Body, devices: &[DeviceMapping]) -> Result<Vec<Device>, Error> {
+pub(super) fn from_compat(devices: &[DeviceMapping]) -> Result<Vec<Device>, Error> {
     let text = |device: &DeviceMapping| {
         let DeviceMapping {
             path_on_host,
@@ -35,14 +63,11 @@ pub(super) fn from_compat(body: Body, devices: &[DeviceMapping]) -> Result<Vec<D
         } = device;
         format!("{path_on_host}:{path_in_container}:{cgroup_permissions}")
     };
-    devices
-        .iter()
-        .map(|device| parse(body, "Devices", &text(device)))
-        .collect()
+    devices.iter().map(|device| parse(&text(device))).collect()
 }
 
 /// `HOST[:CONTAINER][:PERMISSIONS]`, one of the last two or both.
-fn parse(body: Body, field: &str, text: &str) -> Result<Device, Error> {
+fn parse(text: &str) -> Result<Device, Error> {
     let parts: Vec<&str> = text.split(':').collect();
     let (source, inside, permissions) = match parts.as_slice() {
         [source] => (*source, None, None),
@@ -54,9 +79,6 @@ fn parse(body: Body, field: &str, text: &str) -> Result<Device, Error> {
             )));
         }
     };
-    if is_cdi(source) {
-        return Err(body.refusal_of(field, text, CDI_DEVICES));
-    }
     let mut device = Device {
         source: source.to_owned(),
         destination: String::new(),
@@ -88,8 +110,25 @@ fn are_permissions(text: &str) -> bool {
 }
 
 /// `VENDOR/CLASS=NAME`, the form of the Container Device Interface.
-fn is_cdi(source: &str) -> bool {
-    !source.starts_with('/') && source.contains('/') && source.contains('=')
+///
+/// Source: the interface's `parser.ParseQualifiedName`.
+fn is_cdi(device: &str) -> bool {
+    let parts = device
+        .split_once('=')
+        .and_then(|(kind, name)| Some((kind.split_once('/')?, name)));
+    let Some(((vendor, class), name)) = parts else {
+        return false;
+    };
+    let word = |word: &str, marks: &str, digit: bool| {
+        let first = word.chars().next();
+        let last = word.chars().last();
+        first.is_some_and(|first| first.is_ascii_alphabetic() || digit && first.is_ascii_digit())
+            && last.is_some_and(|last| last.is_ascii_alphanumeric())
+            && word
+                .chars()
+                .all(|each| each.is_ascii_alphanumeric() || marks.contains(each))
+    };
+    word(vendor, "_-.", false) && word(class, "_-", false) && word(name, "_-.:", true)
 }
 
 #[cfg(test)]
@@ -121,7 +160,7 @@ mod tests {
             ("/dev/null:rw:r", "", "rw"),
             ("/dev/null:/x:", "/x", ""),
         ] {
-            let made = parse(BODY, "devices", text).unwrap();
+            let made = parse(text).unwrap();
             assert_eq!(made, device("/dev/null", inside, permissions), "{text}");
         }
     }
@@ -146,11 +185,54 @@ mod tests {
                 "invalid device specification: /dev/null:/x:rwm:",
             ),
         ] {
-            let told = parse(BODY, "devices", text).unwrap_err();
+            let told = parse(text).unwrap_err();
             assert_eq!(told.to_string(), error);
         }
-        let told = parse(BODY, "devices", "vendor.com/class=dev").unwrap_err();
-        assert!(told.to_string().contains(CDI_DEVICES));
+    }
+
+    #[test]
+    fn devices_of_the_container_device_interface_are_told_by_their_form() {
+        for device in ["vendor.com/class=one", "nvidia.com/gpu=0", "a/b=c:1.2"] {
+            assert!(is_cdi(device), "{device}");
+        }
+        for device in [
+            "/dev/a=b",
+            "vendor.com/class",
+            "vendor/class=",
+            "/class=x",
+            "a/b/c=d",
+            "1a/b=c",
+            "a-/b=c",
+        ] {
+            assert!(!is_cdi(device), "{device}");
+        }
+        let path = |path: &str| oci::Device {
+            path: path.to_owned(),
+            ..oci::Device::default()
+        };
+        let (nodes, cdi) = from_libpod(vec![path("/dev/null"), path("v.com/c=one")]).unwrap();
+        assert_eq!(nodes, [device("/dev/null", "", "rwm")]);
+        assert_eq!(cdi, ["v.com/c=one"]);
+    }
+
+    #[test]
+    fn requests_name_devices_or_are_refused() {
+        let request = |driver: &str, names: &[&str]| DeviceRequest {
+            driver: driver.to_owned(),
+            device_ids: names.iter().map(|&name| name.to_owned()).collect(),
+            ..DeviceRequest::default()
+        };
+        let made = from_requests(BODY, vec![request("cdi", &["v.com/c=one"])]);
+        assert_eq!(made.unwrap(), ["v.com/c=one"]);
+        for refused in [
+            request("cdi", &[]),
+            request("nvidia", &["v.com/c=one"]),
+            request("", &[]),
+            request("cdi", &["/dev/null"]),
+        ] {
+            let error = from_requests(BODY, vec![refused]).unwrap_err();
+            assert!(error.to_string().contains(DEVICE_REQUESTS), "{error}");
+        }
     }
 
     #[test]
@@ -161,9 +243,9 @@ mod tests {
             cgroup_permissions: permissions.into(),
         };
         for (inside, permissions) in [("/x", "r"), ("", "rw"), ("/x", ""), ("", "")] {
-            let made = from_compat(BODY, &[asked("/dev/null", inside, permissions)]).unwrap();
+            let made = from_compat(&[asked("/dev/null", inside, permissions)]).unwrap();
             assert_eq!(made, [device("/dev/null", inside, permissions)]);
         }
-        from_compat(BODY, &[asked("/dev/null", "x", "rwm")]).unwrap_err();
+        from_compat(&[asked("/dev/null", "x", "rwm")]).unwrap_err();
     }
 }

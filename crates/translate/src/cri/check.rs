@@ -13,7 +13,8 @@ use super::sandbox::SLICE;
 use super::security::{container_security, runs_as_root};
 use super::signal::cri_signal;
 use crate::fields::{
-    GROUP_NAMES, HOST_NAME, NO_GATE, OF_THE_JOINED, PRIVILEGED_PROFILES, PRIVILEGED_USER,
+    CDI_DEVICES, GROUP_NAMES, HOST_NAME, NO_GATE, OF_THE_JOINED, PRIVILEGED_PROFILES,
+    PRIVILEGED_USER,
 };
 
 /// Says what CRI cannot carry out of a container, or what cannot be meant.
@@ -29,6 +30,7 @@ pub fn check_container(
     check_privileged_user(spec, runtime.kind)?;
     check_privileged_profiles(spec)?;
     check_groups(spec, runtime.kind)?;
+    check_cdi_devices(spec, runtime.kind)?;
     check_masks(spec, runtime.kind)?;
     check_cgroup_parent(spec, &runtime.cgroup_manager)?;
     cri_resources(&spec.resources, runtime.unified_cgroups)?;
@@ -73,6 +75,17 @@ fn check_joined(spec: &ContainerSpec, sandbox: &SandboxRecord) -> Result<(), Err
 fn shares_pids(sandbox: &SandboxRecord) -> bool {
     let mut shared = sandbox.spec.shared_namespaces.iter();
     shared.any(|name| name == "pid")
+}
+
+/// containerd 1.6 passes over the field in silence, and later ones where they are not told otherwise.
+fn check_cdi_devices(spec: &ContainerSpec, runtime: RuntimeKind) -> Result<(), Error> {
+    match (runtime, spec.cdi_devices.first()) {
+        (RuntimeKind::Containerd | RuntimeKind::Other, Some(device)) => Err(Error::unsupported(
+            format!("device {device:?} of the Container Device Interface"),
+            CDI_DEVICES,
+        )),
+        (RuntimeKind::CriO, _) | (_, None) => Ok(()),
+    }
 }
 
 /// The engine looks names up in the image's files, which only some runtimes show.

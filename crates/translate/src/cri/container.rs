@@ -87,7 +87,8 @@ fn asked(order: &ContainerOrder<'_>, spec: &ContainerSpec) -> Result<v1::Contain
         hostname: _, // `order.hostname` is the one in effect, and the sandbox's
         mounts,
         devices,
-        secrets: _,             // a tmpfs of the host side's among `files`
+        secrets: _, // a tmpfs of the host side's among `files`
+        cdi_devices,
         shm_bytes: _,           // a tmpfs of the host side's among `files`
         volumes_from: _,        // among the mounts since the create
         network: _,             // the sandbox's
@@ -142,6 +143,7 @@ fn asked(order: &ContainerOrder<'_>, spec: &ContainerSpec) -> Result<v1::Contain
         envs: cri_environment(spec, &order.hostname, &order.secret_env),
         mounts: cri_mounts(mounts, &order.files)?,
         devices: devices.iter().map(device).collect(),
+        cdi_devices: cdi_devices.iter().map(|name| cdi_device(name)).collect(),
         stdin: *stdin,
         stdin_once: order.stdin_once,
         tty: *terminal,
@@ -172,6 +174,12 @@ fn targeted(own: v1::NamespaceOption, order: &ContainerOrder<'_>) -> v1::Namespa
             ..own
         },
         _ => own,
+    }
+}
+
+fn cdi_device(name: &str) -> v1::CdiDevice {
+    v1::CdiDevice {
+        name: name.to_owned(),
     }
 }
 

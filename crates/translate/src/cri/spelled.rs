@@ -91,8 +91,8 @@ fn container_fields(all: &mut Map<String, Value>, config: &v1::ContainerConfig) 
         stdin_once,
         tty,
         linux,
-        windows: _,     // of Windows
-        cdi_devices: _, // none are passed on yet
+        windows: _, // of Windows
+        cdi_devices,
         stop_signal: _, // by name, below
     } = config;
     let image = image.clone().unwrap_or_default();
@@ -117,6 +117,13 @@ fn container_fields(all: &mut Map<String, Value>, config: &v1::ContainerConfig) 
             (
                 "ContainerConfig.devices",
                 devices.iter().map(device).collect(),
+            ),
+            (
+                "ContainerConfig.CDI_devices",
+                cdi_devices
+                    .iter()
+                    .map(|device| json!(device.name))
+                    .collect(),
             ),
             ("ContainerConfig.labels", json!(labels)),
             ("ContainerConfig.annotations", json!(users(annotations))),

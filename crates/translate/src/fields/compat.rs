@@ -197,7 +197,15 @@ const WINDOWS: &str = "of Windows";
 const LIMITS: &[Row] = &[
     shared::DEVICES.named("HostConfig.Devices"),
     Row::refused("HostConfig.DeviceCgroupRules", DEVICE_RULES),
-    Row::refused("HostConfig.DeviceRequests", CDI_DEVICES),
+    Row::cri(
+        "HostConfig.DeviceRequests",
+        &["ContainerConfig.CDI_devices"],
+    )
+    .how("of the driver cdi, by name")
+    .kept(&["cdi_devices"])
+    .but(DEVICE_REQUESTS)
+    .on_containerd(CDI_DEVICES)
+    .in_vm(VM_DEVICES),
     shared::MEMORY_LIMIT.named("HostConfig.Memory"),
     shared::MEMORY_SWAP.named("HostConfig.MemorySwap"),
     shared::MEMORY_RESERVATION.named("HostConfig.MemoryReservation"),

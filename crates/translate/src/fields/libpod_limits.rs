@@ -5,7 +5,15 @@ use super::why::*;
 use super::{Row, shared};
 
 pub(super) const LIMITS: &[Row] = &[
-    shared::DEVICES.named("devices"),
+    Row::cri(
+        "devices",
+        &["ContainerConfig.devices", "ContainerConfig.CDI_devices"],
+    )
+    .how("folders expanded at create; VENDOR/CLASS=NAME as a CDI device")
+    .kept(&["devices", "cdi_devices"])
+    .on_crio("the node has mode 0666 in the container, whatever it has on the host")
+    .on_containerd(CDI_DEVICES)
+    .in_vm(VM_DEVICES),
     Row::refused("device_cgroup_rule", DEVICE_RULES),
     Row::refused("devices_from", DEVICES_FROM),
     Row::refused("host_device_list", HOST_DEVICES),

@@ -78,7 +78,8 @@ pub(super) fn carried(request: Request, name: &str) -> Value {
         "devices" if request == Request::Compat => {
             json!([{"PathOnHost": "/dev/null", "PathInContainer": "/dev/x", "CgroupPermissions": "r"}])
         }
-        "devices" => json!([{"path": "/dev/null:/dev/x:r"}]),
+        "devices" => json!([{"path": "/dev/null:/dev/x:r"}, {"path": "vendor.com/class=one"}]),
+        "devicerequests" => json!([{"Driver": "cdi", "DeviceIDs": ["vendor.com/class=one"]}]),
         "r_limits" => json!([{"type": "nofile", "soft": 10, "hard": 20}]),
         "timezone" => json!("Europe/Berlin"),
         "umask" => json!("0027"),
@@ -276,10 +277,7 @@ pub(super) fn not_carried(request: Request, name: &str) -> (Value, Vec<(&'static
         "apparmor_profile" => return (json!("mine"), vec![("privileged", json!(true))]),
         "selinux_opts" => json!(["filetype:usr_t"]),
         "mask" => return (json!(["/data"]), vec![("privileged", json!(true))]),
-        "devices" if request == Request::Compat => {
-            json!([{"PathOnHost": "vendor.com/class=one", "CgroupPermissions": "rwm"}])
-        }
-        "devices" => json!([{"path": "vendor.com/class=one"}]),
+        "devicerequests" => json!([{"Driver": "nvidia", "Count": -1}]),
         "sysctl" | "shm_size" | "cgroup_parent" => {
             return (carried(request, name), vec![("pod", json!("p"))]);
         }

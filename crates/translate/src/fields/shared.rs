@@ -194,7 +194,6 @@ pub(super) const OOM_SCORE_ADJ: Row = Row::cri("", &["LinuxContainerResources.oo
 pub(super) const DEVICES: Row = Row::cri("", &["ContainerConfig.devices"])
     .how("folders expanded at create")
     .kept(&["devices"])
-    .but(CDI_DEVICES)
     .on_crio("the node has mode 0666 in the container, whatever it has on the host")
     .in_vm(VM_DEVICES);
 pub(super) const SHM_SIZE: Row =

@@ -155,7 +155,10 @@ fn of_container(mut new: NewContainer) -> Result<Outcome, model::Error> {
     // what the engine finds of the image
     new.spec.image.name.clone_from(&new.spec.image.asked);
     new.spec.image.id.clone_from(&new.spec.image.asked);
-    let facts = facts();
+    let mut facts = facts();
+    if !new.spec.cdi_devices.is_empty() {
+        facts.kind = model::observed::RuntimeKind::CriO; // alone
+    }
     let (mut record, mut sandbox) = records(&new);
     for id in [&mut record.id, &mut sandbox.id] {
         *id = model::Id::parse(&"0".repeat(64)).unwrap();

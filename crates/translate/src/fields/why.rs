@@ -26,8 +26,8 @@ pub(super) const HOST_DEVICES: &str =
     "Podman fills it in by itself; name the devices, or use a privileged container";
 pub(super) const DEVICE_RULES: &str = "CRI has no rules of devices, only device nodes; name the device, or use a privileged container";
 /// Of a device of the Container Device Interface.
-pub(crate) const CDI_DEVICES: &str =
-    "devices are named by their paths, and no CDI device is passed on yet";
+pub(crate) const CDI_DEVICES: &str = "CRI-O looks them up; containerd 1.6 does not, and whether a later one does cannot be seen: name the device's nodes";
+pub(crate) const DEVICE_REQUESTS: &str = "devices are requested by the driver cdi and their names (DeviceIDs: VENDOR/CLASS=NAME), and no other way";
 pub(super) const NETWORKS: &str = "there is the runtime's default network (bridge), the host's, none, and for a container another one's, and no other yet";
 /// Of what is asked for beside `container:x`.
 pub(crate) const OF_THE_JOINED: &str = "it is the sandbox's, which is that of the container whose namespaces are joined; ask for it there";

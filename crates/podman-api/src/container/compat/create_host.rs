@@ -106,6 +106,8 @@ pub struct HostConfigRequest {
     #[serde(deserialize_with = "null_default")]
     pub devices: Vec<DeviceMapping>,
     #[serde(deserialize_with = "null_default")]
+    pub device_requests: Vec<DeviceRequest>,
+    #[serde(deserialize_with = "null_default")]
     pub memory_reservation: i64,
     /// Memory and swap together; -1 is unlimited.
     #[serde(deserialize_with = "null_default")]
@@ -154,6 +156,23 @@ pub struct DeviceMapping {
     pub path_in_container: String,
     #[serde(deserialize_with = "null_default")]
     pub cgroup_permissions: String,
+}
+
+/// One of `HostConfig.DeviceRequests` of a compat create.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct DeviceRequest {
+    /// `cdi` for devices by name.
+    #[serde(deserialize_with = "null_default")]
+    pub driver: String,
+    #[serde(deserialize_with = "null_default")]
+    pub count: i64,
+    #[serde(rename = "DeviceIDs", deserialize_with = "null_default")]
+    pub device_ids: Vec<String>,
+    #[serde(deserialize_with = "null_default")]
+    pub capabilities: Vec<Vec<String>>,
+    #[serde(deserialize_with = "null_default")]
+    pub options: BTreeMap<String, String>,
 }
 
 /// One of `HostConfig.Ulimits` of a compat create.

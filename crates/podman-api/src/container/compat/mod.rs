@@ -10,8 +10,8 @@ mod update;
 
 pub use create::{CreateContainer, NetworkingConfig};
 pub use create_host::{
-    BindOptions, DeviceMapping, HostConfigRequest, ImageOptions, LogConfigRequest, MountRequest,
-    RestartPolicyRequest, TmpfsOptions, UlimitRequest, VolumeDriver, VolumeOptions,
+    BindOptions, DeviceMapping, DeviceRequest, HostConfigRequest, ImageOptions, LogConfigRequest,
+    MountRequest, RestartPolicyRequest, TmpfsOptions, UlimitRequest, VolumeDriver, VolumeOptions,
 };
 pub use fields::COMPAT_FIELDS;
 pub use inspect::{Config, GraphDriver, InspectContainer, MountPoint, NetworkSettings, State};
