@@ -203,6 +203,10 @@ fn shown_as(recorded: &Exchange, body: &Value) -> Option<&'static str> {
         }
         ("GET /containers/*/json", Some(_)) => Some("inspect-exited"),
         ("GET /containers/json", _) => Some("list"),
+        ("GET /containers/*/top", _) if docker => Some("top-docker"),
+        ("GET /containers/*/top", _) => Some("top-libpod"),
+        ("GET /containers/*/stats", _) => Some("stats-docker"),
+        ("GET /containers/stats", _) => Some("stats-libpod"),
         _ => None,
     }
 }

@@ -52,6 +52,9 @@ const PODMAN: &[&str] = &[
     "pause",
     "unpause",
     "exec-stopped",
+    "top",
+    "stats-one",
+    "diff",
     "start-a",
     "update",
     "attach",
@@ -75,6 +78,9 @@ const DOCKER: &[&str] = &[
     "exec-it",
     "pause",
     "unpause",
+    "top",
+    "stats-one",
+    "diff",
     "update",
     "attach",
     "run-detach-rm",
@@ -209,7 +215,7 @@ fn each_recorded_command_of_these_kinds_is_replayed_or_left_out_for_a_reason() {
             let Some(name) = name.strip_suffix(".jsonl") else {
                 continue;
             };
-            let kind = ["run-", "exec", "attach", "logs", "start-a"]
+            let kind = ["run-", "exec", "attach", "logs", "start-a", "top", "diff"]
                 .iter()
                 .any(|kind| name.starts_with(kind));
             assert!(

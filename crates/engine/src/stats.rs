@@ -2,7 +2,7 @@
 //! nothing of the runtime.
 
 use model::Error;
-use model::usage::UsageView;
+use model::usage::{PodUsage, UsageView};
 use model::view::{ContainerView, State};
 
 use crate::host::{Place, usage_of};
@@ -25,11 +25,38 @@ impl Engine {
             return usages(names.iter().map(found).collect::<Result<_, _>>()?).await;
         }
         let mut views = snapshot.containers();
-        views.retain(|view| {
-            let reached = !view.state.is_up() || view.pid.is_some();
-            reached && (all || view.state == State::Running)
-        });
+        views.retain(|view| is_reached(view) && (all || view.state == State::Running));
         usages(views).await
+    }
+
+    /// `GET /libpod/pods/stats`: of the containers of these pods; where none is named of all. An infra container that is no
+    /// process (CRI-O's) is left out, and with all pods every container whose process is not on this host.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`]; [`Error::Unsupported`] where the process of a named pod's container is not on this host.
+    pub async fn usage_of_pods(&self, names: &[String]) -> Result<Vec<PodUsage>, Error> {
+        let snapshot = self.inner().snapshot(true).await?;
+        let found = |name: &String| {
+            let found = snapshot.find_pod(name);
+            found.map_err(|error| still_not_found("unable to get list of pods", error))
+        };
+        let pods = match names.is_empty() {
+            true => snapshot.pods(&snapshot.containers()),
+            false => names.iter().map(found).collect::<Result<_, _>>()?,
+        };
+        let (mut ids, mut views) = (Vec::new(), Vec::new());
+        for pod in pods {
+            let counts =
+                |view: &ContainerView| is_reached(view) || !(names.is_empty() || view.is_infra());
+            let members = pod.containers.iter().filter(|view| counts(view));
+            for view in members {
+                ids.push(pod.id().to_owned());
+                views.push(view.clone());
+            }
+        }
+        let usages = usages(views).await?.into_iter();
+        let of_pod = |(pod, container)| PodUsage { pod, container };
+        Ok(ids.into_iter().zip(usages).map(of_pod).collect())
     }
 
     /// `GET /containers/{name}/stats`, and libpod's old one.
@@ -43,13 +70,29 @@ impl Engine {
     }
 }
 
+/// What it uses can be read, or is nothing.
+fn is_reached(view: &ContainerView) -> bool {
+    !view.state.is_up() || view.pid.is_some()
+}
+
 /// Podman's words before the cause.
 fn looking_up(name: &str, error: Error) -> Error {
     let doing = "unable to get list of containers";
     match error {
+        error @ Error::NotFound { .. } => {
+            let looking = format!("{doing}: unable to look up container {name}");
+            still_not_found(&looking, error)
+        }
+        other => other.behind(doing),
+    }
+}
+
+/// An error behind what was being done; what is not there is still known as that.
+fn still_not_found(doing: &str, error: Error) -> Error {
+    match error {
         Error::NotFound { kind, message } => Error::NotFound {
             kind,
-            message: format!("{doing}: unable to look up container {name}: {message}"),
+            message: format!("{doing}: {message}"),
         },
         other => other.behind(doing),
     }

@@ -1,4 +1,4 @@
-//! Top: the processes of a container.
+//! Top: the processes of a container, and of a pod's.
 
 use model::Error;
 use model::process::Processes;
@@ -18,6 +18,43 @@ impl Engine {
         let view = self.inspect_container(name, false).await?.view;
         processes_of(&view).await
     }
+
+    /// `GET /libpod/pods/{name}/top`: those of each container that runs; of containers that share a namespace once. An infra
+    /// container that is no process (CRI-O's) has none.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`]; [`Error::Unsupported`] where the processes of a container are not on this host.
+    pub async fn processes_of_pod(&self, name: &str) -> Result<Vec<Processes>, Error> {
+        let members = self
+            .inner()
+            .snapshot(true)
+            .await?
+            .find_pod(name)?
+            .containers;
+        let mut all: Vec<Processes> = Vec::new();
+        for view in members.iter().filter(|view| has_processes(view)) {
+            let seen = |pid| {
+                all.iter()
+                    .flat_map(|one| &one.list)
+                    .any(|process| process.host.pid == pid)
+            };
+            if view.pid.is_some_and(seen) {
+                continue;
+            }
+            match processes_of(view).await {
+                Ok(processes) => all.push(processes),
+                // it has ended meanwhile
+                Err(Error::Plain(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(all)
+    }
+}
+
+/// It runs; the infra container of a runtime may do so without a process.
+fn has_processes(view: &ContainerView) -> bool {
+    view.state == State::Running && (view.pid.is_some() || !view.is_infra())
 }
 
 async fn processes_of(view: &ContainerView) -> Result<Processes, Error> {

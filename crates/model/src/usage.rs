@@ -17,6 +17,15 @@ pub struct UsageView {
     pub usage: Option<Usage>,
 }
 
+/// A container of a pod, and what it uses.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PodUsage {
+    /// The pod's id.
+    pub pod: String,
+    /// The container.
+    pub container: UsageView,
+}
+
 /// What a container uses at one moment, by its control groups and its network namespace.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Usage {

@@ -63,6 +63,43 @@ fn decimal(value: u128, digits: u32) -> String {
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
+/// Bytes in powers of 1000, four digits at most: `225.3kB` (go-units, `HumanSize`).
+pub fn size(bytes: u64) -> String {
+    in_units(bytes, 1000.0, ["B", "kB", "MB", "GB", "TB", "PB", "EB"])
+}
+
+/// The same in powers of 1024: `23.54GiB` (go-units, `BytesSize`).
+pub fn binary_size(bytes: u64) -> String {
+    in_units(
+        bytes,
+        1024.0,
+        ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"],
+    )
+}
+
+/// The number as Go's `%.4g` writes it, then the unit.
+fn in_units(bytes: u64, base: f64, units: [&str; 7]) -> String {
+    #[expect(clippy::cast_precision_loss, reason = "four digits are shown")]
+    let mut size = bytes as f64;
+    let mut unit = 0;
+    while size >= base && unit + 1 < units.len() {
+        size /= base;
+        unit += 1;
+    }
+    let digits = match size {
+        size if size >= 1000.0 => 0,
+        size if size >= 100.0 => 1,
+        size if size >= 10.0 => 2,
+        _ => 3,
+    };
+    let text = format!("{size:.digits$}");
+    let text = match text.contains('.') {
+        true => text.trim_end_matches('0').trim_end_matches('.'),
+        false => &text,
+    };
+    format!("{text}{}", units.get(unit).copied().unwrap_or_default())
+}
+
 /// The human duration from `then` to `now`.
 pub fn since(then: Timestamp, now: Timestamp) -> String {
     duration(
@@ -141,6 +178,23 @@ mod tests {
             (730 * 86_400, "2 years"),
         ] {
             assert_eq!(duration(seconds), text, "{seconds}");
+        }
+    }
+
+    #[test]
+    fn sizes_read_as_in_go_units() {
+        for (bytes, decimal, binary) in [
+            (0, "0B", "0B"),
+            (90, "90B", "90B"),
+            (1_488, "1.488kB", "1.453KiB"),
+            (430_080, "430.1kB", "420KiB"),
+            (1_047_552, "1.048MB", "1023KiB"),
+            (25_280_000_000, "25.28GB", "23.54GiB"),
+        ] {
+            assert_eq!(
+                (size(bytes), binary_size(bytes)),
+                (decimal.to_owned(), binary.to_owned())
+            );
         }
     }
 

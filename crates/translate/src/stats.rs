@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, HashMap};
 
 use jiff::Timestamp;
 use model::container::Face;
-use model::usage::{BlockTraffic, CpuTime, Packets, Traffic, Usage, UsageView};
+use model::usage::{BlockTraffic, CpuTime, Packets, PodUsage, Traffic, Usage, UsageView};
 use podman_api::container::stats::{
     BlkioEntry, BlkioStats, CompatStats, CompatTraffic, CpuStats, CpuUsage, LibpodStats,
     LibpodTraffic, MemoryStats, PidsStats, StatsReport, StorageStats, ThrottlingData,
 };
+use podman_api::pod::PodStats;
 
 use crate::human;
 
@@ -84,6 +85,42 @@ impl LibpodReports {
             duration: usage.cpu.total,
             ..empty
         }
+    }
+}
+
+/// An answer of `GET /libpod/pods/stats`: shares of each container count from its start (Podman's `podsToStatsReport`).
+pub fn pod_stats(usages: &[PodUsage]) -> Vec<PodStats> {
+    usages.iter().map(of_pod).collect()
+}
+
+fn of_pod(PodUsage { pod, container }: &PodUsage) -> PodStats {
+    let short = |id: &str| id.chars().take(12).collect();
+    let stats = LibpodReports::default().stats(container);
+    let traffic = stats.network.iter().flat_map(BTreeMap::values);
+    let (received, sent) = traffic.fold((0, 0), |(received, sent), one| {
+        (received + one.rx_bytes, sent + one.tx_bytes)
+    });
+    PodStats {
+        cpu: format!("{:.2}%", stats.cpu),
+        mem_usage: pair(human::size, stats.mem_usage, stats.mem_limit),
+        mem_usage_bytes: pair(human::binary_size, stats.mem_usage, stats.mem_limit),
+        mem: format!("{:.2}%", stats.mem_perc),
+        net_io: pair(human::size, received, sent),
+        block_io: pair(human::size, stats.block_input, stats.block_output),
+        pids: match stats.pids {
+            0 => "--".to_owned(),
+            pids => pids.to_string(),
+        },
+        pod: short(pod),
+        cid: short(&stats.container_id),
+        name: stats.name,
+    }
+}
+
+fn pair(shown: fn(u64) -> String, one: u64, other: u64) -> String {
+    match (one, other) {
+        (0, 0) => "-- / --".to_owned(),
+        (one, other) => format!("{} / {}", shown(one), shown(other)),
     }
 }
 

@@ -5,6 +5,7 @@ mod fields;
 mod inspect;
 mod list;
 mod report;
+mod stats;
 
 pub use create::PodSpecGenerator;
 pub use fields::POD_FIELDS;
@@ -13,3 +14,4 @@ pub use list::{ListPod, ListPodContainer};
 pub use report::{
     PodActionReport, PodCreateReport, PodPruneReport, PodRmReport, PodStartReport, PodStopReport,
 };
+pub use stats::PodStats;

@@ -75,10 +75,13 @@ fn libpod_containers() -> Vec<Route> {
 }
 
 fn libpod_pods() -> Vec<Route> {
-    use libpod::pods;
+    use libpod::{pods, stats};
+    use shared::top;
     vec![
         post("/libpod/pods/create", pods::create),
         get("/libpod/pods/json", pods::list),
+        get("/libpod/pods/stats", stats::pods),
+        get("/libpod/pods/{name}/top", top::pod),
         get("/libpod/pods/{name}/json", pods::inspect),
         get("/libpod/pods/{name}/exists", pods::exists),
         post("/libpod/pods/{name}/start", pods::start),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::human;
 use model::Error;
 use model::container::{LogDriver, LogSpec};
 use podman_api::container::{compat, libpod};
@@ -103,30 +104,9 @@ fn size(text: &str) -> Result<u64, Error> {
     Ok(bytes as u64)
 }
 
-/// A bound as inspect shows it: four digits at most, and `-1B` where there is none (go-units, `HumanSize`).
+/// A bound as inspect shows it; `-1B` where there is none.
 pub(super) fn shown_size(bytes: Option<u64>) -> String {
-    const UNITS: [&str; 7] = ["B", "kB", "MB", "GB", "TB", "PB", "EB"];
-    let Some(bytes) = bytes else {
-        return "-1B".to_owned();
-    };
-    #[expect(clippy::cast_precision_loss, reason = "four digits are shown")]
-    let mut size = bytes as f64;
-    let mut unit = 0;
-    while size >= 1000.0 && unit + 1 < UNITS.len() {
-        size /= 1000.0;
-        unit += 1;
-    }
-    let digits = match size {
-        size if size >= 100.0 => 1,
-        size if size >= 10.0 => 2,
-        _ => 3,
-    };
-    let text = format!("{size:.digits$}");
-    let text = match text.contains('.') {
-        true => text.trim_end_matches('0').trim_end_matches('.'),
-        false => &text,
-    };
-    format!("{text}{}", UNITS.get(unit).copied().unwrap_or_default())
+    bytes.map_or_else(|| "-1B".to_owned(), human::size)
 }
 
 #[cfg(test)]

@@ -126,3 +126,41 @@ fn on_the_hosts_network_there_is_none_of_its_own() {
     let shown = CompatReports::new(Face::Compat, None).next(&host).unwrap();
     assert!(shown.networks.is_empty());
 }
+
+#[test]
+fn containers_of_pods_are_told_in_words() {
+    let container = |usage| UsageView {
+        id: "0123456789abcdef".to_owned(),
+        ..view(usage)
+    };
+    let pod = |usage| PodUsage {
+        pod: "fedcba9876543210".to_owned(),
+        container: container(usage),
+    };
+    let stats = pod_stats(&[pod(Some(usage(10, 1_000_000_000))), pod(None)]);
+    let expected = PodStats {
+        cpu: "10.00%".to_owned(),
+        mem_usage: "1.049MB / 4.194MB".to_owned(),
+        mem_usage_bytes: "1MiB / 4MiB".to_owned(),
+        mem: "25.00%".to_owned(),
+        net_io: "988B / 468B".to_owned(),
+        block_io: "15B / 20B".to_owned(),
+        pids: "3".to_owned(),
+        pod: "fedcba987654".to_owned(),
+        cid: "0123456789ab".to_owned(),
+        name: "n".to_owned(),
+    };
+    assert_eq!(stats[0], expected);
+    let nothing = || "-- / --".to_owned();
+    let down = PodStats {
+        cpu: "0.00%".to_owned(),
+        mem_usage: nothing(),
+        mem_usage_bytes: nothing(),
+        mem: "0.00%".to_owned(),
+        net_io: nothing(),
+        block_io: nothing(),
+        pids: "--".to_owned(),
+        ..expected
+    };
+    assert_eq!(stats[1], down);
+}

@@ -167,14 +167,20 @@ const DESCRIPTORS: &[Descriptor] = &[
 /// The columns of these words; `None` where one of them is no descriptor. No words are the default ones.
 pub(super) fn columns(words: &[&str]) -> Option<Vec<Column>> {
     let words = if words.is_empty() { DEFAULT } else { words };
-    let column = |word: &&str| {
-        let word = word.trim();
-        let found = DESCRIPTORS
-            .iter()
-            .find(|known| known.name == word || known.code == Some(word));
-        found.map(|known| known.column)
-    };
-    words.iter().map(column).collect()
+    words.iter().map(|word| column(word)).collect()
+}
+
+/// The word is a descriptor.
+pub(super) fn is_one(word: &str) -> bool {
+    column(word).is_some()
+}
+
+fn column(word: &str) -> Option<Column> {
+    let word = word.trim();
+    let found = DESCRIPTORS
+        .iter()
+        .find(|known| known.name == word || known.code == Some(word));
+    found.map(|known| known.column)
 }
 
 fn names(accounts: &[Account]) -> String {

@@ -212,3 +212,25 @@ fn no_processes_are_null() {
         .table(&processes(Vec::new()), &TimeZone::UTC);
     assert_eq!(table.processes, None);
 }
+
+#[test]
+fn a_pods_containers_are_in_one_table() {
+    let all = [
+        processes(vec![process(1, &["sh", "-c", "a  b"])]),
+        processes(vec![]),
+        processes(vec![process(1, &["b"]), process(2, &["c"])]),
+    ];
+    let table = |ps_args: &str, all: &[Processes]| {
+        let columns = Columns::parse_of_pod(ps_args)?;
+        Ok::<_, Error>(columns.table_of_pod(all, &TimeZone::UTC))
+    };
+    let found = table("pid,,%P,args", &all).unwrap().unwrap();
+    assert_eq!(found.titles, ["PID", "PPID", "COMMAND"]);
+    let expected = [["1", "0", "sh -c a  b"], ["1", "0", "b"], ["2", "1", "c"]];
+    assert_eq!(found.processes.unwrap(), expected);
+    assert_eq!(table("", &all[..1]).unwrap().unwrap().titles.len(), 8);
+    assert_eq!(table("", &all[1..2]).unwrap(), None);
+    let error = table("pid,-ef,x", &all).unwrap_err();
+    assert_eq!(error.to_string(), "'-ef': unknown descriptor");
+    assert_eq!(error.cause(), "unknown descriptor");
+}

@@ -1,4 +1,4 @@
-//! Stats of several containers: one answer with all of them, or one every few seconds.
+//! Stats of several containers, or of pods: one answer with all of them, or one every few seconds.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -49,6 +49,34 @@ pub(crate) async fn stats(cx: Cx) -> Answer {
         }
     };
     Ok(cx.every(Some(body::JSON), interval, first, again))
+}
+
+/// Source: `PodStats`.
+pub(crate) async fn pods(cx: Cx) -> Answer {
+    let query = cx.query();
+    let stream = query.flag("stream")?;
+    let seconds: i64 = query.number("delay")?.unwrap_or(INTERVAL_SECS);
+    let names = query.all("namesOrIDs").filter(|name| !name.is_empty());
+    let names: Vec<String> = names.map(ToOwned::to_owned).collect();
+    if query.flag("all")? && !names.is_empty() {
+        let why = "--all, --latest and arguments cannot be used together";
+        return Err(Error::Plain(why.to_owned()).into());
+    }
+    let stats = translate::stats::pod_stats(&cx.engine().usage_of_pods(&names).await?);
+    if !stream {
+        return body::ok(&stats);
+    }
+    let app = cx.app.clone();
+    let again = move || {
+        let (app, names) = (app.clone(), names.clone());
+        async move {
+            let usages = app.engine.usage_of_pods(&names).await.ok()?;
+            body::line(&translate::stats::pod_stats(&usages)).ok()
+        }
+    };
+    // Podman does not wait at all for 0 and less
+    let pause = Duration::from_secs(u64::try_from(seconds).unwrap_or_default().max(1));
+    Ok(cx.every(Some(body::JSON), pause, body::line(&stats)?, again))
 }
 
 fn line(reports: &mut LibpodReports, usages: &[UsageView]) -> Result<Bytes, Failure> {

@@ -46,6 +46,37 @@ pub(crate) async fn top(cx: Cx) -> Answer {
     Ok(cx.every(Some(body::JSON), delay, first, again))
 }
 
+/// Source: `PodTop`. Where nothing runs nothing is said, and a stream goes on.
+pub(crate) async fn pod(cx: Cx) -> Answer {
+    let query = cx.query();
+    let stream = query.flag("stream")?;
+    let delay = delay(&query)?;
+    let processes = cx.engine().processes_of_pod(cx.name()).await?;
+    let columns = Columns::parse_of_pod(query.text("ps_args").unwrap_or_default())?;
+    let first = line_of_pod(&columns, &processes)?;
+    if !stream {
+        return Ok(body::reply(
+            StatusCode::OK,
+            Some(body::JSON),
+            body::full(first),
+        ));
+    }
+    let (app, name) = (cx.app.clone(), cx.name().to_owned());
+    let again = move || {
+        let (app, name, columns) = (app.clone(), name.clone(), columns.clone());
+        async move {
+            let processes = app.engine.processes_of_pod(&name).await.ok()?;
+            line_of_pod(&columns, &processes).ok()
+        }
+    };
+    Ok(cx.every(Some(body::JSON), delay, first, again))
+}
+
+fn line_of_pod(columns: &Columns, containers: &[Processes]) -> Result<bytes::Bytes, Failure> {
+    let table = columns.table_of_pod(containers, &TimeZone::system());
+    table.map_or_else(|| Ok(bytes::Bytes::new()), |table| body::line(&table))
+}
+
 fn line(columns: &Columns, processes: &Processes) -> Result<bytes::Bytes, Failure> {
     body::line(&columns.table(processes, &TimeZone::system()))
 }
