@@ -11,7 +11,6 @@
 //! errors tried on a running one.
 
 pub mod container;
-mod duration;
 pub mod event;
 mod go_time;
 pub mod image;

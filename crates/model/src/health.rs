@@ -2,10 +2,14 @@
 //!
 //! Durations are nanoseconds, as clients send them and inspect shows them.
 
+mod update;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
+
+pub use update::{CheckUpdate, HealthUpdate};
 
 /// Podman's interval and timeout where none was asked for.
 const DEFAULT_NS: i64 = 30_000_000_000;

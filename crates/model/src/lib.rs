@@ -7,6 +7,7 @@
 pub mod archive;
 pub mod commit;
 pub mod container;
+pub mod duration;
 pub mod error;
 pub mod event;
 pub mod exec;

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use crate::Id;
 use crate::container::{ContainerSpec, Resources, RestartPolicy};
+use crate::health::HealthUpdate;
 use crate::joined::Joined;
 use crate::pod::PodSpec;
 
@@ -231,4 +232,6 @@ pub struct ContainerUpdate {
     pub env: BTreeMap<String, String>,
     /// Variables that are taken away, from the next start on.
     pub unset_env: BTreeSet<String>,
+    /// Its health checks.
+    pub health: HealthUpdate,
 }

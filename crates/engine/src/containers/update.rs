@@ -21,7 +21,8 @@ const OF_THE_IMAGE: &str = "CRI runtimes set the variables of the image; give it
 
 impl Engine {
     /// `POST /containers/{name}/update`, both faces. New limits hold at once, also while it is paused; a variable from its next
-    /// start on; a restart policy from its next end on. All of it or nothing.
+    /// start on; a restart policy from its next end on; health
+    /// checks at once. All of it or nothing.
     ///
     /// Writes: the new record beside the old limits, then, when the runtime has taken the new ones, without the old.
     ///
@@ -102,6 +103,8 @@ impl Inner {
         before: Option<Resources>,
     ) -> Result<Arc<ContainerRecord>, Error> {
         let noted = move |record: &mut ContainerRecord| {
+            let health = &mut record.progress.health;
+            health.updated(&record.spec.health, &spec.health);
             record.spec = spec;
             record.progress.limits_before = before;
             Some(Vec::new())
@@ -119,6 +122,7 @@ fn updated(old: &ContainerSpec, update: ContainerUpdate) -> Result<ContainerSpec
         restart,
         env,
         unset_env,
+        health,
     } = update;
     let mut spec = old.clone();
     spec.resources = old.resources.changed_by(&limits);
@@ -140,6 +144,7 @@ fn updated(old: &ContainerSpec, update: ContainerUpdate) -> Result<ContainerSpec
         spec.env.remove(&name);
     }
     spec.env.extend(env);
+    spec.health = health.applied_to(&old.health)?;
     Ok(spec)
 }
 

@@ -2,9 +2,9 @@
 
 use jiff::tz::Offset;
 use jiff::{SignedDuration, Timestamp, Zoned};
-use model::Error;
+use model::{Error, duration};
 
-use super::{duration, go_time};
+use super::go_time;
 
 /// Layouts of the times that events and logs take; one without a zone is UTC.
 const INPUT_LAYOUTS: &[&str] = &[

@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 
 use bytes::Bytes;
-use futures_util::{Stream, StreamExt};
+use futures_util::{Stream, StreamExt, stream};
 use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{Response, StatusCode};
 use http_body::Frame;
@@ -75,6 +75,11 @@ pub(crate) fn lines(
     lines: impl Stream<Item = Bytes> + Send + 'static,
 ) -> Reply {
     chunks(status, Some(JSON), lines)
+}
+
+/// One piece of JSON in a chunk of its own, as Go sends what its handler flushes.
+pub(crate) fn flushed(content_type: Option<HeaderValue>, piece: Bytes) -> Reply {
+    chunks(StatusCode::OK, content_type, stream::iter([piece]))
 }
 
 /// A stream of bytes, each piece in a chunk of its own; the header goes at once.

@@ -5,6 +5,7 @@ mod create_compat;
 mod create_libpod;
 mod devices;
 pub(crate) mod health;
+mod health_update;
 mod inspect_compat;
 mod inspect_libpod;
 mod joined;

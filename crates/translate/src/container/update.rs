@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use super::Host;
 use super::common::{environment, restart};
+use super::health_update::health_update;
 use super::limits;
 use crate::fields::PIDS;
 use crate::refuse::invalid;
@@ -20,7 +21,7 @@ use crate::refuse::invalid;
 /// No limit, in the words of both faces and of the OCI runtimes.
 const UNLIMITED: i64 = -1;
 /// Why another field is refused.
-const ONLY: &str = "an update changes limits of memory, CPU and processes, the restart policy and the environment; \
+const ONLY: &str = "an update changes limits of memory, CPU and processes, the restart policy, the environment and health checks; \
                     make the container anew with it";
 
 /// What a libpod update asks for; `policy` and `tries` stand in the query.
@@ -41,6 +42,7 @@ pub fn libpod_update(
         resources,
         env,
         unset_env,
+        health,
         rest,
     } = body;
     refuse_rest(&rest)?;
@@ -62,6 +64,7 @@ pub fn libpod_update(
         restart,
         env,
         unset_env: unset_env.into_iter().collect(),
+        health: health_update(health)?,
     })
 }
 
@@ -273,7 +276,10 @@ mod tests {
     fn what_is_not_carried_out_is_refused_by_name() {
         for (asked, name) in [
             (json!({"blockIO": {"weight": 100}}), "blockIO"),
-            (json!({"health_cmd": "true"}), "health_cmd"),
+            (
+                json!({"health_log_destination": "/tmp"}),
+                "health_log_destination",
+            ),
             (
                 json!({"memory": {"swappiness": 1}}),
                 "resource_limits.memory.swappiness",

@@ -10,7 +10,7 @@ pub(crate) const LOOPBACK_V6: &str = "Linux routes nothing from ::1 to a contain
 /// How a health check is carried out, in both bodies.
 pub(super) const HEALTH_CHECK: &str = "the daemon runs it by CRI's ExecSync, and no more often than once a second; the runtime ends one that takes too long, in \
      whole seconds; 16 run at once";
-pub(super) const HEALTH_LOG: &str =
+pub(crate) const HEALTH_LOG: &str =
     "what health checks said is kept with the record (local), and nowhere else";
 /// Of what the gate would do.
 pub(crate) const NO_GATE: &str =

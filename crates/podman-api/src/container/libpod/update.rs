@@ -8,6 +8,48 @@ use serde_json::Value;
 use crate::oci::{Cpu, Memory, Pids, Resources};
 use crate::wire::null_default;
 
+/// What an update changes of health checks (Podman's `UpdateHealthCheckConfig`); durations are Go's words.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+#[allow(
+    missing_docs,
+    reason = "the fields are podman's flags of the same names"
+)]
+pub struct UpdateHealth {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub health_log_destination: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub health_max_log_size: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub health_max_log_count: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub health_on_failure: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub no_healthcheck: Option<bool>,
+    /// A line for the shell, or a list of words as JSON.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub health_cmd: Option<String>,
+    /// `disable` is no runs but those that a client asks for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub health_interval: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub health_retries: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub health_timeout: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub health_start_period: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub health_startup_cmd: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub health_startup_interval: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub health_startup_retries: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub health_startup_timeout: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub health_startup_success: Option<u64>,
+}
+
 /// Body of a libpod update (Podman's `UpdateEntities`): OCI limits, and the environment beside them. The restart policy
 /// stands in the query.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -28,6 +70,9 @@ pub struct UpdateContainer {
     /// Names.
     #[serde(rename = "UnsetEnv", deserialize_with = "null_default")]
     pub unset_env: Vec<String>,
+    /// Health checks.
+    #[serde(flatten)]
+    pub health: UpdateHealth,
     /// The fields that are not carried out, and unknown ones, under their names.
     #[serde(flatten)]
     pub rest: BTreeMap<String, Value>,

@@ -4,7 +4,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::StatusCode;
 use model::Error;
 use model::usage::UsageView;
 use translate::stats::LibpodReports;
@@ -30,11 +29,7 @@ pub(crate) async fn stats(cx: Cx) -> Answer {
     let mut reports = LibpodReports::default();
     let first = line(&mut reports, &usages)?;
     if !stream {
-        return Ok(body::reply(
-            StatusCode::OK,
-            Some(body::JSON),
-            body::full(first),
-        ));
+        return Ok(body::flushed(Some(body::JSON), first));
     }
     let (app, reports) = (cx.app.clone(), Arc::new(Mutex::new(reports)));
     let again = move || {
@@ -62,9 +57,10 @@ pub(crate) async fn pods(cx: Cx) -> Answer {
         let why = "--all, --latest and arguments cannot be used together";
         return Err(Error::Plain(why.to_owned()).into());
     }
-    let stats = translate::stats::pod_stats(&cx.engine().usage_of_pods(&names).await?);
+    let usages = cx.engine().usage_of_pods(&names).await?;
+    let first = body::line(&translate::stats::pod_stats(&usages))?;
     if !stream {
-        return body::ok(&stats);
+        return Ok(body::flushed(Some(body::JSON), first));
     }
     let app = cx.app.clone();
     let again = move || {
@@ -76,7 +72,7 @@ pub(crate) async fn pods(cx: Cx) -> Answer {
     };
     // Podman does not wait at all for 0 and less
     let pause = Duration::from_secs(u64::try_from(seconds).unwrap_or_default().max(1));
-    Ok(cx.every(Some(body::JSON), pause, body::line(&stats)?, again))
+    Ok(cx.every(Some(body::JSON), pause, first, again))
 }
 
 fn line(reports: &mut LibpodReports, usages: &[UsageView]) -> Result<Bytes, Failure> {

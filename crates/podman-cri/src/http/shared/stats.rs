@@ -41,7 +41,7 @@ pub(crate) async fn stats(cx: Cx) -> Answer {
         return stopped();
     };
     if !stream {
-        return Ok(body::reply(StatusCode::OK, None, body::full(first)));
+        return Ok(body::flushed(None, first));
     }
     let (app, reports) = (cx.app.clone(), Arc::new(Mutex::new(reports)));
     let again = move || {

@@ -29,11 +29,7 @@ pub(crate) async fn top(cx: Cx) -> Answer {
     let columns = Columns::parse(&ps_args(&cx, &query))?;
     let first = line(&columns, &processes)?;
     if !stream {
-        return Ok(body::reply(
-            StatusCode::OK,
-            Some(body::JSON),
-            body::full(first),
-        ));
+        return Ok(body::flushed(Some(body::JSON), first));
     }
     let (app, name) = (cx.app.clone(), cx.name().to_owned());
     let again = move || {
@@ -55,11 +51,10 @@ pub(crate) async fn pod(cx: Cx) -> Answer {
     let columns = Columns::parse_of_pod(query.text("ps_args").unwrap_or_default())?;
     let first = line_of_pod(&columns, &processes)?;
     if !stream {
-        return Ok(body::reply(
-            StatusCode::OK,
-            Some(body::JSON),
-            body::full(first),
-        ));
+        return Ok(match first.is_empty() {
+            true => body::reply(StatusCode::OK, Some(body::JSON), body::full(first)),
+            false => body::flushed(Some(body::JSON), first),
+        });
     }
     let (app, name) = (cx.app.clone(), cx.name().to_owned());
     let again = move || {

@@ -4,7 +4,7 @@ use jiff::SignedDuration;
 
 /// Go's `time.ParseDuration`: `1h2m3s`, `1.5h`, `-10ms`; `None` for anything else, and for what
 /// does not fit into 64 bits of nanoseconds.
-pub(super) fn parse(text: &str) -> Option<SignedDuration> {
+pub fn parse(text: &str) -> Option<SignedDuration> {
     let (negative, mut left) = match text.strip_prefix('-') {
         Some(left) => (true, left),
         None => (false, text.strip_prefix('+').unwrap_or(text)),
