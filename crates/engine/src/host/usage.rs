@@ -31,9 +31,14 @@ pub(crate) fn usage_of(place: &Place) -> io::Result<Option<Usage>> {
     match read(place) {
         Ok(usage) => Ok(usage),
         // Its groups go with its process.
-        Err(_) if Groups::of(place.pid).is_none() => Ok(None),
+        Err(_) if has_ended(place.pid) => Ok(None),
         Err(error) => Err(error),
     }
+}
+
+/// One that nobody has waited for yet has control groups, and no namespaces any more.
+fn has_ended(pid: i32) -> bool {
+    fs::read_link(format!("/proc/{pid}/ns/net")).is_err()
 }
 
 fn read(place: &Place) -> io::Result<Option<Usage>> {
@@ -304,6 +309,22 @@ mod tests {
         fs::remove_file(own.join("pids.current")).unwrap();
         let error = of_v2(&Groups::parse("0::/a\n", root.path())).err().unwrap();
         assert!(error.to_string().contains("pids.current"), "{error}");
+    }
+
+    #[test]
+    fn one_that_nobody_waits_for_has_ended() {
+        let mut child = std::process::Command::new("true").spawn().unwrap();
+        let pid = i32::try_from(child.id()).unwrap();
+        while !has_ended(pid) {
+            std::thread::yield_now();
+        }
+        let place = Place {
+            pid,
+            cri_id: "x".to_owned(),
+            on_host_network: false,
+        };
+        assert_eq!(usage_of(&place).unwrap(), None);
+        child.wait().unwrap();
     }
 
     #[test]
