@@ -33,7 +33,7 @@ impl Engine {
         }
         inner.check_handler(&mut spec.handler, None)?;
         inner.leave().await?;
-        inner.runtime.check_pod(&spec)?;
+        inner.runtime.check_pod(&spec, &inner.facts())?;
         spec.ports = inner.choose_ports(spec.ports, BTreeSet::new()).await?;
         let id = Id::generate();
         let record = SandboxRecord {

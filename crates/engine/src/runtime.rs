@@ -49,7 +49,7 @@ pub trait Runtime: Send + Sync {
         facts: &RuntimeFacts,
     ) -> Result<(), Error>;
     /// The same for a pod.
-    fn check_pod(&self, spec: &PodSpec) -> Result<(), Error>;
+    fn check_pod(&self, spec: &PodSpec, facts: &RuntimeFacts) -> Result<(), Error>;
 
     /// A user's seccomp profile in the form that the runtime reads, resolved for a container; `None` where it filters
     /// nothing. `kernel` is the host's release.
@@ -190,8 +190,8 @@ impl Runtime for Probed {
     ) -> Result<(), Error> {
         self.0.check_container(spec, sandbox, facts)
     }
-    fn check_pod(&self, spec: &PodSpec) -> Result<(), Error> {
-        self.0.check_pod(spec)
+    fn check_pod(&self, spec: &PodSpec, facts: &RuntimeFacts) -> Result<(), Error> {
+        self.0.check_pod(spec, facts)
     }
     fn seccomp_profile(
         &self,

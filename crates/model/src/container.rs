@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::Id;
+use crate::cgroup::ByCgroup;
 use crate::error::Error;
 use crate::health::{Health, HealthSpec};
 use crate::image::ImageConfig;
@@ -440,6 +441,8 @@ pub struct Resources {
     pub pids: Option<i64>,
     /// OOM score adjustment.
     pub oom_score_adj: Option<i64>,
+    /// Limits that CRI has no field for.
+    pub by_cgroup: ByCgroup,
 }
 
 impl Resources {
@@ -457,6 +460,7 @@ impl Resources {
             memory_reservation_bytes,
             pids,
             oom_score_adj,
+            by_cgroup,
         } = self.clone();
         Self {
             cpu_quota_us: over.cpu_quota_us.or(cpu_quota_us),
@@ -469,7 +473,15 @@ impl Resources {
             memory_reservation_bytes: over.memory_reservation_bytes.or(memory_reservation_bytes),
             pids: over.pids.or(pids),
             oom_score_adj: over.oom_score_adj.or(oom_score_adj),
+            by_cgroup: by_cgroup.changed_by(&over.by_cgroup),
         }
+    }
+
+    /// Some of them the daemon writes into the container's control groups. `unified` says that those of the host are v2, for
+    /// which CRI has a field of more.
+    pub fn some_by_cgroup(&self, unified: bool) -> bool {
+        let soft = self.memory_reservation_bytes.is_some();
+        !self.by_cgroup.is_empty() || (!unified && (self.pids.is_some() || soft))
     }
 
     /// Podman's checks of the three memory limits against each other.

@@ -81,12 +81,17 @@ fn variables(spec: &ContainerSpec) -> impl Iterator<Item = String> {
     kept.chain(unset.flat_map(move |name| order("--unset-env", name)))
 }
 
-/// What a container cannot have without the gate, in the words of its flags; `None` where it needs none.
-pub fn needed(spec: &ContainerSpec) -> Option<&'static str> {
+/// What a container cannot have without the gate, in the words of its flags; `None` where it needs none. `unified` says that
+/// the host's control groups are v2.
+pub fn needed(spec: &ContainerSpec, unified: bool) -> Option<&'static str> {
     let needs = [
         ("ulimits", !spec.ulimits.is_empty()),
         ("umask", spec.umask.is_some()),
         ("init", spec.init),
+        (
+            "a limit by control groups",
+            spec.resources.some_by_cgroup(unified),
+        ),
         ("unsetenv", spec.unset_env_all || !spec.unset_env.is_empty()),
     ];
     needs

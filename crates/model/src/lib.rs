@@ -5,6 +5,7 @@
 //! of a stored form is a change of this crate and of nothing else.
 
 pub mod archive;
+pub mod cgroup;
 pub mod commit;
 pub mod container;
 pub mod duration;

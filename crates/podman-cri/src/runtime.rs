@@ -132,8 +132,8 @@ impl Runtime for CriRuntime {
         cri::check_container(spec, sandbox, facts)
     }
 
-    fn check_pod(&self, spec: &PodSpec) -> Result<(), Error> {
-        cri::check_pod(spec)
+    fn check_pod(&self, spec: &PodSpec, facts: &RuntimeFacts) -> Result<(), Error> {
+        cri::check_pod(spec, facts)
     }
 
     fn seccomp_profile(

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use model::Error;
-use model::container::Network;
+use model::container::{IpcMode, Network};
 use model::pod::{ExitPolicy, PodSpec, Role, SandboxRecord};
 use model::port::PublishedPort;
 use model::request::{NewPod, PodReport};
 use model::view::{PodBody, PodView};
+use podman_api::container::libpod::Namespace;
 use podman_api::network::PortMapping;
 use podman_api::oci;
 use podman_api::pod::{
@@ -17,8 +18,8 @@ use podman_api::pod::{
 
 use crate::container::NETWORK;
 use crate::container::common::{dns, handler, hosts, name, restart, some};
-use crate::container::{namespace, network, shown_restarts};
-use crate::fields::{self, POD, POD_LIMITS};
+use crate::container::{namespace, network, shown_restarts, sysctls};
+use crate::fields::{self, POD, POD_HOST_PID, POD_LIMITS};
 use crate::refuse::{Body, invalid};
 use crate::{human, ports};
 
@@ -49,16 +50,16 @@ pub fn pod_create(spec: PodSpecGenerator) -> Result<NewPod, Error> {
         infra_command: _, // refused
         infra_image: _,   // refused
         infra_name: _,    // refused
-        ipcns: _,         // refused, or what happens anyway
+        ipcns,
         shared_namespaces,
         restart_policy,
         restart_tries,
         share_parent: _, // refused, or true
         pod_create_command,
-        pidns: _,  // refused, or what happens anyway
+        pidns,
         userns: _, // refused, or what happens anyway
         utsns: _,  // refused, or what happens anyway
-        sysctl: _, // refused
+        sysctl,
         netns,
         port_mappings,
         networks,
@@ -69,7 +70,7 @@ pub fn pod_create(spec: PodSpecGenerator) -> Result<NewPod, Error> {
         no_manage_hostname: _, // refused
         no_manage_hosts: _,    // refused
         host_add,
-        cgroup_parent: _,   // refused
+        cgroup_parent,
         resource_limits: _, // refused
         mounts: _,          // refused
         volumes: _,         // refused
@@ -82,16 +83,19 @@ pub fn pod_create(spec: PodSpecGenerator) -> Result<NewPod, Error> {
         .map(|word| restart(&word, tries))
         .transpose()?;
     let network = network(BODY, &netns, networks, false)?;
+    let shared_namespaces = shared(shared_namespaces, no_infra)?;
+    let (host_pid, host_ipc) = (host_pid(&pidns, &shared_namespaces)?, host_ipc(&ipcns)?);
+    check_sysctls(&sysctl, network, host_ipc)?;
     let spec = PodSpec {
         handler: handler("", &BTreeMap::new(), &labels), // a pod's body has neither runtime nor annotations
         labels,
         annotations: BTreeMap::new(), // the same
         hostname: some(hostname),
         network,
-        host_pid: false,          // refused
-        host_ipc: false,          // refused
-        sysctls: BTreeMap::new(), // refused
-        cgroup_parent: None,      // refused
+        host_pid,
+        host_ipc,
+        sysctls: sysctl,
+        cgroup_parent: some(cgroup_parent),
         ports: pod_ports(network, port_mappings, no_infra)?,
         dns: dns("dns_server", dns_server, dns_search, dns_option)?,
         hosts: hosts("hostadd", host_add)?,
@@ -106,7 +110,7 @@ pub fn pod_create(spec: PodSpecGenerator) -> Result<NewPod, Error> {
             }
         },
         privileged: false, // known from the containers that come
-        shared_namespaces: shared(shared_namespaces, no_infra)?,
+        shared_namespaces,
         restart: policy,
         create_command: pod_create_command,
     };
@@ -124,11 +128,9 @@ fn refuse(spec: &PodSpecGenerator) -> Result<(), Error> {
     BODY.refuse("infra_image", &spec.infra_image)?;
     BODY.refuse("infra_name", &spec.infra_name)?;
     BODY.refuse("share_parent", &spec.share_parent)?;
-    BODY.refuse("sysctl", &spec.sysctl)?;
     BODY.refuse("no_manage_resolv_conf", &spec.no_manage_resolv_conf)?;
     BODY.refuse("no_manage_hostname", &spec.no_manage_hostname)?;
     BODY.refuse("no_manage_hosts", &spec.no_manage_hosts)?;
-    BODY.refuse("cgroup_parent", &spec.cgroup_parent)?;
     BODY.refuse("mounts", &spec.mounts)?;
     BODY.refuse("volumes", &spec.volumes)?;
     BODY.refuse("shm_size", &spec.shm_size)?;
@@ -136,10 +138,40 @@ fn refuse(spec: &PodSpecGenerator) -> Result<(), Error> {
     if spec.resource_limits.as_ref().is_some_and(limits_something) {
         return Err(Error::unsupported("resource_limits", POD_LIMITS));
     }
-    namespace(BODY, "ipcns", &spec.ipcns, &["private", "shareable"])?;
-    namespace(BODY, "pidns", &spec.pidns, &["private"])?;
     namespace(BODY, "userns", &spec.userns, &["host"])?;
     namespace(BODY, "utsns", &spec.utsns, &["private"])
+}
+
+/// The pod's PID namespace is the host's. Podman gives it to the infra container, and to the others where they share it.
+fn host_pid(asked: &Namespace, shared: &[String]) -> Result<bool, Error> {
+    match (asked.mode.as_str(), asked.value.as_str()) {
+        ("host", "") if shared.iter().any(|name| name == "pid") => Ok(true),
+        ("host", "") => Err(BODY.refusal_of("pidns", "host", POD_HOST_PID)),
+        _ => namespace(BODY, "pidns", asked, &["private"]).map(|()| false),
+    }
+}
+
+/// The pod's IPC namespace is the host's.
+fn host_ipc(asked: &Namespace) -> Result<bool, Error> {
+    match (asked.mode.as_str(), asked.value.as_str()) {
+        ("host", "") => Ok(true),
+        _ => namespace(BODY, "ipcns", asked, &["private", "shareable"]).map(|()| false),
+    }
+}
+
+fn check_sysctls(
+    sysctls: &BTreeMap<String, String>,
+    network: Network,
+    host_ipc: bool,
+) -> Result<(), Error> {
+    let ipc = if host_ipc {
+        IpcMode::Host
+    } else {
+        IpcMode::Shareable
+    };
+    let checked = sysctls::check_allowed(sysctls);
+    let checked = checked.and_then(|()| sysctls::check_namespaces(sysctls, network, ipc));
+    checked.map_err(|error| error.behind("failed to make pod"))
 }
 
 /// The ports of a pod, which needs a network of its own for them.
@@ -337,8 +369,8 @@ pub fn pod_inspect(view: &PodView) -> InspectPod {
         state: view.state.word().to_owned(),
         hostname: spec.hostname.clone().unwrap_or_default(),
         labels: view.labels().clone(),
-        create_cgroup: true,          // the runtime makes one for every sandbox
-        cgroup_parent: String::new(), // the runtime's own
+        create_cgroup: true, // the runtime makes one for every sandbox
+        cgroup_parent: spec.cgroup_parent.clone().unwrap_or_default(), // else the runtime's own
         cgroup_path: view.cgroup.clone(),
         create_infra: infra.is_some(),
         infra_config: infra.is_some().then(|| infra_config(view, spec)),
@@ -365,7 +397,7 @@ fn infra_config(view: &PodView, spec: &PodSpec) -> InspectPodInfra {
         dns_option: list(&spec.dns.options),
         host_add: list(&spec.hosts),
         networks: list(&networks(view)),
-        pid_ns: "private".to_owned(),
+        pid_ns: if spec.host_pid { "host" } else { "private" }.to_owned(),
         userns: "host".to_owned(),
         uts_ns: "private".to_owned(),
         ..InspectPodInfra::default() // fixed addresses, files of the image, limits: refused

@@ -299,8 +299,8 @@ pub fn compat_info(view: &SystemView, now: Timestamp) -> compat::Info {
         cpu_cfs_quota: has("cpu"),
         cpu_shares: has("cpu"),
         cpu_set: has("cpuset"),
-        pids_limit: has("pids") && host.cgroup_version == "v2", // CRI has it through v2 alone
-        ipv4_forwarding: true,                                  // without it no CNI bridge works
+        pids_limit: has("pids"),
+        ipv4_forwarding: true, // without it no CNI bridge works
         system_time: human::rfc3339(now),
         cgroup_driver: view.runtime.cgroup_manager.clone(),
         kernel_version: host.kernel.clone(),

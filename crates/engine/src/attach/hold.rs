@@ -86,7 +86,7 @@ impl Inner {
         Hold {
             in_gate: letters
                 || record.progress.late_command
-                || gate::needed(&record.spec).is_some(),
+                || gate::needed(&record.spec, self.facts().unified_cgroups).is_some(),
             letters,
             stdin_once: takes_input && waiting.iter().any(|(_, request)| request.stdin),
             waiting,
@@ -133,7 +133,7 @@ impl Inner {
     /// Opens the streams of a held command that has none yet, and lets it go.
     ///
     /// # Errors
-    /// The command is not there, or cannot be executed; a limit of its processes cannot be raised.
+    /// The command is not there, or cannot be executed; a limit of its processes cannot be set.
     pub(crate) async fn open_held(
         &self,
         record: &ContainerRecord,
@@ -151,23 +151,34 @@ impl Inner {
             Gate::Here(pipe) => self.probe(record, pipe, hold, &mut opened).await?,
             Gate::Inside | Gate::Gone => settle(opened.len()).await,
         }
-        self.raise_limits(record, cri_id).await?;
+        self.set_limits(record, cri_id).await?;
         self.go(&record.id, cri_id, gate).await?;
         Ok(opened)
     }
 
-    /// Raises the limits of a held command's process where the gate, which has no more rights than the container, could not.
-    async fn raise_limits(&self, record: &ContainerRecord, cri_id: &str) -> Result<(), Error> {
-        if record.spec.ulimits.is_empty() {
+    /// Raises the limits of a held command's process where the gate, which has no more rights than the container, could not,
+    /// and writes those that its control groups carry.
+    async fn set_limits(&self, record: &ContainerRecord, cri_id: &str) -> Result<(), Error> {
+        let unified = self.facts().unified_cgroups;
+        let by_cgroup = record.spec.resources.some_by_cgroup(unified);
+        if record.spec.ulimits.is_empty() && !by_cgroup {
             return Ok(());
         }
         let status = self.runtime.container_status(cri_id, true).await?;
-        // In a VM the gate has to do with what is there.
         let Some(pid) = status.verbose.pid else {
-            return Ok(());
+            // In a VM the gate has to do with what is there.
+            return match by_cgroup {
+                true => Err(crate::host::no_control_groups()),
+                false => Ok(()),
+            };
         };
-        let limits = record.spec.ulimits.clone();
-        on_disk(move || crate::host::raise_limits(pid, &limits)).await
+        let (limits, resources) = (record.spec.ulimits.clone(), record.spec.resources.clone());
+        let cri_id = cri_id.to_owned();
+        on_disk(move || {
+            crate::host::raise_limits(pid, &limits)?;
+            crate::host::write_limits(pid, &cri_id, &resources, unified)
+        })
+        .await
     }
 
     /// conmon, where CRI-O uses it and it is on this host.
@@ -318,9 +329,9 @@ impl Inner {
         if let Some(ContainerStatus { cri_id, .. }) = self.running(&record).await? {
             tracing::info!(container = %id, "the daemon ended while its start was waited for; its command goes on now");
             let gate = self.gate_of(id, &cri_id).await?;
-            if let Err(error) = self.raise_limits(&record, &cri_id).await {
-                // The gate cannot either, and says so as its last word.
-                tracing::warn!(container = %id, %error, "the limits of a held command cannot be raised");
+            if let Err(error) = self.set_limits(&record, &cri_id).await {
+                // The gate cannot raise one either, and says so as its last word.
+                tracing::warn!(container = %id, %error, "the limits of a held command cannot be set");
             }
             self.go(id, &cri_id, gate).await
         } else {

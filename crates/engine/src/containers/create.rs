@@ -151,10 +151,12 @@ impl Inner {
     /// Whether the runtime can carry it out, and whether the sources of its mounts are there.
     async fn check_spec(&self, spec: &ContainerSpec, sandbox: &SandboxRecord) -> Result<(), Error> {
         self.runtime.check_container(spec, sandbox, &self.facts())?;
-        self.gate.check(spec)?;
+        let unified = self.facts().unified_cgroups;
+        self.gate.check(spec, unified)?;
         self.check_image_mounts(spec)?;
         let checked = spec.clone();
         on_disk(move || {
+            crate::host::check_limits(&checked.resources, unified)?;
             let zone = checked.timezone.as_deref();
             zone.map_or(Ok(()), crate::host::check_timezone)?;
             crate::host::make_or_miss_sources(&checked)

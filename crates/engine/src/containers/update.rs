@@ -12,6 +12,7 @@ use crate::events::of_container;
 use crate::runtime::Runtime as _;
 use crate::store::Write;
 use crate::system::{Engine, Inner};
+use crate::volumes::on_disk;
 
 /// What Docker says of a restart policy for what goes by itself.
 const GOES_BY_ITSELF: &str =
@@ -45,6 +46,9 @@ impl Inner {
         let spec = updated(&old.spec, update)?;
         self.runtime
             .check_container(&spec, &sandbox, &self.facts())?;
+        let (limits, unified) = (spec.resources.clone(), self.facts().unified_cgroups);
+        self.gate.check(&spec, unified)?;
+        on_disk(move || crate::host::check_limits(&limits, unified)).await?;
         let changes_limits = spec.resources != old.spec.resources;
         let before = changes_limits.then(|| old.spec.resources.clone());
         let record = self.note_limits(id, spec, before).await?;
@@ -89,8 +93,21 @@ impl Inner {
         let status = self.status_of(record).await?;
         match status.filter(|status| status.state == CriState::Running) {
             Some(status) => {
-                let limits = &record.spec.resources;
-                self.runtime.update_container(&status.cri_id, limits).await
+                let limits = record.spec.resources.clone();
+                let unified = self.facts().unified_cgroups;
+                self.runtime
+                    .update_container(&status.cri_id, &limits)
+                    .await?;
+                if !limits.some_by_cgroup(unified) {
+                    return Ok(());
+                }
+                let pid = status
+                    .verbose
+                    .pid
+                    .ok_or_else(crate::host::no_control_groups)?;
+                let write =
+                    move || crate::host::write_limits(pid, &status.cri_id, &limits, unified);
+                on_disk(write).await
             }
             None => Ok(()),
         }

@@ -105,8 +105,8 @@ impl Gate {
     ///
     /// # Errors
     /// [`Error::Unsupported`] where it does not.
-    pub(crate) fn check(&self, spec: &ContainerSpec) -> Result<(), Error> {
-        match gate::needed(spec).filter(|_| !self.is_for(spec)) {
+    pub(crate) fn check(&self, spec: &ContainerSpec, unified: bool) -> Result<(), Error> {
+        match gate::needed(spec, unified).filter(|_| !self.is_for(spec)) {
             None => Ok(()),
             Some(name) => Err(Error::unsupported(
                 name,

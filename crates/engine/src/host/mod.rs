@@ -4,6 +4,7 @@
 //! Everything here blocks; callers use `spawn_blocking`. Nothing here knows HTTP or gRPC.
 
 pub mod cgroup;
+mod cgroup_files;
 mod command;
 mod devices;
 pub mod etc_files;
@@ -35,6 +36,7 @@ mod volumes;
 use std::net::{Ipv4Addr, UdpSocket};
 
 pub(crate) use cgroup::Groups;
+pub(crate) use cgroup_files::{check_limits, no_control_groups, write_limits};
 pub(crate) use command::Command;
 pub(crate) use devices::nodes as device_nodes;
 pub(crate) use files::{FilesJob, Peers, SECCOMP, unmount_below};

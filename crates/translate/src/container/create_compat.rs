@@ -173,7 +173,7 @@ fn from_host_config(
     host: Host,
 ) -> Result<ContainerSpec, Error> {
     refuse(&config, host)?;
-    let resources = limits::from_compat(&config, host)?;
+    let resources = limits::from_compat(&config)?;
     let mounts = all_mounts(&config, volumes)?;
     let HostConfigRequest {
         binds: _, // in `mounts`
@@ -219,9 +219,16 @@ fn from_host_config(
         cpuset_mems: _, // in `resources`
         devices,
         device_requests,
-        memory_reservation: _, // in `resources`
-        memory_swap: _,        // in `resources`
-        pids_limit: _,         // in `resources`
+        memory_reservation: _,      // in `resources`
+        memory_swap: _,             // in `resources`
+        pids_limit: _,              // in `resources`
+        memory_swappiness: _,       // in `resources`
+        blkio_weight: _,            // in `resources`
+        blkio_weight_device: _,     // in `resources`
+        blkio_device_read_bps: _,   // in `resources`
+        blkio_device_write_bps: _,  // in `resources`
+        blkio_device_read_iops: _,  // in `resources`
+        blkio_device_write_iops: _, // in `resources`
         ulimits,
         mounts: _, // in `mounts`
         init,

@@ -204,15 +204,9 @@ fn what_is_not_carried_out_is_refused_by_name() {
         ),
         (
             none(),
-            json!({"MemorySwappiness": 5}),
-            "HostConfig.MemorySwappiness",
-        ),
-        (
-            none(),
             json!({"OomKillDisable": true}),
             "HostConfig.OomKillDisable",
         ),
-        (none(), json!({"BlkioWeight": 5}), "HostConfig.BlkioWeight"),
         (
             none(),
             json!({"StorageOpt": {"size": "1G"}}),

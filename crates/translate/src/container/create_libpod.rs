@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use model::Error;
+use model::cgroup::ByCgroup;
 use model::container::{ContainerSpec, Face, ImageRef, IpcMode, Network, PidMode, UMASK};
 use model::health::{DEFAULT_LOG_COUNT, DEFAULT_LOG_SIZE, HealthCheck, HealthSpec};
 use model::joined::Joined;
@@ -14,7 +15,7 @@ use podman_api::network::PerNetworkOptions;
 use super::common::{check_annotations, dns, handler, hosts, merged, name, on_pod, restart, some};
 use super::joined::{self, Beside};
 use super::security::Profile;
-use super::{Host, devices, health, limits, log, mounts, security, sysctls, ulimits};
+use super::{Host, block, devices, health, limits, log, mounts, security, sysctls, ulimits};
 use crate::fields::{IGNORED_VOLUMES, KEEP_GROUPS, LIBPOD};
 use crate::ports::{self, Ports};
 use crate::refuse::{Body, invalid};
@@ -111,6 +112,11 @@ pub fn libpod_create(mut spec: SpecGenerator, host: &Host) -> Result<NewContaine
         oom_score_adj,
         dependency_containers,
         unified: _, // refused
+        weight_device,
+        throttle_read_bps_device,
+        throttle_write_bps_device,
+        throttle_read_iops_device,
+        throttle_write_iops_device,
         health_config,
         health_check_on_failure_action,
         startup_health_config,
@@ -158,6 +164,15 @@ pub fn libpod_create(mut spec: SpecGenerator, host: &Host) -> Result<NewContaine
     let seccomp = Profile::asked(&seccomp_profile_path);
     let apparmor = Profile::asked(&apparmor_profile);
     let (pid, ipc) = (pid(&pidns)?, ipc(&ipcns, in_pod)?);
+    let mut resources = limits::from_libpod(resource_limits, oom_score_adj)?;
+    resources.by_cgroup = resources.by_cgroup.changed_by(&ByCgroup {
+        weight_devices: block::weighed_paths(weight_device),
+        read_bps: block::at_paths(throttle_read_bps_device),
+        write_bps: block::at_paths(throttle_write_bps_device),
+        read_iops: block::at_paths(throttle_read_iops_device),
+        write_iops: block::at_paths(throttle_write_iops_device),
+        ..ByCgroup::default()
+    });
     sysctls::check_allowed(&sysctl)?;
     sysctls::check_namespaces(&sysctl, network, ipc)?;
     let spec = ContainerSpec {
@@ -215,7 +230,7 @@ pub fn libpod_create(mut spec: SpecGenerator, host: &Host) -> Result<NewContaine
         init: init.unwrap_or(false),
         umask: umask_of(&umask)?,
         ulimits: ulimits::from_libpod(&rlimits)?,
-        resources: limits::from_libpod(resource_limits, oom_score_adj, *host)?,
+        resources,
         stop_signal: stop_signal.as_ref().map(signal).transpose()?,
         stop_timeout: stop_timeout.map(|secs| u32::try_from(secs).unwrap_or(u32::MAX)),
         timeout: Some(u32::try_from(timeout).unwrap_or(u32::MAX)).filter(|secs| *secs > 0),

@@ -1,12 +1,13 @@
 //! Limits of memory, CPU and processes, of both faces.
 
 use model::Error;
+use model::cgroup::ByCgroup;
 use model::container::Resources;
 use podman_api::container::compat::HostConfigRequest;
 use podman_api::oci;
 
-use super::Host;
-use crate::fields::{LIBPOD, PIDS};
+use super::block;
+use crate::fields::LIBPOD;
 use crate::refuse::{Body, invalid};
 
 /// Podman's CPU period, in microseconds, which `--cpus` and `NanoCpus` refer to.
@@ -20,16 +21,15 @@ const LIMITS: Body = Body::new(&LIBPOD).at("resource_limits");
 pub(super) fn from_libpod(
     limits: Option<oci::Resources>,
     oom_score_adj: Option<i64>,
-    host: Host,
 ) -> Result<Resources, Error> {
-    let mut resources = from_oci(limits.unwrap_or_default(), host)?;
+    let mut resources = from_oci(limits.unwrap_or_default())?;
     resources.oom_score_adj = oom("oom_score_adj", oom_score_adj.unwrap_or(0))?;
     resources.check_memory()?;
     Ok(resources)
 }
 
 /// OCI's limits, each by itself.
-pub(super) fn from_oci(limits: oci::Resources, host: Host) -> Result<Resources, Error> {
+pub(super) fn from_oci(limits: oci::Resources) -> Result<Resources, Error> {
     let oci::Resources {
         devices,
         memory,
@@ -42,10 +42,6 @@ pub(super) fn from_oci(limits: oci::Resources, host: Host) -> Result<Resources, 
         unified,
     } = limits;
     LIMITS.refuse_if(!devices.is_empty(), "devices")?;
-    LIMITS.refuse_if(
-        block_io.is_some_and(|limits| limits != oci::BlockIo::default()),
-        "blockIO",
-    )?;
     LIMITS.refuse_if(!hugepage_limits.is_empty(), "hugepageLimits")?;
     LIMITS.refuse_if(
         network.is_some_and(|limits| limits != oci::NetworkPriority::default()),
@@ -53,14 +49,13 @@ pub(super) fn from_oci(limits: oci::Resources, host: Host) -> Result<Resources, 
     )?;
     LIMITS.refuse_if(!rdma.is_empty(), "rdma")?;
     LIMITS.refuse_if(!unified.is_empty(), "unified")?;
-    let mut resources = Resources::default();
+    let mut resources = Resources {
+        by_cgroup: block::from_oci(block_io.unwrap_or_default())?,
+        ..Resources::default()
+    };
     set_memory(&mut resources, &memory.unwrap_or_default())?;
     set_cpu(&mut resources, cpu.unwrap_or_default())?;
-    resources.pids = pids_limit(
-        "resource_limits.pids.limit",
-        pids.map(|pids| pids.limit),
-        host,
-    )?;
+    resources.pids = pids_limit(pids.map(|pids| pids.limit));
     Ok(resources)
 }
 
@@ -79,11 +74,11 @@ fn set_memory(resources: &mut Resources, memory: &oci::Memory) -> Result<(), Err
     let body = LIMITS.at("resource_limits.memory");
     body.refuse_if(kernel.is_some_and(|bytes| bytes > 0), "kernel")?;
     body.refuse_if(kernel_tcp.is_some_and(|bytes| bytes > 0), "kernelTCP")?;
-    body.refuse_if(swappiness.is_some(), "swappiness")?;
     body.refuse_if(*disable_oom_killer == Some(true), "disableOOMKiller")?;
     resources.memory_bytes = bytes("resource_limits.memory.limit", *limit)?;
     resources.memory_reservation_bytes = bytes("resource_limits.memory.reservation", *reservation)?;
     resources.memory_swap_bytes = swap.filter(|bytes| *bytes != 0);
+    resources.by_cgroup.swappiness = swappiness.map(swappiness_of).transpose()?;
     Ok(())
 }
 
@@ -100,7 +95,6 @@ fn set_cpu(resources: &mut Resources, cpu: oci::Cpu) -> Result<(), Error> {
         idle,
     } = cpu;
     let body = LIMITS.at("resource_limits.cpu");
-    body.refuse_if(burst.is_some_and(|value| value > 0), "burst")?;
     body.refuse_if(
         realtime_runtime.is_some_and(|value| value != 0),
         "realtimeRuntime",
@@ -109,7 +103,8 @@ fn set_cpu(resources: &mut Resources, cpu: oci::Cpu) -> Result<(), Error> {
         realtime_period.is_some_and(|value| value > 0),
         "realtimePeriod",
     )?;
-    body.refuse_if(idle.is_some_and(|value| value != 0), "idle")?;
+    resources.by_cgroup.cpu_burst_us = burst.filter(|value| *value > 0);
+    resources.by_cgroup.cpu_idle = idle.filter(|value| *value != 0);
     resources.cpu_shares = shares.filter(|value| *value > 0);
     resources.cpu_quota_us = quota.filter(|value| *value > 0);
     resources.cpu_period_us = period.filter(|value| *value > 0);
@@ -119,14 +114,14 @@ fn set_cpu(resources: &mut Resources, cpu: oci::Cpu) -> Result<(), Error> {
 }
 
 /// The limits of a compat create's `HostConfig`.
-pub(super) fn from_compat(config: &HostConfigRequest, host: Host) -> Result<Resources, Error> {
-    let resources = from_host_config(config, host)?;
+pub(super) fn from_compat(config: &HostConfigRequest) -> Result<Resources, Error> {
+    let resources = from_host_config(config)?;
     resources.check_memory()?;
     Ok(resources)
 }
 
 /// The same, each by itself.
-pub(super) fn from_host_config(config: &HostConfigRequest, host: Host) -> Result<Resources, Error> {
+pub(super) fn from_host_config(config: &HostConfigRequest) -> Result<Resources, Error> {
     let mut resources = Resources {
         cpu_shares: unsigned("HostConfig.CpuShares", config.cpu_shares)?,
         cpu_quota_us: Some(config.cpu_quota).filter(|value| *value > 0),
@@ -139,8 +134,17 @@ pub(super) fn from_host_config(config: &HostConfigRequest, host: Host) -> Result
             "HostConfig.MemoryReservation",
             Some(config.memory_reservation),
         )?,
-        pids: pids_limit("HostConfig.PidsLimit", config.pids_limit, host)?,
+        pids: pids_limit(config.pids_limit),
         oom_score_adj: oom("HostConfig.OomScoreAdj", config.oom_score_adj)?,
+        by_cgroup: ByCgroup {
+            // -1 is the kernel's own
+            swappiness: config
+                .memory_swappiness
+                .filter(|value| *value != -1)
+                .map(|value| swappiness_of(u64::try_from(value).unwrap_or(u64::MAX)))
+                .transpose()?,
+            ..block::from_host_config(config)
+        },
     };
     match config.nano_cpus {
         0 => {}
@@ -180,21 +184,24 @@ fn oom(field: &str, value: i64) -> Result<Option<i64>, Error> {
     }
 }
 
-/// Podman's 2048 is left out where nothing was asked: CRI runtimes have a default of their own.
-fn pids_limit(field: &str, value: Option<i64>, host: Host) -> Result<Option<i64>, Error> {
+/// How gladly memory is swapped out, in percent.
+fn swappiness_of(value: u64) -> Result<u64, Error> {
     match value {
-        None | Some(..=0) => Ok(None),
-        Some(value) if host.cgroup_v2 => Ok(Some(value)),
-        Some(_) => Err(Error::unsupported(field, PIDS)),
+        0..=100 => Ok(value),
+        _ => Err(Error::Plain(format!(
+            "invalid value: {value}, valid memory swappiness range is 0-100"
+        ))),
     }
+}
+
+/// Podman's 2048 is left out where nothing was asked: CRI runtimes have a default of their own.
+fn pids_limit(value: Option<i64>) -> Option<i64> {
+    value.filter(|value| *value > 0)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const V2: Host = Host { cgroup_v2: true };
-    const V1: Host = Host { cgroup_v2: false };
 
     #[test]
     fn both_faces_limits_mean_the_same() {
@@ -211,8 +218,8 @@ mod tests {
             ..HostConfigRequest::default()
         };
         assert_eq!(
-            from_libpod(Some(libpod), None, V2).unwrap(),
-            from_compat(&compat, V2).unwrap()
+            from_libpod(Some(libpod), None).unwrap(),
+            from_compat(&compat).unwrap()
         );
     }
 
@@ -220,7 +227,7 @@ mod tests {
     fn what_clients_send_unasked_is_no_limit() {
         let pod: oci::Resources = serde_json::from_str(r#"{"cpu":{}}"#).unwrap();
         assert_eq!(
-            from_libpod(Some(pod), Some(0), V1).unwrap(),
+            from_libpod(Some(pod), Some(0)).unwrap(),
             Resources::default()
         );
         let config = HostConfigRequest {
@@ -228,36 +235,39 @@ mod tests {
             memory_swap: 0,
             ..HostConfigRequest::default()
         };
-        assert_eq!(from_compat(&config, V1).unwrap(), Resources::default());
+        assert_eq!(from_compat(&config).unwrap(), Resources::default());
     }
 
     #[test]
-    fn a_pids_limit_without_cgroup_v2_is_refused_with_the_reason() {
-        let limits = oci::Resources {
-            pids: Some(oci::Pids { limit: 5 }),
-            ..oci::Resources::default()
-        };
-        let error = from_libpod(Some(limits), None, V1).unwrap_err();
-        assert!(
-            error
-                .to_string()
-                .starts_with("resource_limits.pids.limit is not supported: CRI limits")
+    fn limits_of_control_groups_are_kept_as_they_are_asked_for() {
+        let libpod: oci::Resources = serde_json::from_value(serde_json::json!({
+            "blockIO": {"weight": 100, "throttleReadBpsDevice": [{"major": 7, "minor": 1, "rate": 1000}]},
+            "memory": {"swappiness": 30}, "cpu": {"burst": 10, "idle": 1}
+        }))
+        .unwrap();
+        let found = from_libpod(Some(libpod), None).unwrap().by_cgroup;
+        let device = &found.read_bps[0];
+        assert_eq!((device.major, device.minor, device.limit), (7, 1, 1000));
+        assert_eq!(
+            (
+                found.block_weight,
+                found.swappiness,
+                found.cpu_burst_us,
+                found.cpu_idle
+            ),
+            (Some(100), Some(30), Some(10), Some(1))
         );
-        let config = HostConfigRequest {
-            pids_limit: Some(5),
-            ..HostConfigRequest::default()
-        };
-        assert!(
-            from_compat(&config, V1)
-                .unwrap_err()
-                .to_string()
-                .starts_with("HostConfig.PidsLimit")
+        let config: HostConfigRequest = serde_json::from_value(serde_json::json!({
+            "BlkioWeight": 100, "MemorySwappiness": 30,
+            "BlkioDeviceReadBps": [{"Path": "/dev/loop0", "Rate": 1000}]
+        }))
+        .unwrap();
+        let found = from_compat(&config).unwrap().by_cgroup;
+        assert_eq!(
+            (found.block_weight, found.swappiness),
+            (Some(100), Some(30))
         );
-        let config = HostConfigRequest {
-            pids_limit: Some(-1),
-            ..HostConfigRequest::default()
-        };
-        assert_eq!(from_compat(&config, V1).unwrap().pids, None);
+        assert_eq!(found.read_bps[0].path, "/dev/loop0");
     }
 
     #[test]
@@ -265,7 +275,7 @@ mod tests {
         let config = |change: fn(&mut HostConfigRequest)| {
             let mut config = HostConfigRequest::default();
             change(&mut config);
-            from_compat(&config, V2).unwrap_err().to_string()
+            from_compat(&config).unwrap_err().to_string()
         };
         assert!(
             config(|c| (c.memory, c.memory_swap) = (10, 5)).starts_with("minimum memoryswap limit")
@@ -276,6 +286,10 @@ mod tests {
                 .starts_with("minimum memory limit")
         );
         assert!(config(|c| (c.nano_cpus, c.cpu_quota) = (1, 1)).starts_with("NanoCpus conflicts"));
+        assert_eq!(
+            config(|c| c.memory_swappiness = Some(500)),
+            "invalid value: 500, valid memory swappiness range is 0-100"
+        );
         assert!(config(|c| c.memory = -5).starts_with("HostConfig.Memory: is negative"));
         assert!(config(|c| c.oom_score_adj = 1001).starts_with("HostConfig.OomScoreAdj"));
     }
@@ -284,12 +298,8 @@ mod tests {
     fn limits_that_cri_has_no_field_for_are_refused_by_name() {
         for (json, name) in [
             (
-                serde_json::json!({"blockIO": {"weight": 10}}),
-                "resource_limits.blockIO",
-            ),
-            (
-                serde_json::json!({"memory": {"swappiness": 10}}),
-                "resource_limits.memory.swappiness",
+                serde_json::json!({"blockIO": {"leafWeight": 10}}),
+                "resource_limits.blockIO \"leafWeight\"",
             ),
             (
                 serde_json::json!({"memory": {"disableOOMKiller": true}}),
@@ -304,8 +314,7 @@ mod tests {
                 "resource_limits.unified",
             ),
         ] {
-            let error =
-                from_libpod(Some(serde_json::from_value(json).unwrap()), None, V2).unwrap_err();
+            let error = from_libpod(Some(serde_json::from_value(json).unwrap()), None).unwrap_err();
             assert!(
                 matches!(&error, Error::Unsupported { what, .. } if what == name),
                 "{error}"

@@ -1,5 +1,6 @@
 //! Containers: create, list and inspect, both faces.
 
+mod block;
 pub(crate) mod common;
 mod create_compat;
 mod create_libpod;
@@ -18,7 +19,7 @@ mod security;
 pub(crate) mod show;
 mod show_host;
 mod show_network;
-mod sysctls;
+pub(crate) mod sysctls;
 mod ulimits;
 mod update;
 

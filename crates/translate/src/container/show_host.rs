@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use model::Id;
+use model::cgroup::{ByCgroup, DeviceLimit};
 use model::container::{
     ContainerSpec, Device, IpcMode, LogDriver, Mount, MountKind, Network, Resources, RestartPolicy,
     SHM_BYTES, VolumesFrom,
@@ -18,7 +19,7 @@ use super::limits::CPU_PERIOD_US;
 use super::mount_options::shown_options;
 use super::show::{self, Caps};
 use super::show_network::{self, BRIDGE, HOST, NONE};
-use super::{log, ulimits};
+use super::{block, log, ulimits};
 use crate::cri::hides_nothing;
 
 /// Podman's driver whose format is that of CRI's log files.
@@ -99,7 +100,9 @@ fn with_limits(base: InspectHostConfig, resources: &Resources) -> InspectHostCon
         memory_reservation_bytes,
         pids,
         oom_score_adj,
+        by_cgroup,
     } = resources;
+    let blocks = shows_blocks(by_cgroup);
     let memory = memory_bytes.unwrap_or(0);
     let quota = cpu_quota_us.unwrap_or(0);
     let limited = memory > 0 || memory_reservation_bytes.is_some() || memory_swap_bytes.is_some();
@@ -119,10 +122,38 @@ fn with_limits(base: InspectHostConfig, resources: &Resources) -> InspectHostCon
         memory_reservation: memory_reservation_bytes.unwrap_or(0),
         // Podman's rule, with which the runtime is called too: twice the memory where none was asked
         memory_swap: memory_swap_bytes.unwrap_or(memory.saturating_mul(2)),
-        memory_swappiness: if limited { -1 } else { 0 },
+        memory_swappiness: match by_cgroup.swappiness {
+            Some(swappiness) => i64::try_from(swappiness).unwrap_or(i64::MAX),
+            None if limited => -1,
+            None => 0,
+        },
+        blkio_weight: by_cgroup.block_weight.unwrap_or(0),
+        blkio_weight_device: blocks.then(|| block::shown_weights(&by_cgroup.weight_devices)),
+        blkio_device_read_bps: blocks.then(|| block::shown_rates(&by_cgroup.read_bps)),
+        blkio_device_write_bps: blocks.then(|| block::shown_rates(&by_cgroup.write_bps)),
+        blkio_device_read_iops: blocks.then(|| block::shown_rates(&by_cgroup.read_iops)),
+        blkio_device_write_iops: blocks.then(|| block::shown_rates(&by_cgroup.write_iops)),
         pids_limit: pids.unwrap_or(0),
         ..base
     }
+}
+
+/// A limit of block I/O is asked for: without one Podman shows no lists of them.
+fn shows_blocks(by_cgroup: &ByCgroup) -> bool {
+    let ByCgroup {
+        block_weight,
+        weight_devices,
+        read_bps,
+        write_bps,
+        read_iops,
+        write_iops,
+        swappiness: _,
+        cpu_burst_us: _,
+        cpu_idle: _,
+    } = by_cgroup;
+    let lists = [weight_devices, read_bps, write_bps, read_iops, write_iops];
+    let any = |list: &Vec<DeviceLimit>| !list.is_empty();
+    block_weight.is_some() || lists.into_iter().any(any)
 }
 
 /// As asked.
@@ -273,9 +304,15 @@ fn modes(detail: &ContainerDetail) -> Modes {
         false => own,
     };
     Modes {
-        pid: own.pid,
+        pid: match pod.spec.host_pid {
+            true => HOST.to_owned(),
+            false => own.pid,
+        },
         network: shared("net", own.network),
-        ipc: shared("ipc", own.ipc),
+        ipc: match pod.spec.host_ipc {
+            true => HOST.to_owned(),
+            false => shared("ipc", own.ipc),
+        },
         uts: shared("uts", own.uts),
     }
 }

@@ -22,7 +22,7 @@ const MESSAGE_QUEUES: &str = "fs.mqueue.";
 const NETWORK: &str = "net.";
 
 /// Refuses what belongs to no namespace: Podman's clients do, and runtimes drop it in silence (measured).
-pub(super) fn check_allowed(sysctls: &BTreeMap<String, String>) -> Result<(), Error> {
+pub(crate) fn check_allowed(sysctls: &BTreeMap<String, String>) -> Result<(), Error> {
     match sysctls
         .keys()
         .find(|name| !is_of_ipc(name) && !name.starts_with(NETWORK))
@@ -33,7 +33,7 @@ pub(super) fn check_allowed(sysctls: &BTreeMap<String, String>) -> Result<(), Er
 }
 
 /// Refuses what would be set in a namespace of the host.
-pub(super) fn check_namespaces(
+pub(crate) fn check_namespaces(
     sysctls: &BTreeMap<String, String>,
     network: Network,
     ipc: IpcMode,

@@ -11,17 +11,16 @@ use podman_api::fields::is_go_zero;
 use podman_api::oci;
 use serde_json::Value;
 
-use super::Host;
+use super::block;
 use super::common::{environment, restart};
 use super::health_update::health_update;
 use super::limits;
-use crate::fields::PIDS;
 use crate::refuse::invalid;
 
 /// No limit, in the words of both faces and of the OCI runtimes.
 const UNLIMITED: i64 = -1;
 /// Why another field is refused.
-const ONLY: &str = "an update changes limits of memory, CPU and processes, the restart policy, the environment and health checks; \
+const ONLY: &str = "an update changes limits of memory, CPU, block I/O and processes, the restart policy, the environment and health checks; \
                     make the container anew with it";
 
 /// What a libpod update asks for; `policy` and `tries` stand in the query.
@@ -33,7 +32,6 @@ pub fn libpod_update(
     body: libpod::UpdateContainer,
     policy: Option<&str>,
     tries: Option<u64>,
-    host: Host,
 ) -> Result<ContainerUpdate, Error> {
     let libpod::UpdateContainer {
         memory,
@@ -42,6 +40,8 @@ pub fn libpod_update(
         resources,
         env,
         unset_env,
+        block_io,
+        devices,
         health,
         rest,
     } = body;
@@ -50,6 +50,7 @@ pub fn libpod_update(
         memory,
         cpu,
         pids,
+        block_io,
         ..oci::Resources::default()
     });
     let restart = policy_of(policy, tries)?;
@@ -57,10 +58,12 @@ pub fn libpod_update(
     let unlimited = Unlimited {
         memory: asked.memory.as_ref().and_then(|memory| memory.limit),
         quota: asked.cpu.as_ref().and_then(|cpu| cpu.quota),
-        pids: asked.pids.as_ref().map(|pids| ("pids.limit", pids.limit)),
+        pids: asked.pids.as_ref().map(|pids| pids.limit),
     };
+    let mut limits = unlimited.in_place(limits::from_oci(asked)?);
+    limits.by_cgroup = limits.by_cgroup.changed_by(&block::from_update(&devices));
     Ok(ContainerUpdate {
-        limits: unlimited.in_place(limits::from_oci(asked, host)?, host)?,
+        limits,
         restart,
         env,
         unset_env: unset_env.into_iter().collect(),
@@ -72,7 +75,7 @@ pub fn libpod_update(
 ///
 /// # Errors
 /// A field that is not carried out, or cannot be meant, by name.
-pub fn compat_update(body: compat::UpdateContainer, host: Host) -> Result<ContainerUpdate, Error> {
+pub fn compat_update(body: compat::UpdateContainer) -> Result<ContainerUpdate, Error> {
     let compat::UpdateContainer {
         cpu_shares,
         memory,
@@ -84,6 +87,12 @@ pub fn compat_update(body: compat::UpdateContainer, host: Host) -> Result<Contai
         memory_reservation,
         memory_swap,
         pids_limit,
+        blkio_weight,
+        blkio_weight_device,
+        blkio_device_read_bps,
+        blkio_device_write_bps,
+        blkio_device_read_iops,
+        blkio_device_write_iops,
         restart_policy:
             RestartPolicyRequest {
                 name,
@@ -95,7 +104,7 @@ pub fn compat_update(body: compat::UpdateContainer, host: Host) -> Result<Contai
     let unlimited = Unlimited {
         memory: Some(memory),
         quota: Some(cpu_quota),
-        pids: pids_limit.map(|limit| ("PidsLimit", limit)),
+        pids: pids_limit,
     };
     let asked = HostConfigRequest {
         cpu_shares,
@@ -108,6 +117,12 @@ pub fn compat_update(body: compat::UpdateContainer, host: Host) -> Result<Contai
         memory_reservation,
         memory_swap,
         pids_limit,
+        blkio_weight,
+        blkio_weight_device,
+        blkio_device_read_bps,
+        blkio_device_write_bps,
+        blkio_device_read_iops,
+        blkio_device_write_iops,
         ..HostConfigRequest::default()
     };
     // Docker's clients send a bound with other policies too; Podman reads it with on-failure alone
@@ -119,7 +134,7 @@ pub fn compat_update(body: compat::UpdateContainer, host: Host) -> Result<Contai
     let policy = Some(name.as_str()).filter(|name| !name.is_empty());
     let context = |error: Error| error.behind("updating container");
     Ok(ContainerUpdate {
-        limits: unlimited.in_place(limits::from_host_config(&asked, host)?, host)?,
+        limits: unlimited.in_place(limits::from_host_config(&asked)?),
         restart: policy_of(policy, Some(tries).filter(|_| policy.is_some())).map_err(context)?,
         ..ContainerUpdate::default()
     })
@@ -129,20 +144,16 @@ pub fn compat_update(body: compat::UpdateContainer, host: Host) -> Result<Contai
 struct Unlimited {
     memory: Option<i64>,
     quota: Option<i64>,
-    pids: Option<(&'static str, i64)>,
+    pids: Option<i64>,
 }
 
 impl Unlimited {
-    fn in_place(self, mut limits: Resources, host: Host) -> Result<Resources, Error> {
+    fn in_place(self, mut limits: Resources) -> Resources {
         let asked = |value: Option<i64>| value.filter(|value| *value == UNLIMITED);
         limits.memory_bytes = limits.memory_bytes.or(asked(self.memory));
         limits.cpu_quota_us = limits.cpu_quota_us.or(asked(self.quota));
-        match self.pids {
-            Some((_, UNLIMITED)) if host.cgroup_v2 => limits.pids = Some(UNLIMITED),
-            Some((field, UNLIMITED)) => return Err(Error::unsupported(field, PIDS)),
-            Some(_) | None => {}
-        }
-        Ok(limits)
+        limits.pids = limits.pids.or(asked(self.pids));
+        limits
     }
 }
 
@@ -183,15 +194,12 @@ mod tests {
 
     use super::*;
 
-    const V1: Host = Host { cgroup_v2: false };
-    const V2: Host = Host { cgroup_v2: true };
-
     fn body<T: DeserializeOwned>(json: Value) -> T {
         serde_json::from_value(json).unwrap()
     }
 
-    fn libpod(json: Value, host: Host) -> Result<ContainerUpdate, Error> {
-        libpod_update(body(json), None, None, host)
+    fn libpod(json: Value) -> Result<ContainerUpdate, Error> {
+        libpod_update(body(json), None, None)
     }
 
     #[test]
@@ -207,47 +215,34 @@ mod tests {
         let podman = libpod(
             json!({"memory": {"limit": 33_554_432, "swap": 67_108_864}, "cpu": {"quota": 50_000, "period": 100_000},
                    "Env": null, "UnsetEnv": null}),
-            V1,
         );
         assert_eq!(podman.unwrap().limits, limits);
         let older = json!({"Resources": {"memory": {"limit": 33_554_432, "swap": 67_108_864},
             "cpu": {"quota": 50_000, "period": 100_000}}});
-        assert_eq!(libpod(older, V1).unwrap().limits, limits);
+        assert_eq!(libpod(older).unwrap().limits, limits);
         let docker = json!({"CpuShares": 0, "Memory": 33_554_432, "NanoCpus": 500_000_000, "CgroupParent": "",
             "BlkioWeight": 0, "BlkioWeightDevice": null, "Devices": null, "MemorySwap": 67_108_864, "PidsLimit": null,
             "OomKillDisable": null, "RestartPolicy": {"Name": "", "MaximumRetryCount": 0}});
-        let docker = compat_update(body(docker), V1).unwrap();
+        let docker = compat_update(body(docker)).unwrap();
         assert_eq!((docker.limits, docker.restart), (limits, None));
     }
 
     #[test]
     fn a_limit_can_be_taken_away() {
-        let libpod = libpod(
-            json!({"memory": {"limit": -1}, "cpu": {"quota": -1}, "pids": {"limit": -1}}),
-            V2,
-        );
-        let compat = compat_update(
-            body(json!({"Memory": -1, "CpuQuota": -1, "PidsLimit": -1})),
-            V2,
-        );
+        let libpod =
+            libpod(json!({"memory": {"limit": -1}, "cpu": {"quota": -1}, "pids": {"limit": -1}}));
+        let compat = compat_update(body(json!({"Memory": -1, "CpuQuota": -1, "PidsLimit": -1})));
         for limits in [libpod.unwrap().limits, compat.unwrap().limits] {
             assert_eq!(
                 (limits.memory_bytes, limits.cpu_quota_us, limits.pids),
                 (Some(-1), Some(-1), Some(-1))
             );
         }
-        let refused = compat_update(body(json!({"PidsLimit": -1})), V1).unwrap_err();
-        assert!(
-            refused
-                .to_string()
-                .starts_with("PidsLimit is not supported: ")
-        );
     }
 
     #[test]
     fn a_policy_comes_with_its_bound() {
-        let policy =
-            |word, tries| libpod_update(libpod::UpdateContainer::default(), word, tries, V1);
+        let policy = |word, tries| libpod_update(libpod::UpdateContainer::default(), word, tries);
         assert_eq!(policy(None, None).unwrap().restart, None);
         let three = Some(RestartPolicy::OnFailure { max: 3 });
         assert_eq!(policy(Some("on-failure"), Some(3)).unwrap().restart, three);
@@ -275,24 +270,24 @@ mod tests {
     #[test]
     fn what_is_not_carried_out_is_refused_by_name() {
         for (asked, name) in [
-            (json!({"blockIO": {"weight": 100}}), "blockIO"),
+            (json!({"r_limits": [{"type": "nofile"}]}), "r_limits"),
             (
                 json!({"health_log_destination": "/tmp"}),
                 "health_log_destination",
             ),
             (
-                json!({"memory": {"swappiness": 1}}),
-                "resource_limits.memory.swappiness",
+                json!({"memory": {"disableOOMKiller": true}}),
+                "resource_limits.memory.disableOOMKiller",
             ),
         ] {
-            let text = libpod(asked, V1).unwrap_err().to_string();
+            let text = libpod(asked).unwrap_err().to_string();
             assert!(
                 text.starts_with(&format!("{name} is not supported: ")),
                 "{text}"
             );
         }
         let asked = json!({"Ulimits": [{"Name": "nofile", "Soft": 5, "Hard": 5}]});
-        let text = compat_update(body(asked), V1).unwrap_err().to_string();
+        let text = compat_update(body(asked)).unwrap_err().to_string();
         assert!(text.starts_with("Ulimits is not supported: "), "{text}");
     }
 }

@@ -32,7 +32,8 @@ pub fn check_container(
     check_groups(spec, runtime.kind)?;
     check_cdi_devices(spec, runtime.kind)?;
     check_masks(spec, runtime.kind)?;
-    check_cgroup_parent(spec, &runtime.cgroup_manager)?;
+    check_cgroup_parent(spec.cgroup_parent.as_deref(), &runtime.cgroup_manager)
+        .map_err(|error| spec.face.at_create(error))?;
     cri_resources(&spec.resources, runtime.unified_cgroups)?;
     spec.stop_signal.map(cri_signal).transpose()?;
     spec.mounts.iter().try_for_each(check_mount)?;
@@ -43,7 +44,8 @@ pub fn check_container(
         let text = "cannot add init binary as PID 1 (PID namespace isn't private)";
         return Err(spec.face.at_create(Error::Plain(text.to_owned())));
     }
-    if let Some(name) = gate::needed(spec).filter(|_| gate::covered(spec)) {
+    if let Some(name) = gate::needed(spec, runtime.unified_cgroups).filter(|_| gate::covered(spec))
+    {
         let what = format!("{name} with something mounted on /dev");
         return Err(Error::unsupported(what, NO_GATE));
     }
@@ -126,8 +128,8 @@ fn check_privileged_profiles(spec: &ContainerSpec) -> Result<(), Error> {
 }
 
 /// A cgroup's form is that of the runtime's cgroup manager, in Podman's words.
-fn check_cgroup_parent(spec: &ContainerSpec, manager: &str) -> Result<(), Error> {
-    let Some(parent) = &spec.cgroup_parent else {
+fn check_cgroup_parent(parent: Option<&str>, manager: &str) -> Result<(), Error> {
+    let Some(parent) = parent else {
         return Ok(());
     };
     let told = match (manager, parent.ends_with(SLICE)) {
@@ -137,15 +139,16 @@ fn check_cgroup_parent(spec: &ContainerSpec, manager: &str) -> Result<(), Error>
         }
         _ => return Ok(()),
     };
-    Err(spec.face.at_create(Error::InvalidArgument(told.to_owned())))
+    Err(Error::InvalidArgument(told.to_owned()))
 }
 
 /// Says what CRI cannot carry out of a pod.
 ///
 /// # Errors
 /// The first such field.
-pub fn check_pod(spec: &PodSpec) -> Result<(), Error> {
+pub fn check_pod(spec: &PodSpec, runtime: &RuntimeFacts) -> Result<(), Error> {
     check_annotations(spec.annotations.keys())?;
+    check_cgroup_parent(spec.cgroup_parent.as_deref(), &runtime.cgroup_manager)?;
     if let (Network::Host, Some(name)) = (spec.network, spec.hostname.as_deref()) {
         return Err(no_name_on_host_network(name));
     }
@@ -271,10 +274,10 @@ mod tests {
                 },
             ),
             (
-                "memory reservation",
+                "cpu shares",
                 ContainerSpec {
                     resources: Resources {
-                        memory_reservation_bytes: Some(1),
+                        cpu_shares: Some(u64::MAX),
                         ..Resources::default()
                     },
                     ..ContainerSpec::default()
@@ -338,7 +341,7 @@ mod tests {
         sandbox.spec.network = Network::Host;
         assert!(check_container(&spec, &sandbox, &RuntimeFacts::default()).is_err());
         sandbox.spec.hostname = spec.hostname;
-        assert!(check_pod(&sandbox.spec).is_err());
+        assert!(check_pod(&sandbox.spec, &RuntimeFacts::default()).is_err());
     }
 
     #[test]
@@ -357,7 +360,11 @@ mod tests {
                 shared_namespaces: shared.iter().map(|&name| name.to_owned()).collect(),
                 ..PodSpec::default()
             };
-            assert_eq!(check_pod(&spec).is_ok(), good, "{shared:?}");
+            assert_eq!(
+                check_pod(&spec, &RuntimeFacts::default()).is_ok(),
+                good,
+                "{shared:?}"
+            );
         }
     }
 

@@ -6,8 +6,6 @@ use cri_api::v1::LinuxContainerResources;
 use model::Error;
 use model::container::Resources;
 
-use crate::fields::SOFT_MEMORY;
-
 /// cgroup v2's file for the number of processes, by CRI's `unified`.
 const PIDS_MAX: &str = "pids.max";
 /// cgroup v2's file for the soft memory limit.
@@ -15,10 +13,10 @@ const MEMORY_LOW: &str = "memory.low";
 
 /// The limits of a container. `unified` says that the host's cgroups are v2: runc refuses `unified` on v1.
 ///
-/// A limit of processes on v1 or hybrid is not here: the sandbox's cgroup parent carries it out.
+/// A limit of processes and a soft memory limit on v1 or hybrid are not here: the daemon writes them.
 ///
 /// # Errors
-/// A soft memory limit where CRI has no way for it, and numbers that CRI's fields cannot hold.
+/// Numbers that CRI's fields cannot hold.
 pub(super) fn cri_resources(
     resources: &Resources,
     unified: bool,
@@ -34,6 +32,7 @@ pub(super) fn cri_resources(
         memory_reservation_bytes,
         pids,
         oom_score_adj,
+        by_cgroup: _, // the daemon writes them
     } = resources;
     let mut files = BTreeMap::new();
     if let Some(pids) = pids.filter(|_| unified) {
@@ -49,9 +48,7 @@ pub(super) fn cri_resources(
         bytes if unified => {
             files.insert(MEMORY_LOW.to_owned(), bytes.to_string());
         }
-        _ => {
-            return Err(Error::unsupported("memory reservation", SOFT_MEMORY));
-        }
+        _ => {} // the daemon writes it, as the limit of processes
     }
     // none after an update has taken it away
     let memory = memory_bytes.filter(|bytes| *bytes > 0).unwrap_or(0);
@@ -115,6 +112,7 @@ mod tests {
             memory_reservation_bytes: Some(32 << 20),
             pids: Some(50),
             oom_score_adj: Some(100),
+            ..Resources::default()
         };
         let made = cri_resources(&asked, true).unwrap();
         assert_eq!(
@@ -180,12 +178,7 @@ mod tests {
             memory_reservation_bytes: Some(1),
             ..Resources::default()
         };
-        assert!(
-            cri_resources(&soft, false)
-                .unwrap_err()
-                .to_string()
-                .starts_with("memory reservation")
-        );
+        assert!(cri_resources(&soft, false).unwrap().unified.is_empty());
         let large = Resources {
             cpu_shares: Some(u64::MAX),
             ..Resources::default()

@@ -23,7 +23,7 @@ pub(super) const LIMITS: &[Row] = &[
     shared::MEMORY_RESERVATION.named("resource_limits.memory.reservation"),
     Row::refused("resource_limits.memory.kernel", KERNEL_MEMORY),
     Row::refused("resource_limits.memory.kernelTCP", KERNEL_MEMORY),
-    Row::refused("resource_limits.memory.swappiness", SWAPPINESS),
+    shared::SWAPPINESS.named("resource_limits.memory.swappiness"),
     Row::refused("resource_limits.memory.disableOOMKiller", OOM_KILLER),
     Row::nothing(
         "resource_limits.memory.useHierarchy",
@@ -38,18 +38,18 @@ pub(super) const LIMITS: &[Row] = &[
     shared::CPU_PERIOD.named("resource_limits.cpu.period"),
     shared::CPUSET_CPUS.named("resource_limits.cpu.cpus"),
     shared::CPUSET_MEMS.named("resource_limits.cpu.mems"),
-    Row::refused(
-        "resource_limits.cpu.burst",
-        "CRI has no field for it; give a larger quota",
-    ),
+    Row::gate("resource_limits.cpu.burst", BY_CGROUP)
+        .kept(&["resources.by_cgroup"])
+        .in_vm(VM_CONTROL_GROUPS),
     Row::refused("resource_limits.cpu.realtimeRuntime", REALTIME),
     Row::refused("resource_limits.cpu.realtimePeriod", REALTIME),
-    Row::refused(
-        "resource_limits.cpu.idle",
-        "CRI has no field for it; give few shares",
-    ),
+    Row::gate("resource_limits.cpu.idle", BY_CGROUP)
+        .kept(&["resources.by_cgroup"])
+        .in_vm(VM_CONTROL_GROUPS),
     shared::PIDS_LIMIT.named("resource_limits.pids.limit"),
-    Row::refused("resource_limits.blockIO", BLOCK_IO),
+    shared::BLOCK_IO
+        .named("resource_limits.blockIO")
+        .but(BLOCK_LEAVES),
     Row::refused("resource_limits.hugepageLimits", HUGEPAGES),
     Row::refused(
         "resource_limits.network",
@@ -64,11 +64,11 @@ pub(super) const LIMITS: &[Row] = &[
     Row::refused("unified", CGROUP_FILES),
     shared::OOM_SCORE_ADJ.named("oom_score_adj"),
     shared::ULIMITS.named("r_limits"),
-    Row::refused("weightDevice", BLOCK_IO),
-    Row::refused("throttleReadBpsDevice", BLOCK_IO),
-    Row::refused("throttleWriteBpsDevice", BLOCK_IO),
-    Row::refused("throttleReadIOPSDevice", BLOCK_IO),
-    Row::refused("throttleWriteIOPSDevice", BLOCK_IO),
+    shared::BLOCK_IO.named("weightDevice"),
+    shared::BLOCK_IO.named("throttleReadBpsDevice"),
+    shared::BLOCK_IO.named("throttleWriteBpsDevice"),
+    shared::BLOCK_IO.named("throttleReadIOPSDevice"),
+    shared::BLOCK_IO.named("throttleWriteIOPSDevice"),
     Row::refused(
         "intelRdt",
         "classes of Intel RDT are the runtime's; configure them there",

@@ -54,8 +54,16 @@ const NAMESPACES: &[Row] = &[
         .how("ipc, net and uts always, pid where asked for")
         .kept(&["shared_namespaces"])
         .but(SHARED),
-    Row::anyway("ipcns", "private and shareable", POD_IPC_MODE),
-    Row::anyway("pidns", "private", POD_PID_MODE),
+    Row::cri("ipcns", &["NamespaceOption.ipc"])
+        .how("private and shareable, which are one, or the host's")
+        .kept(&["host_ipc"])
+        .but(POD_IPC_MODE)
+        .in_vm(VM_NAMESPACES),
+    Row::cri("pidns", &["NamespaceOption.pid"])
+        .how("private, or the host's where the containers share it")
+        .kept(&["host_pid"])
+        .but(POD_PID_MODE)
+        .in_vm(VM_NAMESPACES),
     Row::anyway("userns", "host", USERS),
     Row::anyway("utsns", "private", UTS_MODE),
     Row::anyway("idmappings", "none", USERS),
@@ -64,8 +72,8 @@ const NAMESPACES: &[Row] = &[
         "true: the runtime's cgroup of the sandbox",
         CGROUPS,
     ),
-    Row::refused("cgroup_parent", CGROUPS),
-    Row::refused("sysctl", POD_SYSCTLS),
+    shared::CGROUP_PARENT.named("cgroup_parent"),
+    shared::SYSCTLS.named("sysctl"),
 ];
 
 const NETWORK: &[Row] = &[
@@ -113,7 +121,7 @@ const REST: &[Row] = &[
     Row::refused("resource_limits", POD_LIMITS),
     Row::refused("cpu_period", POD_LIMITS),
     Row::refused("cpu_quota", POD_LIMITS),
-    Row::refused("throttleReadBpsDevice", BLOCK_IO),
+    Row::refused("throttleReadBpsDevice", POD_LIMITS),
 ];
 
 const POD_MOUNTS: &str =

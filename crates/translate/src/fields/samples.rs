@@ -14,6 +14,9 @@ pub(super) fn beside(request: Request, name: &str) -> Vec<(&'static str, Value)>
         (Request::Compat, "HostConfig.MemorySwap") => {
             vec![("HostConfig.Memory", json!(1_000_000))]
         }
+        (Request::Pod, "pidns") => {
+            vec![("shared_namespaces", json!(["ipc", "net", "uts", "pid"]))]
+        }
         _ => Vec::new(),
     }
 }
@@ -100,6 +103,20 @@ pub(super) fn carried(request: Request, name: &str) -> Value {
         "hostadd" | "extrahosts" => json!(["a:10.0.0.1"]),
         "dns_server" | "dns" => json!(["10.0.0.2"]),
         "dns_search" | "dns_option" | "dnssearch" | "dnsoptions" => json!(["a.example"]),
+        "blockio" => json!({"weight": 100}),
+        "blkioweight" => json!(100),
+        "weightdevice" => json!({"/dev/loop0": {"weight": 100}}),
+        "throttlereadbpsdevice"
+        | "throttlewritebpsdevice"
+        | "throttlereadiopsdevice"
+        | "throttlewriteiopsdevice" => json!({"/dev/loop0": {"rate": 1000}}),
+        "blkioweightdevice" => json!([{"Path": "/dev/loop0", "Weight": 100}]),
+        "blkiodevicereadbps"
+        | "blkiodevicewritebps"
+        | "blkiodevicereadiops"
+        | "blkiodevicewriteiops" => json!([{"Path": "/dev/loop0", "Rate": 1000}]),
+        "swappiness" | "memoryswappiness" | "burst" => json!(30),
+        "idle" => json!(1),
         "limit" if name.contains("pids") => json!(50),
         "limit" | "memory" => json!(64_000_000),
         "swap" | "memoryswap" => json!(-1),
@@ -178,7 +195,6 @@ pub(super) fn any(request: Request, name: &str) -> Vec<Value> {
             vec![json!({})]
         }
         // objects of which one part has to be named
-        (Request::Libpod, "resource_limits.blockIO") => vec![json!({"weight": 10})],
         (Request::Libpod, "resource_limits.network") => vec![json!({"classID": 1})],
         (Request::Libpod, "resource_limits.rdma") => vec![json!({"mlx5": {"hcaHandles": 1}})],
         (Request::Libpod, "resource_limits.memory.checkBeforeUpdate") => vec![json!(true)],
@@ -239,7 +255,6 @@ pub(super) fn otherwise(name: &str) -> Option<Value> {
         }
         "networks" | "endpointsconfig" => json!({"other": {}}),
         "manage_password" | "share_parent" => json!(false),
-        "memoryswappiness" => json!(60),
         "idmappings" => json!({"AutoUserNs": true}),
         // words
         _ => json!("other"),
@@ -266,6 +281,7 @@ pub(super) fn not_carried(request: Request, name: &str) -> (Value, Vec<(&'static
         }
         "binds" => json!(["/srv:/w:noexec"]),
         "groups" => json!(["keep-groups"]),
+        "blockio" => json!({"leafWeight": 100}),
         "cap_add" => return (json!(["NET_ADMIN"]), vec![("user", json!("1000"))]),
         "capadd" => return (json!(["NET_ADMIN"]), vec![("User", json!("1000"))]),
         "seccomp_profile_path" => {
@@ -292,11 +308,4 @@ pub(super) fn not_carried(request: Request, name: &str) -> (Value, Vec<(&'static
         _ => carried(request, name),
     };
     (value, Vec::new())
-}
-
-/// Fields that only a host with cgroup v1 refuses.
-pub(super) fn needs_v1(name: &str) -> bool {
-    let last = name.rsplit('.').next().unwrap_or(name).to_ascii_lowercase();
-    name.contains("pids")
-        || ["pidslimit", "reservation", "memoryreservation"].contains(&last.as_str())
 }

@@ -164,9 +164,8 @@ pub(super) const MEMORY_SWAP: Row =
         .kept(&["resources.memory_swap_bytes"])
         .in_vm(VM_SIZE);
 pub(super) const MEMORY_RESERVATION: Row = Row::cri("", &["LinuxContainerResources.unified"])
-    .how("memory.low; cgroup v2 only")
+    .how("memory.low; with cgroup v1 the daemon writes it into the control group")
     .kept(&["resources.memory_reservation_bytes"])
-    .but(SOFT_MEMORY)
     .in_vm(VM_SIZE);
 pub(super) const CPU_SHARES: Row = Row::cri("", &["LinuxContainerResources.cpu_shares"])
     .kept(&["resources.cpu_shares"])
@@ -184,10 +183,18 @@ pub(super) const CPUSET_MEMS: Row = Row::cri("", &["LinuxContainerResources.cpus
     .kept(&["resources.cpuset_mems"])
     .in_vm(VM_SIZE);
 pub(super) const PIDS_LIMIT: Row = Row::cri("", &["LinuxContainerResources.unified"])
-    .how("pids.max; cgroup v2 only. Without it the runtime's own limit")
+    .how("pids.max; with cgroup v1 the daemon writes it into the control group. Without it the runtime's own limit")
     .kept(&["resources.pids"])
-    .but(PIDS)
     .in_vm(VM_SIZE);
+pub(super) const BLOCK_IO: Row = Row::gate("", BY_CGROUP)
+    .kept(&["resources.by_cgroup"])
+    .in_vm(VM_CONTROL_GROUPS);
+pub(super) const SWAPPINESS: Row = Row::gate(
+    "",
+    "written into the container's control group while the gate holds the command; refused with cgroup v2, which has none",
+)
+.kept(&["resources.by_cgroup"])
+.in_vm(VM_CONTROL_GROUPS);
 pub(super) const OOM_SCORE_ADJ: Row = Row::cri("", &["LinuxContainerResources.oom_score_adj"])
     .kept(&["resources.oom_score_adj"])
     .in_vm("the guest's memory, not the host's");

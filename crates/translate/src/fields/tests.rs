@@ -180,7 +180,7 @@ fn of_container(mut new: NewContainer) -> Result<Outcome, model::Error> {
 }
 
 fn of_pod(new: NewPod) -> Result<Outcome, model::Error> {
-    crate::cri::check_pod(&new.spec)?;
+    crate::cri::check_pod(&new.spec, &facts())?;
     let (_, mut sandbox) = records(&NewContainer {
         pod: Some(new.name.clone().unwrap_or_else(|| "p".to_owned())),
         ..NewContainer::default()
@@ -336,17 +336,8 @@ fn a_value_that_is_not_carried_out_is_refused_with_the_reason_of_its_row() {
                 set(&mut body, field, value);
             }
             set(&mut body, name, value);
-            let error = match samples::needs_v1(name) {
-                false => outcome(request, &body).expect_err(name),
-                true => on_v1(request, &body).expect_err(name),
-            };
+            let error = outcome(request, &body).expect_err(name);
             assert!(error.to_string().contains(row.refused), "{name}: {error}");
         }
     }
-}
-
-/// The same on a host with cgroup v1.
-fn on_v1(request: Request, body: &Value) -> Result<(), model::Error> {
-    let host = Host { cgroup_v2: false };
-    super::trial::trial(request, body, host, &RuntimeFacts::default())?
 }

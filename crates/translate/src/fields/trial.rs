@@ -37,7 +37,7 @@ pub(super) fn trial(
             stand_in(&mut body.image);
             compat_create(body, None, &host).and_then(|new| check(&new, facts))
         }
-        Request::Pod => pod_create(read(body)?).and_then(|new| cri::check_pod(&new.spec)),
+        Request::Pod => pod_create(read(body)?).and_then(|new| cri::check_pod(&new.spec, facts)),
     })
 }
 

@@ -34,17 +34,20 @@ pub(crate) const OF_THE_JOINED: &str = "it is the sandbox's, which is that of th
 pub(super) const USERS: &str = "user namespaces and entries in /etc/passwd are the runtime's";
 pub(super) const PID_MODE: &str = "a container has a PID namespace of its own, the host's, or with the network of another container that one's; in a pod what the pod says, or that of another container of it; and no other yet";
 pub(super) const IPC_MODE: &str = "the IPC namespace is the sandbox's, which is with the network of another container that one's, or the host's, in a pod the pod's, and no other yet";
-pub(super) const POD_PID_MODE: &str = "the containers of a pod have PID namespaces of their own or share one, and no other is carried out yet";
-pub(super) const POD_IPC_MODE: &str =
-    "the containers of a pod share an IPC namespace, and no other is carried out yet";
+pub(super) const POD_PID_MODE: &str = "the containers of a pod have PID namespaces of their own or share one, which may be the host's, and no other is carried out yet";
+/// Of the host's PID namespace for a pod that does not share it.
+pub(crate) const POD_HOST_PID: &str =
+    "only the containers that share it would be there; share pid too, or leave it out";
+pub(super) const POD_IPC_MODE: &str = "the containers of a pod share an IPC namespace or are in the host's, and no other is carried out yet";
 pub(super) const UTS_MODE: &str = "CRI has no field for it: the UTS namespace is the sandbox's, which is with the network of another container that one's, and with the host's network the host's";
 pub(super) const CGROUPS: &str = "the runtime places the container in its own cgroups";
 pub(super) const POD_CGROUPS: &str =
-    "a container in a pod lies in the pod's cgroup, and a pod's is the runtime's own choice yet";
+    "a container in a pod lies in the pod's cgroup; give the parent to the pod";
 pub(super) const CGROUP_FILES: &str =
     "files of cgroup v2 cannot be set one by one; use the limits of memory, CPU and pids";
 pub(super) const INIT_PATH: &str = "the init is a program of the daemon's own; leave the path out";
-pub(super) const POD_SYSCTLS: &str = "sysctls belong to the sandbox, which is the pod's, and a pod's are not carried out yet; set them in the runtime's configuration";
+pub(super) const POD_SYSCTLS: &str =
+    "sysctls belong to the sandbox, which is the pod's; give them to the pod";
 pub(super) const SECCOMP_POLICY: &str =
     "a profile in an image's label is not looked for yet; give its file";
 /// Of the label of files.
@@ -72,8 +75,11 @@ pub(super) const INFRA: &str = "the sandbox is the runtime's own, and so is its 
 pub const PLATFORM: &str = "CRI pulls and runs images of the host's platform alone";
 pub(super) const ETC_FILES: &str =
     "the files are made as Podman makes them; bind-mount a file of your own over one";
-pub(super) const BLOCK_IO: &str = "CRI has no limits of block devices; set them in the cgroup from outside, or use memory and CPU limits";
-pub(super) const SWAPPINESS: &str = "CRI has no field for it; set vm.swappiness on the host";
+/// How a limit is carried out that CRI has no field for.
+pub(super) const BY_CGROUP: &str = "written into the container's control group while the gate holds the command; refused where the kernel has no file for it";
+/// Of weights of leaves.
+pub(crate) const BLOCK_LEAVES: &str =
+    "no kernel has weights of leaves any more (leafWeight); give the weight";
 pub(super) const OOM_KILLER: &str =
     "CRI has no field for it; lower oom_score_adj, or leave out the memory limit";
 pub(super) const REALTIME: &str = "CRI has no field for realtime scheduling; use shares or a quota";
@@ -101,11 +107,6 @@ pub(crate) const PRIVILEGED_USER: &str =
     "CRI-O would give that user all capabilities, which Podman does not";
 /// Of profiles of a privileged container.
 pub(crate) const PRIVILEGED_PROFILES: &str = "CRI runtimes apply none to a privileged container; name the capabilities and devices instead of privileged";
-/// Of a limit of processes.
-pub(crate) const PIDS: &str = "CRI limits processes through cgroup v2 alone, and this host has v1 or hybrid cgroups; \
-     leave it out, or set pids_limit in the runtime's configuration";
-/// Of a soft memory limit.
-pub(crate) const SOFT_MEMORY: &str = "CRI has no soft memory limit, and this host has no unified cgroups through which one could be set";
 /// Of a host name beside the host's network.
 pub(crate) const HOST_NAME: &str =
     "CRI takes the host name from the host together with its network";
@@ -139,6 +140,8 @@ pub(super) const VM_SECCOMP: &str =
     "only where the handler's configuration has seccomp in the guest on";
 pub(super) const VM_DEVICES: &str = "the VM's devices, not the host's";
 pub(super) const VM_IMAGE: &str = "where the guest pulls, it pulls from the registry: an image that only the host has is not found";
+pub(super) const VM_CONTROL_GROUPS: &str =
+    "refused at the start: the control groups of what runs in it are the guest's";
 pub(super) const VM_CGROUPS: &str = "the cgroup of the VM, not of what runs in it";
 pub(super) const VM_NAMESPACES: &str =
     "the VM has a kernel of its own: the host's namespace is not there";

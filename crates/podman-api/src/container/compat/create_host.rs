@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::container::libpod::{ThrottleDevice, WeightDevice};
 use crate::network::PortBinding;
 use crate::wire::{null_default, string_or_list};
 
@@ -112,6 +113,20 @@ pub struct HostConfigRequest {
     /// Memory and swap together; -1 is unlimited.
     #[serde(deserialize_with = "null_default")]
     pub memory_swap: i64,
+    /// -1 is the kernel's own.
+    pub memory_swappiness: Option<i64>,
+    #[serde(deserialize_with = "null_default")]
+    pub blkio_weight: u16,
+    #[serde(deserialize_with = "null_default")]
+    pub blkio_weight_device: Vec<WeightDevice>,
+    #[serde(deserialize_with = "null_default")]
+    pub blkio_device_read_bps: Vec<ThrottleDevice>,
+    #[serde(deserialize_with = "null_default")]
+    pub blkio_device_write_bps: Vec<ThrottleDevice>,
+    #[serde(rename = "BlkioDeviceReadIOps", deserialize_with = "null_default")]
+    pub blkio_device_read_iops: Vec<ThrottleDevice>,
+    #[serde(rename = "BlkioDeviceWriteIOps", deserialize_with = "null_default")]
+    pub blkio_device_write_iops: Vec<ThrottleDevice>,
     /// 0 is unset, -1 unlimited.
     pub pids_limit: Option<i64>,
     #[serde(deserialize_with = "null_default")]

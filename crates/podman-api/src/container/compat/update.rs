@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::RestartPolicyRequest;
+use crate::container::libpod::{ThrottleDevice, WeightDevice};
 use crate::wire::null_default;
 
 /// Body of a compat update (Docker's `UpdateConfig`): what is 0 or empty stays as it is.
@@ -38,6 +39,18 @@ pub struct UpdateContainer {
     pub memory_swap: i64,
     /// 0 is unset, -1 unlimited.
     pub pids_limit: Option<i64>,
+    #[serde(deserialize_with = "null_default")]
+    pub blkio_weight: u16,
+    #[serde(deserialize_with = "null_default")]
+    pub blkio_weight_device: Vec<WeightDevice>,
+    #[serde(deserialize_with = "null_default")]
+    pub blkio_device_read_bps: Vec<ThrottleDevice>,
+    #[serde(deserialize_with = "null_default")]
+    pub blkio_device_write_bps: Vec<ThrottleDevice>,
+    #[serde(rename = "BlkioDeviceReadIOps", deserialize_with = "null_default")]
+    pub blkio_device_read_iops: Vec<ThrottleDevice>,
+    #[serde(rename = "BlkioDeviceWriteIOps", deserialize_with = "null_default")]
+    pub blkio_device_write_iops: Vec<ThrottleDevice>,
     #[serde(deserialize_with = "null_default")]
     pub restart_policy: RestartPolicyRequest,
     /// The fields that are not carried out, and unknown ones, under their names.

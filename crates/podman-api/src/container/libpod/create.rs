@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::super::Signal;
 use crate::health::{HealthConfig, StartupHealthCheck};
 use crate::network::{PerNetworkOptions, PortMapping};
-use crate::oci::{Device, Mount, Resources, Rlimit};
+use crate::oci::{Device, Mount, Resources, Rlimit, ThrottleDevice, WeightDevice};
 use crate::wire::null_default;
 
 /// A secret as a file.
@@ -186,6 +186,17 @@ pub struct SpecGenerator {
     /// cgroup v2 files and what to write into them.
     #[serde(deserialize_with = "null_default")]
     pub unified: BTreeMap<String, String>,
+    /// By the device's path; its numbers mean nothing.
+    #[serde(rename = "weightDevice", deserialize_with = "null_default")]
+    pub weight_device: BTreeMap<String, WeightDevice>,
+    #[serde(rename = "throttleReadBpsDevice", deserialize_with = "null_default")]
+    pub throttle_read_bps_device: BTreeMap<String, ThrottleDevice>,
+    #[serde(rename = "throttleWriteBpsDevice", deserialize_with = "null_default")]
+    pub throttle_write_bps_device: BTreeMap<String, ThrottleDevice>,
+    #[serde(rename = "throttleReadIOPSDevice", deserialize_with = "null_default")]
+    pub throttle_read_iops_device: BTreeMap<String, ThrottleDevice>,
+    #[serde(rename = "throttleWriteIOPSDevice", deserialize_with = "null_default")]
+    pub throttle_write_iops_device: BTreeMap<String, ThrottleDevice>,
     #[serde(rename = "healthconfig")]
     pub health_config: Option<HealthConfig>,
     /// Containers that run before it, by name or id.

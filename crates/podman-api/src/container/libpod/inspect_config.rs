@@ -210,7 +210,7 @@ pub struct InspectIdMappings {
 }
 
 /// The I/O weight of one block device, both faces.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct WeightDevice {
     pub path: String,
@@ -218,7 +218,7 @@ pub struct WeightDevice {
 }
 
 /// The I/O throttle of one block device, both faces.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct ThrottleDevice {
     pub path: String,

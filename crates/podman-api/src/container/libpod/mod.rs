@@ -22,4 +22,4 @@ pub use inspect_config::{
 };
 pub use inspect_v4::{Entrypoint, StopSignal};
 pub use list::{ContainerSize, ListContainer, ListNamespaces};
-pub use update::{UpdateContainer, UpdateHealth};
+pub use update::{UpdateContainer, UpdateDevices, UpdateHealth};

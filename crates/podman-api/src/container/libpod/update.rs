@@ -5,8 +5,46 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::oci::{Cpu, Memory, Pids, Resources};
+use super::{ThrottleDevice, WeightDevice};
+use crate::oci::{BlockIo, Cpu, Memory, Pids, Resources};
 use crate::wire::null_default;
+
+/// Limits of devices by their paths (Podman's `UpdateContainerDevicesLimits`).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+#[allow(missing_docs, reason = "the fields are those of inspect")]
+pub struct UpdateDevices {
+    #[serde(
+        rename = "BlkIOWeightDevice",
+        deserialize_with = "null_default",
+        skip_serializing_if = "Vec::is_empty"
+    )]
+    pub weight_device: Vec<WeightDevice>,
+    #[serde(
+        rename = "DeviceReadBPs",
+        deserialize_with = "null_default",
+        skip_serializing_if = "Vec::is_empty"
+    )]
+    pub read_bps: Vec<ThrottleDevice>,
+    #[serde(
+        rename = "DeviceWriteBPs",
+        deserialize_with = "null_default",
+        skip_serializing_if = "Vec::is_empty"
+    )]
+    pub write_bps: Vec<ThrottleDevice>,
+    #[serde(
+        rename = "DeviceReadIOPs",
+        deserialize_with = "null_default",
+        skip_serializing_if = "Vec::is_empty"
+    )]
+    pub read_iops: Vec<ThrottleDevice>,
+    #[serde(
+        rename = "DeviceWriteIOPs",
+        deserialize_with = "null_default",
+        skip_serializing_if = "Vec::is_empty"
+    )]
+    pub write_iops: Vec<ThrottleDevice>,
+}
 
 /// What an update changes of health checks (Podman's `UpdateHealthCheckConfig`); durations are Go's words.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,6 +108,12 @@ pub struct UpdateContainer {
     /// Names.
     #[serde(rename = "UnsetEnv", deserialize_with = "null_default")]
     pub unset_env: Vec<String>,
+    /// Limits of block I/O, of devices by their numbers.
+    #[serde(rename = "blockIO", skip_serializing_if = "Option::is_none")]
+    pub block_io: Option<BlockIo>,
+    /// Those of devices by their paths.
+    #[serde(flatten)]
+    pub devices: UpdateDevices,
     /// Health checks.
     #[serde(flatten)]
     pub health: UpdateHealth,

@@ -61,7 +61,7 @@ pub(crate) async fn inspect(cx: Cx) -> Answer {
 /// Source: `UpdateContainer`.
 pub(crate) async fn update(mut cx: Cx) -> Answer {
     let body = cx.json("decode()").await?;
-    let update = translate::container::compat_update(body, containers::host(&cx));
+    let update = translate::container::compat_update(body);
     containers::update(&cx, update).await?;
     ok(&UpdateResponse::default())
 }

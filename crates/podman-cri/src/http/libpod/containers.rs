@@ -80,7 +80,7 @@ pub(crate) async fn update(mut cx: Cx) -> Answer {
     let query = cx.query();
     let tries = query.number("restartRetries")?;
     let policy = query.text("restartPolicy");
-    let update = translate::container::libpod_update(body, policy, tries, containers::host(&cx));
+    let update = translate::container::libpod_update(body, policy, tries);
     let id = containers::update(&cx, update).await?;
     Ok(text(StatusCode::CREATED, id.as_str()))
 }
