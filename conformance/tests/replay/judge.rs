@@ -206,7 +206,7 @@ fn shown_as(recorded: &Exchange, body: &Value) -> Option<&'static str> {
         ("GET /containers/*/top", _) if docker => Some("top-docker"),
         ("GET /containers/*/top", _) => Some("top-libpod"),
         ("GET /containers/*/stats", _) => Some("stats-docker"),
-        ("GET /containers/stats", _) => Some("stats-libpod"),
+        _ if recorded.path.ends_with("/containers/stats") => Some("stats-libpod"),
         _ => None,
     }
 }
