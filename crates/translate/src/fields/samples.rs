@@ -104,7 +104,6 @@ pub(super) fn carried(request: Request, name: &str) -> Value {
         "dns_server" | "dns" => json!(["10.0.0.2"]),
         "dns_search" | "dns_option" | "dnssearch" | "dnsoptions" => json!(["a.example"]),
         "blockio" => json!({"weight": 100}),
-        "blkioweight" => json!(100),
         "weightdevice" => json!({"/dev/loop0": {"weight": 100}}),
         "throttlereadbpsdevice"
         | "throttlewritebpsdevice"
@@ -121,7 +120,7 @@ pub(super) fn carried(request: Request, name: &str) -> Value {
         "limit" | "memory" => json!(64_000_000),
         "swap" | "memoryswap" => json!(-1),
         "cpus" | "mems" | "cpusetcpus" | "cpusetmems" => json!("0"),
-        "oom_score_adj" | "oomscoreadj" => json!(100),
+        "oom_score_adj" | "oomscoreadj" | "blkioweight" => json!(100),
         "healthconfig" | "healthcheck" | "startuphealthconfig" => json!({"Test": ["CMD", "true"]}),
         "exit_policy" => json!("stop"),
         "shared_namespaces" => json!(["ipc", "net", "uts", "pid"]),
