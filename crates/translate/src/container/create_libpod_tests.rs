@@ -169,7 +169,6 @@ fn what_the_sandbox_and_the_host_carry_out_is_kept() {
 }
 
 #[test]
-#[expect(clippy::too_many_lines, reason = "a table")]
 fn what_is_not_carried_out_is_refused_by_name() {
     for (change, name) in [
         (

@@ -21,9 +21,7 @@ pub(crate) async fn create(mut cx: Cx) -> Answer {
     let mut new = translate::container::libpod_create(body, &containers::host(&cx))
         .map_err(|error| Failure::of_create(&error))?;
     containers::handler_of_socket(&cx, &mut new);
-    let created = cx
-        .engine()
-        .create_container(new)
+    let created = Box::pin(cx.engine().create_container(new))
         .await
         .map_err(|error| Failure::of_create(&error))?;
     let answer = CreateResponse {
