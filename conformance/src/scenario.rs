@@ -4,6 +4,7 @@
 mod api;
 mod cri;
 mod disguise;
+mod dying;
 mod kubelet;
 mod reboot;
 mod registry;
@@ -24,6 +25,7 @@ use crate::{Lab, Variant, host::report, variants};
 pub use api::{Api, LIBPOD};
 pub use cri::{ID, OWNER, Objects, RECORD, SeenContainer, SeenSandbox};
 pub use disguise::Disguise;
+pub use dying::{died_in, dies_in};
 pub use kubelet::KubePod;
 pub use reboot::{Down, reboot};
 pub use registry::{Access, PASSWORD, Registry, USER};

@@ -7,7 +7,7 @@ use conformance::{
 };
 use serde_json::{Value, json};
 
-use crate::dying::dies_in;
+use conformance::scenario::dies_in;
 
 /// Where a daemon dies that starts the one, and before it the other.
 const IN_START: &[&str] = &[

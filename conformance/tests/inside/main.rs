@@ -10,7 +10,6 @@
     reason = "a test speaks and ends where it cannot go on"
 )]
 
-mod dying;
 mod expected;
 mod joined;
 mod look;
@@ -105,6 +104,17 @@ async fn in_a_cgroup_of_its_own(variant: Variant) -> Result<()> {
     let inside = |line: &str| line.contains("/podman-cri-parent/");
     ensure!(cgroups.lines().any(inside), "{cgroups}");
     api.remove("placed").await?;
+    let pod = json!({ "name": "nest", "cgroup_parent": "podman-cri-parent" });
+    api.create_pod(&pod).await?;
+    let member = json!({
+        "name": "member", "image": scenario::IMAGE, "command": ["sleep", "1000"], "pod": "nest",
+    });
+    api.create(&member).await?;
+    api.start("member").await?;
+    let found = api.inspect("member").await?.context("it is gone")?;
+    let cgroups = std::fs::read_to_string(format!("/proc/{}/cgroup", found["State"]["Pid"]))?;
+    ensure!(cgroups.lines().any(inside), "{cgroups}");
+    api.remove_pod("nest").await?;
     scenario::finish(lab).await
 }
 

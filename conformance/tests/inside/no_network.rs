@@ -7,7 +7,7 @@ use conformance::{
 };
 use serde_json::json;
 
-use crate::dying::dies_in;
+use conformance::scenario::dies_in;
 
 /// Ends with 0 where there is no link but the loopback, and no route.
 const ALONE: &str = "test $(wc -l </proc/net/dev) = 3 && test $(wc -l </proc/net/route) = 1";

@@ -30,7 +30,6 @@ use model::order::{ContainerOrder, FileMount, SandboxOrder};
 use model::pod::{SandboxAttempt, SandboxRecord};
 use model::{Error, Id};
 
-use self::network::disconnect_where_asked;
 use crate::attach::{Hold, Starter};
 use crate::containers::volumes_of;
 use crate::events::{of_container, of_pod};
@@ -144,7 +143,7 @@ impl Inner {
             && status.ready
         {
             let cri_id = cri_id.to_owned();
-            disconnect_where_asked(&record, &status).await?;
+            let record = self.disconnect_where_asked(record, &status).await?;
             let record = match purpose {
                 Purpose::Run => {
                     self.publish_ports(&record, &status).await?;
@@ -182,6 +181,7 @@ impl Inner {
                 record.progress.next = Some(SandboxAttempt {
                     number,
                     cri_id: None,
+                    disconnected: false,
                 });
                 Some(Vec::new())
             })
@@ -206,6 +206,7 @@ impl Inner {
                 record.progress.current = Some(SandboxAttempt {
                     number,
                     cri_id: Some(made),
+                    disconnected: false,
                 });
                 if purpose == Purpose::Files && is_pod(record) {
                     // The pod is not started, and nobody told of it: the loop stops the sandbox.
@@ -222,7 +223,7 @@ impl Inner {
             })
             .await?;
         let status = self.runtime.sandbox_status(&cri_id).await?;
-        disconnect_where_asked(&record, &status).await?;
+        let record = self.disconnect_where_asked(record, &status).await?;
         if purpose == Purpose::Run {
             self.publish_ports(&record, &status).await?;
         }
@@ -289,6 +290,7 @@ impl Inner {
         hold: &Hold,
         purpose: Purpose,
     ) -> Result<String, Error> {
+        self.doubt_what_waits(record).await?;
         let files = {
             // It changes the files of the pod's other containers too.
             let _claim = self.claim(&record.sandbox).await;
@@ -535,7 +537,9 @@ impl Inner {
             return Ok(());
         };
         self.release_log(id).await?;
-        self.put_back(&record).await?;
+        if !self.put_back(&record, &next).await? {
+            return self.keep_given_up(id, error).await;
+        }
         match &next.cri_id {
             Some(cri_id) => self.runtime.remove_container(cri_id).await?,
             // The answer to CreateContainer may have been lost: look for its child.

@@ -325,6 +325,7 @@ impl Inner {
                 let attempt = SandboxAttempt {
                     number: attempt,
                     cri_id: Some(cri_id),
+                    disconnected: false,
                 };
                 self.reinstate_sandbox(&id, over, attempt).await
             }

@@ -91,6 +91,8 @@ pub(crate) struct Inner {
     pub(crate) starts: AtomicU64,
     facts: Mutex<RuntimeFacts>,
     locks: Mutex<HashMap<Id, Weak<tokio::sync::Mutex<()>>>>,
+    /// Containers whose layer is read.
+    reading: Mutex<HashMap<Id, Weak<()>>>,
     busy: Mutex<HashMap<Id, usize>>,
     /// What has been under an operation at any moment since the loop last began to look.
     touched: Mutex<HashSet<Id>>,
@@ -148,6 +150,7 @@ impl Engine {
             starts: AtomicU64::new(0),
             facts: Mutex::new(facts),
             locks: Mutex::default(),
+            reading: Mutex::default(),
             busy: Mutex::default(),
             touched: Mutex::default(),
             stopping: Mutex::default(),
@@ -289,6 +292,24 @@ impl Drop for Stopping<'_> {
 }
 
 impl Inner {
+    /// Says that a container's layer is read, as long as this is kept. Asked for under its claim.
+    pub(crate) fn reads(&self, id: &Id) -> Arc<()> {
+        let mut all = lock(&self.reading);
+        all.retain(|_, reader| reader.strong_count() > 0);
+        let known = all.get(id).and_then(Weak::upgrade);
+        known.unwrap_or_else(|| {
+            let reader = Arc::new(());
+            all.insert(id.clone(), Arc::downgrade(&reader));
+            reader
+        })
+    }
+
+    /// Whether a container's layer is read: it stays where it is then.
+    pub(crate) fn is_read(&self, id: &Id) -> bool {
+        let reader = lock(&self.reading).get(id).cloned();
+        reader.is_some_and(|reader| reader.strong_count() > 0)
+    }
+
     /// Waits for the right to change an object. Order: container, then its sandbox.
     pub(crate) async fn claim(self: &Arc<Self>, id: &Id) -> Claim {
         let mark = self.mark_busy(id);

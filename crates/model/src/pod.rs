@@ -156,4 +156,7 @@ pub struct SandboxAttempt {
     pub number: u32,
     /// Its id at the runtime, once `RunPodSandbox` has answered.
     pub cri_id: Option<String>,
+    /// Its network was taken away: what links there are now somebody has brought.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub disconnected: bool,
 }

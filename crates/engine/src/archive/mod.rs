@@ -161,8 +161,8 @@ impl Engine {
         Ok(Opened::new(root, status))
     }
 
-    /// Of one that does not run. As long as it is written to it is not started; one that is started while it is read is
-    /// read as it was.
+    /// Of one that does not run. As long as it is written to it is not started; one that is started while it is read gets a
+    /// copy of its layer.
     async fn open_at_rest(&self, id: &Id, access: Access) -> Result<Opened, Error> {
         let inner = self.inner();
         let claim = inner.claim(id).await;
@@ -184,6 +184,7 @@ impl Engine {
             root
         })
         .await?;
+        root = root.held_by(inner.reads(id));
         if let ContainerBody::Own(record) = &detail.view.body {
             root = inner.with_mounts(root, record, status).await?;
         }

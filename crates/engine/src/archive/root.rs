@@ -8,6 +8,7 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use model::Error;
@@ -39,6 +40,8 @@ pub(super) const FOLDER: OFlags = LOOK.union(OFlags::DIRECTORY);
 pub(super) struct Root {
     fd: OwnedFd,
     places: Places,
+    /// That the layer is read, where it is one that would go to the next attempt.
+    reader: Option<Arc<()>>,
 }
 
 impl From<OwnedFd> for Root {
@@ -46,7 +49,16 @@ impl From<OwnedFd> for Root {
         Self {
             fd,
             places: Places::default(),
+            reader: None,
         }
+    }
+}
+
+impl Root {
+    /// Keeps the layer where it is as long as this root is open.
+    pub(super) fn held_by(mut self, reader: Arc<()>) -> Self {
+        self.reader = Some(reader);
+        self
     }
 }
 

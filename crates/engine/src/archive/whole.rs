@@ -3,6 +3,7 @@
 
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use model::Error;
 use model::archive::Change;
@@ -23,6 +24,8 @@ pub(crate) struct Layers {
     folder: PathBuf,
     /// The runtime's word of it.
     pub(crate) status: ContainerStatus,
+    /// That they are read, also when the claim is given up.
+    reader: Arc<()>,
     _claim: Claim,
 }
 
@@ -80,13 +83,15 @@ impl Engine {
             let why = format!("the runtime has lost container {name}");
             return Err(Error::unsupported("export", why));
         };
+        let reader = Arc::clone(&layers.reader);
         let root = on_disk(move || {
             let at = layers.folder.join("files");
             let root = Root::of_layer(&layers.layer, &at, false);
             forget(&at);
             root
         })
-        .await?;
+        .await?
+        .held_by(reader);
         Ok(stream_of(get::Source {
             root,
             path: PathBuf::from("/"),
@@ -126,6 +131,7 @@ impl Engine {
             layer,
             folder: inner.store.dir().container(&id),
             status,
+            reader: inner.reads(&id),
             _claim: claim,
         }))
     }

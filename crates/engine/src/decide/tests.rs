@@ -71,6 +71,7 @@ fn exited(policy: RestartPolicy, exit_code: i32) -> World {
             current: Some(SandboxAttempt {
                 number: 1,
                 cri_id: Some("s1".to_owned()),
+                disconnected: false,
             }),
             up: true,
             ..SandboxProgress::default()
@@ -457,6 +458,7 @@ fn an_old_sandbox_goes_when_no_layer_lives_in_it() {
     progress.current = Some(SandboxAttempt {
         number: 2,
         cri_id: Some("s2".to_owned()),
+        disconnected: false,
     });
     let id = sandbox.record.id.clone();
     let one = Listed {

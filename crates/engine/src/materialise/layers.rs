@@ -11,11 +11,13 @@
 use std::io;
 use std::sync::Arc;
 
-use model::Error;
-use model::container::{ContainerRecord, Exchange};
-use model::observed::{ContainerStatus, Layer};
+use model::container::{Attempt, ContainerRecord, Exchange, Prepared};
+use model::observed::{ContainerStatus, CriState, Layer};
+use model::{Error, Id};
 
-use crate::host::{Command, layer};
+use crate::host::Command;
+use crate::host::layer::{self, Undone};
+use crate::list::found;
 use crate::runtime::Runtime as _;
 use crate::store::Write;
 use crate::system::Inner;
@@ -48,9 +50,7 @@ impl Inner {
                 return Ok(());
             }
         };
-        let (one, other) = (from.clone(), to.clone());
-        let exchange = on_disk(move || layer::exchange_of(&one, &other).map_err(not_carried));
-        if let Some(exchange) = exchange.await? {
+        if let Some(exchange) = self.exchange_of(record, &from, &to).await? {
             self.exchange_layer(record, exchange).await?;
         } else {
             let left_out = layer::LeaveOut::new(covered(record, &old, files));
@@ -60,6 +60,20 @@ impl Inner {
         }
         crate::crash::point("disk", "layer");
         Ok(())
+    }
+
+    /// `None` where only a copy will do, as while the layer is read.
+    async fn exchange_of(
+        &self,
+        record: &ContainerRecord,
+        from: &Layer,
+        to: &Layer,
+    ) -> Result<Option<Exchange>, Error> {
+        if self.is_read(&record.id) {
+            return Ok(None);
+        }
+        let (from, to) = (from.clone(), to.clone());
+        on_disk(move || layer::exchange_of(&from, &to).map_err(not_carried)).await
     }
 
     async fn exchange_layer(
@@ -80,20 +94,59 @@ impl Inner {
         Ok(())
     }
 
-    /// Gives the attempt before its layer back, where the next one that is given up has got it.
-    pub(super) async fn put_back(self: &Arc<Self>, record: &ContainerRecord) -> Result<(), Error> {
+    /// Gives the attempt before its layer back, where the next one that is given up has got it. False: that one is gone, and
+    /// the next one has the only copy.
+    pub(super) async fn put_back(
+        self: &Arc<Self>,
+        record: &ContainerRecord,
+        next: &Attempt,
+    ) -> Result<bool, Error> {
         let Some(exchange) = record.progress.exchange.clone() else {
+            return Ok(true);
+        };
+        self.end_given_up(next).await?;
+        match on_disk(move || layer::undo_exchange(&exchange).map_err(not_carried)).await? {
+            Undone::Back => crate::crash::point("disk", "layer.back"),
+            Undone::Stays => return Ok(false),
+            // Somebody has removed both.
+            Undone::Gone => self.note_loss(record).await?,
+        }
+        Ok(true)
+    }
+
+    /// Its command may be held in the gate, and have its layer mounted.
+    async fn end_given_up(&self, next: &Attempt) -> Result<(), Error> {
+        let Some(cri_id) = next.cri_id.as_deref() else {
             return Ok(());
         };
-        match on_disk(move || Ok(layer::undo_exchange(&exchange))).await? {
-            Ok(()) => {
-                crate::crash::point("disk", "layer.back");
-                Ok(())
-            }
-            // Somebody has removed the next attempt, or both.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => self.note_loss(record).await,
-            Err(error) => Err(not_carried(error)),
+        let status = found(self.runtime.container_status(cri_id, false).await)?;
+        match status.is_some_and(|status| status.state == CriState::Running) {
+            true => self.runtime.stop_container(cri_id, 0).await,
+            false => Ok(()),
         }
+    }
+
+    /// Stores that an attempt which is given up has the only copy of what was written: it waits from now on.
+    pub(super) async fn keep_given_up(
+        self: &Arc<Self>,
+        id: &Id,
+        error: Option<String>,
+    ) -> Result<(), Error> {
+        tracing::warn!(container = %id, "the attempt before is gone: the one that was being made is kept, for its layer");
+        let change = move |record: &mut ContainerRecord| {
+            record.progress.prepared = Some(Prepared {
+                attempt: record.progress.next.take()?,
+                initialized: false,
+                made_of: 0,
+            });
+            record.progress.exchange = None;
+            record.progress.error = error;
+            Some(Vec::new())
+        };
+        self.store
+            .update_container(id, Write::AttemptPrepared, change)
+            .await
+            .map(drop)
     }
 }
 

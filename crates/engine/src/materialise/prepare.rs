@@ -120,6 +120,24 @@ impl Inner {
         Ok(waits.map(|status| status.cri_id))
     }
 
+    /// Stores that an attempt which waits is not what would be made: the files that it was made with are made anew.
+    pub(super) async fn doubt_what_waits(
+        self: &Arc<Self>,
+        record: &ContainerRecord,
+    ) -> Result<(), Error> {
+        if record.progress.prepared.is_none() {
+            return Ok(());
+        }
+        let change = |record: &mut ContainerRecord| {
+            record.progress.prepared.as_mut()?.made_of = 0;
+            Some(Vec::new())
+        };
+        self.store
+            .update_container(&record.id, Write::AttemptPrepared, change)
+            .await
+            .map(drop)
+    }
+
     /// A number of all that a CRI container is made of and that can change until it is started: what was asked, for whom,
     /// where, and which files are bound.
     async fn made_of(

@@ -10,9 +10,11 @@ use model::pod::{PodSpec, Role, SandboxAttempt, SandboxProgress, SandboxRecord};
 use model::record::{Record, decode};
 use model::{Error, Id};
 
+use crate::host::layer::was_exchanged;
 use crate::observe::Seen;
 use crate::runtime::Runtime as _;
 use crate::system::Inner;
+use crate::volumes::on_disk;
 
 impl Inner {
     /// Adopts objects of this owner that the store does not know: the store is older than the
@@ -29,6 +31,7 @@ impl Inner {
             "the runtime has objects of this owner that the store does not know: adopted"
         );
         for container in &mut containers {
+            self.keep_what_waits(container).await;
             self.give_back_environment(container).await;
             self.give_free_name(container);
             let known = self.store.sandbox(&container.sandbox).is_ok()
@@ -78,6 +81,7 @@ impl Inner {
                 progress.current = Some(SandboxAttempt {
                     number: listed.attempt,
                     cri_id: Some(listed.cri_id.clone()),
+                    disconnected: false,
                 });
             }
         }
@@ -100,7 +104,8 @@ impl Inner {
                 .as_ref()
                 .map_or(0, |current| current.number);
             progress.last_attempt = progress.last_attempt.max(listed.attempt);
-            if listed.state == CriState::Created && progress.current.is_none() {
+            let waited = progress.prepared.as_ref().map(|it| it.attempt.number);
+            if listed.state == CriState::Created && waited.is_none_or(|it| it < listed.attempt) {
                 // It may have files that were copied into it; whether it was initialised is not known.
                 progress.prepared = Some(Prepared {
                     attempt: attempt_of(listed),
@@ -109,7 +114,6 @@ impl Inner {
                 });
             }
             if listed.attempt >= newest && listed.state != CriState::Created {
-                progress.prepared = None;
                 // Whether a user has stopped it is not known: what runs is to go on, what has
                 // ended is left so.
                 progress.wanted = match listed.state {
@@ -120,6 +124,38 @@ impl Inner {
             }
         }
         found.into_values().collect()
+    }
+
+    /// One that waits beside one that has run counts where it has what the container wrote: by an exchange that no store
+    /// tells of. What was copied to it the other one has too.
+    async fn keep_what_waits(&self, container: &mut ContainerRecord) {
+        let progress = &mut container.progress;
+        let (Some(current), Some(waits)) = (&progress.current, &progress.prepared) else {
+            return;
+        };
+        let newer = waits.attempt.number > current.number;
+        let kept = newer && self.has_taken_over(current, &waits.attempt).await;
+        if !kept {
+            progress.prepared = None;
+        }
+    }
+
+    async fn has_taken_over(&self, current: &Attempt, waits: &Attempt) -> bool {
+        let status = async |attempt: &Attempt| {
+            let cri_id = attempt.cri_id.as_deref().unwrap_or_default();
+            self.runtime.container_status(cri_id, true).await.ok()
+        };
+        let (old, new) = (status(current).await, status(waits).await);
+        let Some(old) = old else {
+            return new.is_some();
+        };
+        let layers = old.verbose.layer.zip(new.and_then(|new| new.verbose.layer));
+        let Some((from, to)) = layers else {
+            return false;
+        };
+        on_disk(move || Ok(was_exchanged(&from, &to).unwrap_or_default()))
+            .await
+            .unwrap_or_default()
     }
 
     /// The record in an annotation has no environment values: they come back from the runtime's own
@@ -133,7 +169,12 @@ impl Inner {
         let env = status.map(|status| status.verbose.env).unwrap_or_default();
         let values: HashMap<&str, &str> =
             env.iter().filter_map(|pair| pair.split_once('=')).collect();
+        let of_secrets = &container.spec.secret_env;
         container.spec.env.retain(|name, value| {
+            // The value there is the secret's, which no record has.
+            if of_secrets.contains_key(name) {
+                return false;
+            }
             let Some(given) = values.get(name.as_str()) else {
                 tracing::warn!(container = %container.id, %name, "an environment value is lost with the store");
                 return false;
@@ -193,6 +234,7 @@ fn hidden_sandbox_of(container: &ContainerRecord) -> SandboxRecord {
             current: current.map(|current| SandboxAttempt {
                 number: 0,
                 cri_id: current.sandbox_cri_id.clone(),
+                disconnected: false,
             }),
             ..SandboxProgress::default()
         },

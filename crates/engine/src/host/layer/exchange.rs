@@ -8,6 +8,7 @@ use std::io;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use model::container::Exchange;
 use model::observed::Layer;
@@ -17,6 +18,8 @@ use rustix::fs::{CWD, Mode, OFlags, RenameFlags, fsync, open, renameat_with};
 const INDEX: &str = "/sys/module/overlay/parameters/index";
 /// Where `SELinux` is, on hosts that have it: each attempt has a label of its own there, on each of its files.
 const SELINUX: &str = "/sys/fs/selinux/enforce";
+/// How long the runtime may take to unmount what has ended.
+const UNMOUNTED_WITHIN: Duration = Duration::from_secs(5);
 
 /// What is exchanged, where the two layers can be: `None` where only a copy will do.
 ///
@@ -31,8 +34,10 @@ pub(crate) fn exchange_of(from: &Layer, to: &Layer) -> io::Result<Option<Exchang
         return Ok(None);
     }
     let (written, next) = (fs::metadata(&from.upper)?, fs::metadata(&to.upper)?);
-    let empty = fs::read_dir(&to.upper)?.next().is_none();
-    if !empty || written.dev() != next.dev() || is_mounted(&[&from.upper, &to.upper])? {
+    if !is_empty(&to.upper)?
+        || written.dev() != next.dev()
+        || is_mounted(&[&from.upper, &to.upper])?
+    {
         return Ok(None);
     }
     Ok(Some(Exchange {
@@ -50,17 +55,61 @@ pub(crate) fn exchange(exchange: &Exchange) -> io::Result<()> {
     change_places(exchange)
 }
 
-/// Puts it back, where it is not: an exchange that was intended may not have been made, or be undone already.
+/// Where what was written lies once an exchange was to be undone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Undone {
+    /// In its old place.
+    Back,
+    /// With the next attempt still: the one before is gone.
+    Stays,
+    /// Nowhere: both are gone.
+    Gone,
+}
+
+/// Puts it back, where it is not: an exchange that was intended may not have been made, or be undone already. Blocks, until the
+/// next attempt's overlay is unmounted.
 ///
 /// # Errors
-/// [`io::ErrorKind::NotFound`]: the runtime has removed either. The file system's others; nothing has changed then.
-pub(crate) fn undo_exchange(exchange: &Exchange) -> io::Result<()> {
-    let (from, to) = (fs::metadata(&exchange.from)?, fs::metadata(&exchange.to)?);
-    match exchange.inode {
-        inode if inode == from.ino() => Ok(()),
-        inode if inode == to.ino() => change_places(exchange),
-        _ => Err(io::ErrorKind::NotFound.into()),
+/// [`io::ErrorKind::ResourceBusy`]: it stays mounted. The file system's others; nothing has changed then.
+pub(crate) fn undo_exchange(exchange: &Exchange) -> io::Result<Undone> {
+    let (from, to) = (inode(&exchange.from)?, inode(&exchange.to)?);
+    let wanted = Some(exchange.inode);
+    if from == wanted {
+        return Ok(Undone::Back);
     }
+    match (from, to == wanted) {
+        (_, false) => return Ok(Undone::Gone),
+        (None, true) => return Ok(Undone::Stays),
+        (Some(_), true) => {}
+    }
+    let begun = Instant::now();
+    while is_mounted(&[&exchange.from, &exchange.to])? {
+        if begun.elapsed() > UNMOUNTED_WITHIN {
+            return Err(io::ErrorKind::ResourceBusy.into());
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    change_places(exchange).map(|()| Undone::Back)
+}
+
+/// Whether a layer was exchanged, by what is left of it: no store tells.
+///
+/// # Errors
+/// Reading either folder.
+pub(crate) fn was_exchanged(from: &Layer, to: &Layer) -> io::Result<bool> {
+    Ok(to.merged.is_none() && is_empty(&from.upper)? && !is_empty(&to.upper)?)
+}
+
+fn inode(folder: &Path) -> io::Result<Option<u64>> {
+    match fs::metadata(folder) {
+        Ok(found) => Ok(Some(found.ino())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn is_empty(folder: &Path) -> io::Result<bool> {
+    Ok(fs::read_dir(folder)?.next().is_none())
 }
 
 fn change_places(exchange: &Exchange) -> io::Result<()> {
@@ -127,12 +176,12 @@ mod tests {
         let (from, to) = two(root.path());
         let made = exchange_of(&from, &to).unwrap().unwrap();
         // intended, and not made
-        undo_exchange(&made).unwrap();
+        assert_eq!(undo_exchange(&made).unwrap(), Undone::Back);
         assert!(has_file(&from) && !has_file(&to));
         exchange(&made).unwrap();
         assert!(!has_file(&from) && has_file(&to));
         for _ in 0..2 {
-            undo_exchange(&made).unwrap();
+            assert_eq!(undo_exchange(&made).unwrap(), Undone::Back);
             assert!(has_file(&from) && !has_file(&to));
         }
     }
@@ -144,12 +193,23 @@ mod tests {
         let made = exchange_of(&from, &to).unwrap().unwrap();
         exchange(&made).unwrap();
         fs::rename(root.path().join("2"), root.path().join("3")).unwrap();
-        let gone = undo_exchange(&made).unwrap_err();
-        assert_eq!(gone.kind(), io::ErrorKind::NotFound);
+        assert_eq!(undo_exchange(&made).unwrap(), Undone::Gone);
         fs::create_dir_all(&to.upper).unwrap();
-        let other = undo_exchange(&made).unwrap_err();
-        assert_eq!(other.kind(), io::ErrorKind::NotFound);
+        assert_eq!(undo_exchange(&made).unwrap(), Undone::Gone);
         assert!(!has_file(&from) && !has_file(&to));
+    }
+
+    #[test]
+    fn what_is_left_with_the_next_one_alone_stays_there() {
+        let root = tempfile::tempdir().unwrap();
+        let (from, to) = two(root.path());
+        let made = exchange_of(&from, &to).unwrap().unwrap();
+        assert!(!was_exchanged(&from, &to).unwrap());
+        exchange(&made).unwrap();
+        assert!(was_exchanged(&from, &to).unwrap());
+        fs::remove_dir_all(root.path().join("1")).unwrap();
+        assert_eq!(undo_exchange(&made).unwrap(), Undone::Stays);
+        assert!(has_file(&to));
     }
 
     #[test]

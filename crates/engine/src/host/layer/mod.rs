@@ -42,7 +42,7 @@ use std::path::{Component, Path, PathBuf};
 
 use rustix::io::Errno;
 
-pub(crate) use exchange::{exchange, exchange_of, undo_exchange};
+pub(crate) use exchange::{Undone, exchange, exchange_of, undo_exchange, was_exchanged};
 pub use view::View;
 pub use xattr::Marks;
 

@@ -1,13 +1,12 @@
 //! A daemon that dies while it does something, and one that takes it up.
 
 use anyhow::{Context, Result, ensure};
-use conformance::{
-    DaemonOptions, Lab,
-    scenario::{Api, eventually},
-};
 
-/// Does something with a daemon that dies at a crash point of it, and starts another one.
-pub(crate) async fn dies_in(
+use super::{Api, eventually};
+use crate::{DaemonOptions, Lab};
+
+/// Does something with a daemon that dies at a crash point of it; none is there afterwards.
+pub async fn died_in(
     lab: &mut Lab,
     point: &str,
     act: impl AsyncFnOnce(&Api) -> Result<()>,
@@ -24,6 +23,15 @@ pub(crate) async fn dies_in(
         Ok(())
     })
     .await
-    .with_context(|| point.to_owned())?;
+    .with_context(|| point.to_owned())
+}
+
+/// The same, and starts another one.
+pub async fn dies_in(
+    lab: &mut Lab,
+    point: &str,
+    act: impl AsyncFnOnce(&Api) -> Result<()>,
+) -> Result<()> {
+    died_in(lab, point, act).await?;
     lab.crash_daemon(&DaemonOptions::default()).await
 }
