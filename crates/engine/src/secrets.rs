@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use model::Error;
 use model::container::{ContainerRecord, ContainerSpec};
+use model::error::Kind;
 use model::request::Filters;
 use model::secret::{NewSecret, SecretData, SecretMount, SecretRecord, SecretView};
 
@@ -106,9 +107,10 @@ impl Inner {
     ) -> Result<Vec<(String, SecretData)>, Error> {
         let mut all = Vec::new();
         for (variable, name) in &spec.secret_env {
-            let data = match self.store.read(|book| book.find_secret(name)) {
-                Ok(record) => self.store.secret_data(&record).await,
-                Err(error) => Err(error),
+            // by its whole name: an id may begin like it
+            let data = match self.store.read(|book| book.secrets.get(name).cloned()) {
+                Some(record) => self.store.secret_data(&record).await,
+                None => Err(Error::not_found(Kind::Secret, name)),
             };
             // the container is there, and the answer is about it
             let data = data.map_err(|error| error.behind(&format!("variable {variable}")))?;

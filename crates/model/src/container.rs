@@ -506,7 +506,7 @@ impl Resources {
             }
             _ => return Ok(()),
         };
-        Err(Error::InvalidArgument(text.to_owned()))
+        Err(Error::Plain(text.to_owned()))
     }
 }
 

@@ -74,7 +74,8 @@ fn first_orders(spec: &ContainerSpec) -> Vec<String> {
 fn variables(spec: &ContainerSpec) -> impl Iterator<Item = String> {
     let order = |order: &str, name: &str| [order.to_owned(), name.to_owned()];
     let always = ALWAYS_SET.into_iter().filter(|_| spec.unset_env_all);
-    let asked = spec.env.keys().filter(|_| spec.unset_env_all);
+    let asked = spec.env.keys().chain(spec.secret_env.keys());
+    let asked = asked.filter(|_| spec.unset_env_all);
     let kept = always.chain(asked.map(String::as_str));
     let kept = kept.flat_map(move |name| order("--keep-env", name));
     let unset = spec.unset_env.iter().filter(|name| spec.takes_away(name));
@@ -158,13 +159,14 @@ mod tests {
         let mut spec = ContainerSpec {
             unset_env: ["PATH", "A", "HOME"].map(ToOwned::to_owned).into(),
             env: [("A".to_owned(), "b".to_owned())].into(),
+            secret_env: [("TOKEN".to_owned(), "secret".to_owned())].into(),
             ..ContainerSpec::default()
         };
         assert_eq!(orders(&spec).join(" "), "--unset-env PATH");
         assert!(spec.takes_away("PATH") && !spec.takes_away("B"));
         spec.unset_env = Vec::new();
         spec.unset_env_all = true;
-        let kept = "--keep-env HOME --keep-env HOSTNAME --keep-env A";
+        let kept = "--keep-env HOME --keep-env HOSTNAME --keep-env A --keep-env TOKEN";
         assert_eq!(orders(&spec).join(" "), kept);
         assert!(spec.takes_away("B") && !spec.takes_away("A") && !spec.takes_away("HOME"));
     }

@@ -49,8 +49,8 @@ impl Ports {
     }
 
     /// Those of a container on the network of another one, which has its own.
-    pub(crate) fn joined(asked: &[PortMapping], exposed: Vec<Port>) -> Self {
-        match asked.is_empty() {
+    pub(crate) fn joined(asked: &[PortMapping], publish_all: bool, exposed: Vec<Port>) -> Self {
+        match asked.is_empty() && !publish_all {
             true => Self {
                 exposed,
                 ..Self::default()

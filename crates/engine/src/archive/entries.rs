@@ -59,6 +59,8 @@ pub(super) struct Entries<R> {
     body: R,
     /// Bytes of the last entry that were not read, its padding included.
     rest: u64,
+    /// Bytes of the extensions of the entry that is read.
+    extensions: u64,
 }
 
 /// An archive that may be compressed.
@@ -67,7 +69,11 @@ pub(super) struct Entries<R> {
 /// The body's.
 pub(super) fn open<'a>(body: impl Read + 'a) -> Result<Entries<Box<dyn BufRead + 'a>>, Error> {
     let body = compression::undone(body).map_err(|error| broken(&error))?;
-    Ok(Entries { body, rest: 0 })
+    Ok(Entries {
+        body,
+        rest: 0,
+        extensions: 0,
+    })
 }
 
 /// Podman's words for an archive that ends too early or is none.
@@ -93,6 +99,7 @@ impl<R: Read> Entries<R> {
     /// The next entry, after what is left of the last one; `None` at the end.
     pub(super) fn next(&mut self) -> io::Result<Option<Described>> {
         let mut more = Extensions::default();
+        self.extensions = 0;
         loop {
             self.skip()?;
             let Some(header) = self.header()? else {
@@ -218,7 +225,8 @@ impl<R: Read> Entries<R> {
     }
 
     fn extension(&mut self, size: u64) -> io::Result<Vec<u8>> {
-        if size > EXTENSIONS_MAX {
+        self.extensions = self.extensions.saturating_add(size);
+        if self.extensions > EXTENSIONS_MAX {
             return Err(io::Error::other(format!(
                 "an entry has more than {EXTENSIONS_MAX} bytes of extensions"
             )));

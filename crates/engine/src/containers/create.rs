@@ -61,6 +61,7 @@ impl Engine {
             .ok_or_else(|| Error::Internal("a container without a sandbox".to_owned()))?;
         inner.check_spec(&spec, &sandbox).await?;
         inner.find_devices(&mut spec).await?;
+        // Those that it joins are not removed meanwhile.
         let _claim = inner.hold_joined(&spec.joined, &sandbox.id).await?;
         // A volume that is used here is not removed meanwhile.
         let _change = match volumes_of(&spec).next() {
@@ -76,7 +77,6 @@ impl Engine {
             spec,
             progress: Progress::default(),
         };
-        // Those that it joins are not removed meanwhile.
         let mut events: Vec<_> = volumes
             .iter()
             .map(|volume| of_volume(volume, Action::Create))
@@ -156,7 +156,8 @@ impl Inner {
         self.check_image_mounts(spec)?;
         let checked = spec.clone();
         on_disk(move || {
-            crate::host::check_limits(&checked.resources, unified)?;
+            crate::host::check_limits(&checked.resources, unified)
+                .map_err(|error| checked.face.at_create(error))?;
             let zone = checked.timezone.as_deref();
             zone.map_or(Ok(()), crate::host::check_timezone)?;
             crate::host::make_or_miss_sources(&checked)
@@ -208,7 +209,7 @@ impl Inner {
         }
         match pod {
             Some(pod) if self.named_handler(pod) != asked => Err(Error::InvalidArgument(format!(
-                "runtime handler \"{asked}\" differs from the pod's (\"{}\"): a container has its sandbox's handler",
+                "runtime handler \"{asked}\" differs from the sandbox's (\"{}\"): a container has its sandbox's handler",
                 self.named_handler(pod)
             ))),
             Some(_) | None => Ok(()),

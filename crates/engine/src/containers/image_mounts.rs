@@ -1,4 +1,4 @@
-//! Images that a container has as mounts: looked for at each start, as with Podman.
+//! Images that a container has as mounts: looked for at each start that makes the container anew, as with Podman.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use model::Error;
 use model::container::ContainerSpec;
+use rustix::fs::{Mode, OFlags, open};
 
 use crate::runtime::Runtime as _;
 use crate::system::Inner;
@@ -54,7 +55,11 @@ fn is_text(asked: &str) -> bool {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Error> {
-    let opened = File::open(path).map_err(|error| unreadable("open", path, &error))?;
+    // of a pipe nobody would write to
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let opened = open(path, flags, Mode::empty());
+    let opened = opened.map_err(|errno| unreadable("open", path, &errno.into()))?;
+    let opened = File::from(opened);
     let mut text = Vec::new();
     let bounded = opened.take(PROFILE_LIMIT + 1).read_to_end(&mut text);
     bounded.map_err(|error| unreadable("read", path, &error))?;

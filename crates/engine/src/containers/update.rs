@@ -23,7 +23,8 @@ const OF_THE_IMAGE: &str = "CRI runtimes set the variables of the image; give it
 impl Engine {
     /// `POST /containers/{name}/update`, both faces. New limits hold at once, also while it is paused; a variable from its next
     /// start on; a restart policy from its next end on; health
-    /// checks at once. All of it or nothing.
+    /// checks at once. All of it or nothing, but for a limit that was none before: where another one is refused behind it, it
+    /// may hold until the next start. After a death of the daemon in it, what the runtime refuses takes back the limits alone.
     ///
     /// Writes: the new record beside the old limits, then, when the runtime has taken the new ones, without the old.
     ///
@@ -54,8 +55,7 @@ impl Inner {
         let record = self.note_limits(id, spec, before).await?;
         if changes_limits && let Err(error) = self.tell_limits(&record).await {
             // some of them may hold by now: the loop tells the old ones again
-            let limits = old.spec.resources.clone();
-            self.note_limits(id, old.spec.clone(), Some(limits)).await?;
+            self.take_back(&old).await?;
             return Err(error);
         }
         let event = of_container(&record, Some(&sandbox), Action::Update);
@@ -66,6 +66,22 @@ impl Inner {
             })
             .await?;
         Ok(())
+    }
+
+    /// The container is as it was, and its limits are told to the runtime again by the loop.
+    async fn take_back(self: &Arc<Self>, old: &Arc<ContainerRecord>) -> Result<(), Error> {
+        let old = Arc::clone(old);
+        let id = old.id.clone();
+        let change = move |record: &mut ContainerRecord| {
+            record.progress.limits_before = Some(old.spec.resources.clone());
+            record.progress.health.clone_from(&old.progress.health);
+            record.spec.clone_from(&old.spec);
+            Some(Vec::new())
+        };
+        self.store
+            .update_container(&id, Write::ContainerUpdated, change)
+            .await
+            .map(drop)
     }
 
     /// An update in which the daemon died, or that the runtime did not take: what the record says is told again, and where it

@@ -91,6 +91,10 @@ pub(crate) fn write_limits(
         let (file, text) = folder
             .and_then(|folder| limit.in_folder(&folder))
             .ok_or_else(|| failed(limit.what, "its control group has no file for it"))?;
+        // another process may have its number by now
+        if !file.to_string_lossy().contains(cri_id) {
+            return Err(failed(limit.what, "the container's process has ended"));
+        }
         fs::write(&file, text).map_err(|error| {
             failed(
                 limit.what,

@@ -34,19 +34,21 @@ pub(super) fn over_folder(asked: &Mount, at: &Path) -> Result<(), Error> {
         "" => None,
         part => Some(inside(Path::new(source), part)?),
     };
-    let lower = match &lower {
-        Some(part) => PathBuf::from(magic(part)),
-        None => PathBuf::from(source),
-    };
-    if let Err(error) = fs::metadata(&lower) {
+    // a part stays the folder that was opened: its path may lead elsewhere by now
+    let path = lower.as_ref().map_or_else(|| source.clone(), magic);
+    let lower_path = PathBuf::from(path);
+    if let Err(error) = fs::metadata(&lower_path) {
         let cause = super::sources::words(&error).to_lowercase();
         return Err(Error::Failed {
             message: format!("mounting overlay failed \"{source}\": stat {source}: {cause}"),
             cause,
         });
     }
-    let lower = fs::canonicalize(&lower).map_err(|error| about(&lower, error))?;
-    writable(asked, &[lower], at)
+    let lower_path = match &lower {
+        Some(_) => lower_path,
+        None => fs::canonicalize(&lower_path).map_err(|error| about(&lower_path, error))?,
+    };
+    writable(asked, &[lower_path], at)
 }
 
 /// Mounts an image's layers, topmost first, at `at`; answers where what was asked for lies then.

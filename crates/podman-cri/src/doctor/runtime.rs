@@ -115,7 +115,7 @@ fn streaming(seen: &RuntimeSeen) -> Line {
         (None, _) => Line::note(
             "streaming",
             "the runtime does not say where it serves streams",
-            "nothing: exec and attach are not served yet",
+            "nothing, where exec works; else let the runtime serve streams on 127.0.0.1 (stream_address, stream_server_address)",
         ),
         (Some(address), _) if loopback(address) => Line::ok("streaming", format!("on {address}")),
         (Some(address), true) => Line::ok("streaming", format!("on {address}, with TLS")),

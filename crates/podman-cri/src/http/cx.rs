@@ -34,6 +34,8 @@ pub(crate) struct Cx {
     pub(crate) version: Option<ApiVersion>,
     /// The runtime handler of the socket it came in on.
     pub(crate) handler: Option<String>,
+    /// That socket serves only what reads.
+    pub(crate) read_only: bool,
     /// The way to take its connection over.
     pub(crate) takeover: Takeover,
 }

@@ -67,6 +67,7 @@ pub(crate) async fn dispatch(
         face: path.face,
         version: path.version,
         handler: door.handler,
+        read_only: door.read_only,
         takeover: door.takeover,
     };
     let answer = async {

@@ -46,7 +46,7 @@ pub(super) fn from_oci(block: oci::BlockIo) -> Result<ByCgroup, Error> {
         limit: device.weight.unwrap_or(0).into(),
     };
     Ok(ByCgroup {
-        block_weight: weight.filter(|weight| *weight > 0),
+        block_weight: weight_of(weight.unwrap_or(0))?,
         weight_devices: weight_device.into_iter().map(weighed).collect(),
         read_bps: rates(throttle_read_bps_device),
         write_bps: rates(throttle_write_bps_device),
@@ -70,15 +70,26 @@ pub(super) fn weighed_paths(devices: BTreeMap<String, oci::WeightDevice>) -> Vec
 }
 
 /// The limits of a compat create's or update's `HostConfig`.
-pub(super) fn from_host_config(config: &HostConfigRequest) -> ByCgroup {
-    ByCgroup {
-        block_weight: Some(config.blkio_weight).filter(|weight| *weight > 0),
+pub(super) fn from_host_config(config: &HostConfigRequest) -> Result<ByCgroup, Error> {
+    Ok(ByCgroup {
+        block_weight: weight_of(config.blkio_weight)?,
         weight_devices: weights(&config.blkio_weight_device),
         read_bps: rates(&config.blkio_device_read_bps),
         write_bps: rates(&config.blkio_device_write_bps),
         read_iops: rates(&config.blkio_device_read_iops),
         write_iops: rates(&config.blkio_device_write_iops),
         ..ByCgroup::default()
+    })
+}
+
+/// Unset is 0. The words are Podman's.
+fn weight_of(weight: u16) -> Result<Option<u16>, Error> {
+    match weight {
+        0 => Ok(None),
+        10..=1000 => Ok(Some(weight)),
+        _ => Err(Error::Plain(
+            "range of blkio weight is from 10 to 1000".to_owned(),
+        )),
     }
 }
 

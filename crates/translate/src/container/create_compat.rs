@@ -88,7 +88,7 @@ pub fn compat_create(
     let published = ports::bindings(host_config.port_bindings.clone())?;
     let exposed = ports::exposed_keys(exposed_ports.0.iter())?;
     let ports = match &joins.network {
-        Some(_) => Ports::joined(&published, exposed),
+        Some(_) => Ports::joined(&published, host_config.publish_all_ports, exposed),
         None => Ports::new(network, published, host_config.publish_all_ports, exposed)?,
     };
     let from_host = from_host_config(host_config, &volumes, &labels, *host)?;

@@ -156,7 +156,7 @@ pub fn libpod_create(mut spec: SpecGenerator, host: &Host) -> Result<NewContaine
     }
     let exposed = ports::exposed(&expose)?;
     let ports = match &joins.network {
-        Some(_) => Ports::joined(&port_mappings, exposed),
+        Some(_) => Ports::joined(&port_mappings, publish_all, exposed),
         None => Ports::new(network, port_mappings, publish_all, exposed)?,
     };
     let log = log::from_libpod(&log_configuration.unwrap_or_default())?;

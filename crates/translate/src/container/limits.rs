@@ -2,7 +2,7 @@
 
 use model::Error;
 use model::cgroup::ByCgroup;
-use model::container::Resources;
+use model::container::{Face, Resources};
 use podman_api::container::compat::HostConfigRequest;
 use podman_api::oci;
 
@@ -115,8 +115,13 @@ fn set_cpu(resources: &mut Resources, cpu: oci::Cpu) -> Result<(), Error> {
 
 /// The limits of a compat create's `HostConfig`.
 pub(super) fn from_compat(config: &HostConfigRequest) -> Result<Resources, Error> {
-    let resources = from_host_config(config)?;
-    resources.check_memory()?;
+    // in Podman's words, which say what was done; what is said of a field is our own
+    let told = |error| match error {
+        Error::Plain(_) => Face::Compat.at_create(error),
+        of_a_field => of_a_field,
+    };
+    let resources = from_host_config(config).map_err(told)?;
+    resources.check_memory().map_err(told)?;
     Ok(resources)
 }
 
@@ -143,7 +148,7 @@ pub(super) fn from_host_config(config: &HostConfigRequest) -> Result<Resources, 
                 .filter(|value| *value != -1)
                 .map(|value| swappiness_of(u64::try_from(value).unwrap_or(u64::MAX)))
                 .transpose()?,
-            ..block::from_host_config(config)
+            ..block::from_host_config(config)?
         },
     };
     match config.nano_cpus {
@@ -277,19 +282,32 @@ mod tests {
             change(&mut config);
             from_compat(&config).unwrap_err().to_string()
         };
-        assert!(
-            config(|c| (c.memory, c.memory_swap) = (10, 5)).starts_with("minimum memoryswap limit")
-        );
-        assert!(config(|c| c.memory_swap = 5).starts_with("you should always set a memory limit"));
-        assert!(
-            config(|c| (c.memory, c.memory_reservation) = (5, 10))
-                .starts_with("minimum memory limit")
-        );
+        for (said, words) in [
+            (
+                config(|c| (c.memory, c.memory_swap) = (10, 5)),
+                "minimum memoryswap limit",
+            ),
+            (
+                config(|c| c.memory_swap = 5),
+                "you should always set a memory limit",
+            ),
+            (
+                config(|c| (c.memory, c.memory_reservation) = (5, 10)),
+                "minimum memory limit",
+            ),
+            (
+                config(|c| c.memory_swappiness = Some(500)),
+                "invalid value: 500, valid memory",
+            ),
+            (
+                config(|c| c.blkio_weight = 5),
+                "range of blkio weight is from 10 to 1000",
+            ),
+        ] {
+            let behind = said.strip_prefix("container create: ");
+            assert!(behind.is_some_and(|said| said.starts_with(words)), "{said}");
+        }
         assert!(config(|c| (c.nano_cpus, c.cpu_quota) = (1, 1)).starts_with("NanoCpus conflicts"));
-        assert_eq!(
-            config(|c| c.memory_swappiness = Some(500)),
-            "invalid value: 500, valid memory swappiness range is 0-100"
-        );
         assert!(config(|c| c.memory = -5).starts_with("HostConfig.Memory: is negative"));
         assert!(config(|c| c.oom_score_adj = 1001).starts_with("HostConfig.OomScoreAdj"));
     }

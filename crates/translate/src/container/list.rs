@@ -125,7 +125,7 @@ pub fn compat_item(view: &ContainerView, now: Timestamp) -> compat::ListContaine
         status: status(view, now),
         // Podman leaves it out, and clients that look for the network miss it
         host_config: Some(ListHostConfig {
-            network_mode: show_network::mode(&view.network).to_owned(),
+            network_mode: network_mode(view),
             annotations: BTreeMap::new(),
         }),
         network_settings: Some(ListNetworkSettings {
@@ -209,5 +209,13 @@ pub(super) fn mount_point(mount: ShownMount) -> MountPoint {
         mode,
         rw,
         propagation,
+    }
+}
+/// As inspect shows it.
+fn network_mode(view: &ContainerView) -> String {
+    let joined = show::spec(view).and_then(|spec| spec.joined.network.as_ref());
+    match joined {
+        Some(id) => format!("container:{id}"),
+        None => show_network::mode(&view.network).to_owned(),
     }
 }

@@ -392,7 +392,15 @@ fn clean(path: &str) -> String {
 
 fn unknown_type(field: &str, kind: &str) -> Error {
     match kind {
-        "volume" | "image" | "devpts" | "ramfs" | "glob" | "npipe" | "cluster" | "artifact" => {
+        "volume" => Error::unsupported(
+            format!("{field} of type {kind:?}"),
+            "named volumes stand in volumes",
+        ),
+        "image" => Error::unsupported(
+            format!("{field} of type {kind:?}"),
+            "images stand in image_volumes",
+        ),
+        "devpts" | "ramfs" | "glob" | "npipe" | "cluster" | "artifact" => {
             Error::unsupported(format!("{field} of type {kind:?}"), VOLUMES)
         }
         other => invalid(field, format!("invalid filesystem type {other:?}")),

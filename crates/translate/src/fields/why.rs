@@ -3,8 +3,7 @@
 /// Why a field without a way of its own is refused.
 pub(crate) const NOT_YET: &str = "it is not carried out yet; leave it out";
 
-pub(crate) const VOLUMES: &str =
-    "bind mounts, tmpfs mounts, named volumes and images are carried out, and no other yet";
+pub(crate) const VOLUMES: &str = "bind mounts, tmpfs mounts, named volumes, overlays and images are carried out, and no other yet";
 /// The host's address `::1` of a published port.
 pub(crate) const LOOPBACK_V6: &str = "Linux routes nothing from ::1 to a container; publish on 127.0.0.1, or on an address of the host";
 /// How a health check is carried out, in both bodies.
@@ -106,7 +105,7 @@ pub(crate) const AMBIENT: &str =
 pub(crate) const PRIVILEGED_USER: &str =
     "CRI-O would give that user all capabilities, which Podman does not";
 /// Of profiles of a privileged container.
-pub(crate) const PRIVILEGED_PROFILES: &str = "CRI runtimes apply none to a privileged container; name the capabilities and devices instead of privileged";
+pub(crate) const PRIVILEGED_PROFILES: &str = "not every CRI runtime applies one to a privileged container; name the capabilities and devices instead of privileged";
 /// Of a host name beside the host's network.
 pub(crate) const HOST_NAME: &str =
     "CRI takes the host name from the host together with its network";

@@ -88,6 +88,14 @@ fn archives_that_are_none_are_refused_and_what_is_left_unread_is_passed_over() {
     let many = header(EntryType::XHeader, "x", EXTENSIONS_MAX + 1);
     let error = all(many.as_bytes()).unwrap_err().to_string();
     assert!(error.contains("bytes of extensions"), "{error}");
+    let half = "x".repeat(usize::try_from(EXTENSIONS_MAX / 2).unwrap());
+    let mut archive = Builder::new(Vec::new());
+    for _ in 0..2 {
+        let pax = [("SCHILY.xattr.user.a", half.as_bytes())];
+        archive.append_pax_extensions(pax).unwrap();
+    }
+    let error = all(&archive.into_inner().unwrap()).unwrap_err().to_string();
+    assert!(error.contains("bytes of extensions"), "{error}");
 }
 
 #[test]

@@ -167,7 +167,7 @@ fn timeout(query: &Query, face: Face) -> Result<Option<u32>, Failure> {
 /// A container that names no runtime handler gets the one of the socket the request came in on; in
 /// a pod, or joining another container, it has that sandbox's.
 pub(crate) fn handler_of_socket(cx: &Cx, new: &mut NewContainer) {
-    if new.pod.is_none() && new.spec.handler.is_none() {
+    if new.pod.is_none() && !new.joins.any() && new.spec.handler.is_none() {
         new.spec.handler.clone_from(&cx.handler);
     }
 }

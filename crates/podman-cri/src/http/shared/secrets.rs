@@ -21,6 +21,12 @@ pub(crate) async fn list(cx: Cx) -> Answer {
 /// Source: `InspectSecret`.
 pub(crate) async fn inspect(cx: Cx) -> Answer {
     let with_data = cx.query().flag("showsecret")?;
+    if with_data && cx.read_only {
+        return Err(Failure::new(
+            StatusCode::FORBIDDEN,
+            "this socket is read-only, and does not show the data of secrets",
+        ));
+    }
     let view = cx.engine().inspect_secret(cx.name(), with_data).await?;
     ok(&shown(&cx, &view))
 }
