@@ -62,7 +62,7 @@ impl LayerSide {
             .await?;
         let began = Instant::now();
         let wrote = format!("{CONTAINERS}/{name}/archive?path=/wrote");
-        while self.connection.ask("HEAD", &wrote, None).await?.status != 200 {
+        while self.connection.ask("GET", &wrote, None).await?.status != 200 {
             if began.elapsed() > PATIENCE {
                 bail!("{name} has not written {mib} MiB");
             }
@@ -83,7 +83,7 @@ impl LayerSide {
                 samples.add(took);
             }
             let wrote = format!("{CONTAINERS}/{name}/archive?path=/wrote");
-            let answer = self.connection.ask("HEAD", &wrote, None).await?;
+            let answer = self.connection.ask("GET", &wrote, None).await?;
             ensure!(answer.status == 200, "{name} lost what it wrote");
             sleep(SETTLE).await;
         }
