@@ -11,6 +11,7 @@ use model::record::{Record, decode};
 use model::{Error, Id};
 
 use crate::host::layer::was_exchanged;
+use crate::list::found;
 use crate::observe::Seen;
 use crate::runtime::Runtime as _;
 use crate::system::Inner;
@@ -31,7 +32,7 @@ impl Inner {
             "the runtime has objects of this owner that the store does not know: adopted"
         );
         for container in &mut containers {
-            self.keep_what_waits(container).await;
+            self.keep_what_waits(container).await?;
             self.give_back_environment(container).await;
             self.give_free_name(container);
             let known = self.store.sandbox(&container.sandbox).is_ok()
@@ -128,34 +129,32 @@ impl Inner {
 
     /// One that waits beside one that has run counts where it has what the container wrote: by an exchange that no store
     /// tells of. What was copied to it the other one has too.
-    async fn keep_what_waits(&self, container: &mut ContainerRecord) {
+    async fn keep_what_waits(&self, container: &mut ContainerRecord) -> Result<(), Error> {
         let progress = &mut container.progress;
         let (Some(current), Some(waits)) = (&progress.current, &progress.prepared) else {
-            return;
+            return Ok(());
         };
         let newer = waits.attempt.number > current.number;
-        let kept = newer && self.has_taken_over(current, &waits.attempt).await;
-        if !kept {
+        if !newer || !self.has_taken_over(current, &waits.attempt).await? {
             progress.prepared = None;
         }
+        Ok(())
     }
 
-    async fn has_taken_over(&self, current: &Attempt, waits: &Attempt) -> bool {
+    async fn has_taken_over(&self, current: &Attempt, waits: &Attempt) -> Result<bool, Error> {
         let status = async |attempt: &Attempt| {
             let cri_id = attempt.cri_id.as_deref().unwrap_or_default();
-            self.runtime.container_status(cri_id, true).await.ok()
+            found(self.runtime.container_status(cri_id, true).await)
         };
-        let (old, new) = (status(current).await, status(waits).await);
+        let (old, new) = (status(current).await?, status(waits).await?);
         let Some(old) = old else {
-            return new.is_some();
+            return Ok(new.is_some());
         };
         let layers = old.verbose.layer.zip(new.and_then(|new| new.verbose.layer));
         let Some((from, to)) = layers else {
-            return false;
+            return Ok(false);
         };
-        on_disk(move || Ok(was_exchanged(&from, &to).unwrap_or_default()))
-            .await
-            .unwrap_or_default()
+        on_disk(move || was_exchanged(&from, &to).map_err(Error::internal)).await
     }
 
     /// The record in an annotation has no environment values: they come back from the runtime's own
