@@ -34,6 +34,16 @@ pub struct DaemonOptions {
     pub program: Option<PathBuf>,
 }
 
+impl DaemonOptions {
+    /// One that dies at a crash point: see `engine::crash`.
+    pub fn dying_at(point: &str) -> Self {
+        Self {
+            env: vec![("PODMAN_CRI_CRASH_AT".to_owned(), point.to_owned())],
+            ..Self::default()
+        }
+    }
+}
+
 /// `podman-cri serve`, running inside a test.
 #[derive(Debug)]
 pub struct Daemon {

@@ -83,18 +83,11 @@ async fn a_follower_misses_nothing_of_a_log_that_is_rotated(variant: Variant) ->
     scenario::finish(lab).await
 }
 
-fn dying_at(point: &str) -> DaemonOptions {
-    DaemonOptions {
-        env: vec![("PODMAN_CRI_CRASH_AT".to_owned(), point.to_owned())],
-        ..DaemonOptions::default()
-    }
-}
-
 /// A daemon dies between the new name of a log and the runtime's new file, or just after that.
 async fn a_daemon_that_dies_in_a_rotation_loses_nothing(variant: Variant) -> Result<()> {
     for point in ["disk:log", "runtime:ReopenContainerLog"] {
         let mut lab = Lab::start(Setup::new(variant)).await?;
-        lab.crash_daemon(&dying_at(point)).await?;
+        lab.crash_daemon(&DaemonOptions::dying_at(point)).await?;
         let api = Api::new(lab.http());
         api.create(&json!({
             "name": "writer", "image": IMAGE, "command": ["sh", "-c", WRITER],

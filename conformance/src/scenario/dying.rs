@@ -11,11 +11,7 @@ pub async fn died_in(
     point: &str,
     act: impl AsyncFnOnce(&Api) -> Result<()>,
 ) -> Result<()> {
-    let dying = DaemonOptions {
-        env: vec![("PODMAN_CRI_CRASH_AT".to_owned(), point.to_owned())],
-        ..DaemonOptions::default()
-    };
-    lab.crash_daemon(&dying).await?;
+    lab.crash_daemon(&DaemonOptions::dying_at(point)).await?;
     let api = Api::new(lab.http());
     ensure!(act(&api).await.is_err(), "{point}: it did not die");
     eventually("the daemon's death", async || {

@@ -176,6 +176,29 @@ impl Site {
 }
 
 impl Site {
+    /// Reads `at/hostname` below a folder, and writes there, while somebody swaps `at`: what is read fits, and what is written
+    /// is looked for where it must not be by who has the host.
+    pub(crate) async fn raced(&self, folder: &str, fits: impl Fn(&[u8]) -> bool) -> Result<()> {
+        let archive = packed(&[("at/podman-cri-raced", "", b"x")])?;
+        let mut read = 0;
+        for _ in 0..60 {
+            let answer = self.get(&format!("{folder}/at/hostname")).await?;
+            if answer.status == 200 {
+                read += 1;
+                for entry in entries_of(&answer.body)? {
+                    let text = String::from_utf8_lossy(&entry.data);
+                    ensure!(fits(&entry.data), "read {text:?}");
+                }
+            }
+            self.put(COMPAT, &format!("path={folder}"), &archive)
+                .await?;
+        }
+        ensure!(read > 0, "nothing was read at all");
+        Ok(())
+    }
+}
+
+impl Site {
     /// What is mounted in a container only while it runs: Podman reaches it.
     pub(crate) async fn refuses_what_is_not_there(&self) -> Result<()> {
         self.stop().await?;

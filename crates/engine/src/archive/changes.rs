@@ -14,8 +14,9 @@ use model::archive::{Change, ChangeKind};
 use rustix::fs::{FileType, Stat, getxattr};
 use rustix::io::Errno;
 
-use super::root::{Found, Root, magic};
+use super::root::{Found, Root};
 use super::walk::Walk;
+use crate::host::magic;
 
 /// Changes told at most: an answer is made in memory, and this many are some 100 MiB.
 const CHANGES_MAX: usize = 1 << 20;

@@ -14,8 +14,9 @@ use rustix::io::Errno;
 use tar::{Builder, EntryType, Header};
 
 use super::entries::XATTR;
-use super::root::{Found, LOOK, Root, magic, target_of};
+use super::root::{Found, LOOK, Root, target_of};
 use super::walk::Walk;
+use crate::host::magic;
 
 /// Files with several names that are remembered; further ones are packed as files of their own.
 const LINKED_MAX: usize = 65_536;

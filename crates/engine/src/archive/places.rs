@@ -14,7 +14,8 @@ use model::observed::ContainerStatus;
 use rustix::fs::{FileType, Mode, OFlags, open};
 use rustix::io::Errno;
 
-use super::root::{Found, LOOK, Root, exactly, magic, resolve};
+use super::root::{Found, LOOK, Root, exactly, resolve};
+use crate::host::magic;
 use crate::system::Inner;
 use crate::volumes::on_disk;
 

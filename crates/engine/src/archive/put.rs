@@ -22,8 +22,9 @@ use rustix::io::Errno;
 use tar::EntryType;
 
 use super::entries::{self, Described, Entries};
-use super::root::{FOLDER, Found, LOOK, Root, clean, magic, resolve};
+use super::root::{FOLDER, Found, LOOK, Root, clean, resolve};
 use crate::host::layer;
+use crate::host::magic;
 
 /// Folders whose times are set when all that is in them is there, at most: as deep as a path can be.
 const OPEN_FOLDERS: usize = 2_048;

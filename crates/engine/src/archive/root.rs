@@ -5,7 +5,7 @@
 use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
@@ -23,6 +23,7 @@ use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 use super::places::{Over, Place, Places};
 use crate::host::layer::View;
+use crate::host::magic;
 
 /// Links followed at most in one path, as many as the kernel does.
 const LINKS_MAX: usize = 40;
@@ -329,11 +330,6 @@ pub(super) fn modified(stat: &Stat) -> Timestamp {
     let nanoseconds = i32::try_from(stat.st_mtime_nsec).unwrap_or_default();
     // a file system may hold times that no calendar has
     Timestamp::new(stat.st_mtime, nanoseconds).unwrap_or_default()
-}
-
-/// The path that leads to exactly what is open, for calls that take no descriptor of [`LOOK`].
-pub(super) fn magic(fd: &OwnedFd) -> String {
-    format!("/proc/self/fd/{}", fd.as_raw_fd())
 }
 
 /// The names of a path, `..` among them.

@@ -10,7 +10,8 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{Dir, FileType, Mode, OFlags, ResolveFlags, open, openat, openat2};
 use rustix::io::Errno;
 
-use super::root::{Found, LOOK, magic};
+use super::root::{Found, LOOK};
+use crate::host::magic;
 
 /// How many folders of one branch stay open; those above are found again by their path.
 const OPEN_LEVELS: usize = 32;

@@ -12,7 +12,7 @@ use model::observed::CriState;
 use model::pod::SandboxRecord;
 use model::{Error, Id};
 
-use super::{find, requires};
+use super::requires;
 use crate::system::{Claim, Inner};
 
 /// Why a namespace is not joined without the network.
@@ -30,15 +30,8 @@ impl Inner {
         pod: Option<&SandboxRecord>,
     ) -> Result<Joined<Id>, Error> {
         names.try_map(|kind, name| {
-            let behind = |error: Error| {
-                error.behind(&format!(
-                    "looking up container to share {kind} namespace with"
-                ))
-            };
-            let record = self.store.read(|book| find(book, name)).map_err(behind)?;
-            let record = record.ok_or_else(|| behind(Error::not_found(Kind::Container, name)))?;
-            self.check_same_pod(&record, pod)?;
-            Ok(record.id.clone())
+            let wanted = format!("looking up container to share {kind} namespace with");
+            self.dependency(name, pod, |error| error.behind(&wanted))
         })
     }
 

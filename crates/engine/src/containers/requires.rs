@@ -46,14 +46,25 @@ impl Inner {
                 "name or ID cannot be empty".to_owned(),
             )));
         }
-        let record = self.store.read(|book| find(book, name)).map_err(invalid)?;
-        let record = record.ok_or_else(|| invalid(Error::not_found(Kind::Container, name)))?;
+        self.dependency(name, pod, invalid)
+    }
+
+    /// The container of a name or id that a new one depends on, in the same pod or in none; `told` says of one that is not
+    /// there what it was wanted for.
+    pub(super) fn dependency(
+        &self,
+        name: &str,
+        pod: Option<&SandboxRecord>,
+        told: impl Fn(Error) -> Error,
+    ) -> Result<Id, Error> {
+        let record = self.store.read(|book| find(book, name)).map_err(&told)?;
+        let record = record.ok_or_else(|| told(Error::not_found(Kind::Container, name)))?;
         self.check_same_pod(&record, pod)?;
         Ok(record.id.clone())
     }
 
     /// Podman's refusal of a container in another pod than the new one that is to run after it.
-    pub(super) fn check_same_pod(
+    fn check_same_pod(
         &self,
         record: &ContainerRecord,
         pod: Option<&SandboxRecord>,

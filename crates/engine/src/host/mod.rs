@@ -47,7 +47,7 @@ pub(crate) use neighbours::{forget as forget_neighbour, tell as tell_neighbours}
 pub(crate) use no_network::{disconnect, give_link_back};
 pub(crate) use oci_runtime::{Capabilities, OciRuntime, Order, exit_code_in};
 pub(crate) use ports::{Ports, Target, free_range};
-pub(crate) use proc::{capability_bound, namespaces_of, open_files};
+pub(crate) use proc::{capability_bound, magic, namespaces_of, open_files};
 pub(crate) use processes::processes_around;
 pub(crate) use sources::{check_sources, make_or_miss_sources};
 pub(crate) use timezone::check_timezone;

@@ -9,7 +9,7 @@ pub(super) const ACK: u16 = 4;
 /// `NLM_F_CREATE` and `NLM_F_EXCL`: there is to be none yet.
 pub(super) const CREATE: u16 = 0x600;
 /// `NLMSG_ERROR`: a negated number of an error follows, or 0 for none.
-const ERROR: u16 = 2;
+pub(super) const ERROR: u16 = 2;
 /// The lowest of them (`MAX_ERRNO`).
 const ERRORS: i32 = -4095;
 /// Bytes of a message's header (`nlmsghdr`), and of an attribute's.

@@ -4,7 +4,7 @@
 
 use std::fs;
 use std::io;
-use std::os::fd::{AsRawFd as _, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
 use model::Error;
@@ -15,6 +15,7 @@ use rustix::mount::{MountFlags, mount_bind};
 
 use super::files::about;
 use super::layer::View;
+use super::proc::magic;
 use super::volumes::take_over;
 use crate::store::private_dir;
 
@@ -30,25 +31,19 @@ pub(super) const IMAGE: &str = "image-";
 /// Podman's words where the folder is not there; the kernel's where it refuses.
 pub(super) fn over_folder(asked: &Mount, at: &Path) -> Result<(), Error> {
     let source = &asked.source;
-    let lower = match asked.sub_path.as_str() {
-        "" => None,
-        part => Some(inside(Path::new(source), part)?),
-    };
-    // a part stays the folder that was opened: its path may lead elsewhere by now
-    let path = lower.as_ref().map_or_else(|| source.clone(), magic);
-    let lower_path = PathBuf::from(path);
-    if let Err(error) = fs::metadata(&lower_path) {
+    if !asked.sub_path.is_empty() {
+        // a part stays the folder that was opened: its path may lead elsewhere by now
+        let part = inside(Path::new(source), &asked.sub_path)?;
+        return writable(asked, &[magic(&part).into()], at);
+    }
+    let lower = fs::canonicalize(source).map_err(|error| {
         let cause = super::sources::words(&error).to_lowercase();
-        return Err(Error::Failed {
+        Error::Failed {
             message: format!("mounting overlay failed \"{source}\": stat {source}: {cause}"),
             cause,
-        });
-    }
-    let lower_path = match &lower {
-        Some(_) => lower_path,
-        None => fs::canonicalize(&lower_path).map_err(|error| about(&lower_path, error))?,
-    };
-    writable(asked, &[lower_path], at)
+        }
+    })?;
+    writable(asked, &[lower], at)
 }
 
 /// Mounts an image's layers, topmost first, at `at`; answers where what was asked for lies then.
@@ -138,11 +133,6 @@ pub(super) fn inside(folder: &Path, part: &str) -> Result<OwnedFd, Error> {
             cause,
         }
     })
-}
-
-/// The path that leads to exactly what is open.
-pub(super) fn magic(open: &OwnedFd) -> String {
-    format!("/proc/self/fd/{}", open.as_raw_fd())
 }
 
 /// Binds what is open, a folder or a file, at `at`, which is made.

@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::io;
+use std::os::fd::AsRawFd;
 use std::path::Path;
 
 use model::view::Namespaces;
@@ -62,6 +63,11 @@ pub(crate) fn capability_bound() -> io::Result<Vec<String>> {
     let bound = bound.ok_or(io::ErrorKind::InvalidData)?;
     let names = CapabilitySet::from_bits_truncate(bound).iter_names();
     Ok(names.map(|(name, _)| format!("CAP_{name}")).collect())
+}
+
+/// The path that leads to exactly what is open here, whatever its own path leads to by now.
+pub(crate) fn magic(open: &impl AsRawFd) -> String {
+    format!("/proc/self/fd/{}", open.as_raw_fd())
 }
 
 /// How many files this process has open.

@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io;
-use std::os::fd::{AsRawFd as _, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
@@ -19,6 +19,7 @@ use rustix::mount::{MountFlags, mount_remount};
 use super::files::about;
 use super::layer::{self, LeaveOut, Target, View};
 use super::overlays;
+use super::proc::magic;
 use crate::store::{is_empty, private_dir};
 
 /// Binds a volume, or a part of one, at `at`, `nosuid` and `nodev` as Podman mounts volumes. CRI has no field for them: runc 1.1
@@ -30,7 +31,7 @@ use crate::store::{is_empty, private_dir};
 pub(super) fn bind(volume: &Mount, at: &Path) -> Result<bool, Error> {
     let source = Path::new(&volume.source);
     let what = overlays::inside(source, volume.sub_path_or_root())?;
-    let has = statvfs(overlays::magic(&what))
+    let has = statvfs(magic(&what))
         .map_err(|error| about(source, error))?
         .f_flag;
     overlays::bind_open(&what, at)?;
@@ -98,7 +99,7 @@ impl ImageTree {
 
 impl Folder {
     fn path(&self) -> PathBuf {
-        PathBuf::from(format!("/proc/self/fd/{}", self.0.as_raw_fd()))
+        PathBuf::from(magic(&self.0))
     }
 }
 

@@ -8,7 +8,7 @@
 //! An attempt that is given up before its start gives an exchanged layer back; which of the two folders has it is told by its
 //! inode, so that it does not matter where a daemon ended.
 
-use std::io;
+use std::fmt::Display;
 use std::sync::Arc;
 
 use model::container::{Attempt, ContainerRecord, Exchange, Prepared};
@@ -151,7 +151,7 @@ impl Inner {
 }
 
 #[allow(clippy::needless_pass_by_value, reason = "given to map_err")]
-fn not_carried(error: io::Error) -> Error {
+fn not_carried(error: impl Display) -> Error {
     Error::Internal(format!("carrying the writable layer over: {error}"))
 }
 
@@ -165,8 +165,7 @@ fn copy(
         Some(merged) => layer::Target::Merged(merged),
         None => layer::Target::Upper(&to.upper),
     };
-    let carried = layer::carry(from.upper.as_path(), target, left_out)
-        .map_err(|error| Error::Internal(format!("carrying the writable layer over: {error}")))?;
+    let carried = layer::carry(from.upper.as_path(), target, left_out).map_err(not_carried)?;
     // Where the tree is mounted already the OCI runtime has looked before it was whole.
     match to.merged.as_deref().zip(command) {
         Some((merged, command)) => command.check(merged).map(|()| carried),

@@ -52,7 +52,13 @@ pub(crate) fn exchange_of(from: &Layer, to: &Layer) -> io::Result<Option<Exchang
 /// # Errors
 /// The file system's; nothing has changed then.
 pub(crate) fn exchange(exchange: &Exchange) -> io::Result<()> {
-    change_places(exchange)
+    let Exchange { from, to, .. } = exchange;
+    renameat_with(CWD, from, CWD, to, RenameFlags::EXCHANGE)?;
+    for above in [from, to].into_iter().filter_map(|folder| folder.parent()) {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        fsync(open(above, flags, Mode::empty())?)?;
+    }
+    Ok(())
 }
 
 /// Where what was written lies once an exchange was to be undone.
@@ -71,9 +77,9 @@ pub(crate) enum Undone {
 ///
 /// # Errors
 /// [`io::ErrorKind::ResourceBusy`]: it stays mounted. The file system's others; nothing has changed then.
-pub(crate) fn undo_exchange(exchange: &Exchange) -> io::Result<Undone> {
-    let (from, to) = (inode(&exchange.from)?, inode(&exchange.to)?);
-    let wanted = Some(exchange.inode);
+pub(crate) fn undo_exchange(made: &Exchange) -> io::Result<Undone> {
+    let (from, to) = (inode(&made.from)?, inode(&made.to)?);
+    let wanted = Some(made.inode);
     if from == wanted {
         return Ok(Undone::Back);
     }
@@ -83,13 +89,13 @@ pub(crate) fn undo_exchange(exchange: &Exchange) -> io::Result<Undone> {
         (Some(_), true) => {}
     }
     let begun = Instant::now();
-    while is_mounted(&[&exchange.from, &exchange.to])? {
+    while is_mounted(&[&made.from, &made.to])? {
         if begun.elapsed() > UNMOUNTED_WITHIN {
             return Err(io::ErrorKind::ResourceBusy.into());
         }
         std::thread::sleep(Duration::from_millis(20));
     }
-    change_places(exchange).map(|()| Undone::Back)
+    exchange(made).map(|()| Undone::Back)
 }
 
 /// Whether a layer was exchanged, by what is left of it: no store tells.
@@ -110,16 +116,6 @@ fn inode(folder: &Path) -> io::Result<Option<u64>> {
 
 fn is_empty(folder: &Path) -> io::Result<bool> {
     Ok(fs::read_dir(folder)?.next().is_none())
-}
-
-fn change_places(exchange: &Exchange) -> io::Result<()> {
-    let Exchange { from, to, .. } = exchange;
-    renameat_with(CWD, from, CWD, to, RenameFlags::EXCHANGE)?;
-    for above in [from, to].into_iter().filter_map(|folder| folder.parent()) {
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        fsync(open(above, flags, Mode::empty())?)?;
-    }
-    Ok(())
 }
 
 fn is_set(parameter: &str) -> bool {

@@ -1,13 +1,15 @@
 //! Owners, modes, attributes and times of one entry, in the order in which none undoes another.
 
 use std::ffi::CStr;
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::BorrowedFd;
 use std::path::Path;
 
 use rustix::fs::{
     AtFlags, FileType, Gid, IFlags, Mode, OFlags, Stat, Timespec, Timestamps, Uid, chmod, chownat,
     fchmod, fchown, fstat, futimens, openat, utimensat,
 };
+
+use crate::host::magic;
 
 use super::LayerError;
 use super::xattr::{self, Mark, Policy};
@@ -70,8 +72,7 @@ fn set_mode(
     // the magic link of a path descriptor leads to exactly that inode.
     let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let entry = openat(folder, name, flags, Mode::empty()).map_err(LayerError::io("open", path))?;
-    let link = format!("/proc/self/fd/{}", entry.as_raw_fd());
-    chmod(link, mode(stat)).map_err(LayerError::io("chmod", path))
+    chmod(magic(&entry), mode(stat)).map_err(LayerError::io("chmod", path))
 }
 
 fn protection(source: &CStr, policy: Policy, path: &Path) -> Result<IFlags, LayerError> {

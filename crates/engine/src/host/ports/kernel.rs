@@ -55,10 +55,7 @@ fn read(answer: &[u8]) -> Result<bool, Errno> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::host::netlink::HEADER;
-
-    /// `NLMSG_ERROR`.
-    const ERROR: u16 = 2;
+    use crate::host::netlink::{ERROR, HEADER};
 
     fn refusal(code: i32) -> Vec<u8> {
         let mut answer = vec![0; HEADER];
