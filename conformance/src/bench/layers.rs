@@ -77,7 +77,7 @@ impl LayerSide {
         self.make(&name, mib).await?;
         let mut samples = Samples::default();
         for time in 0..=TIMES {
-            let restart = format!("{name}/restart?t=0");
+            let restart = format!("{name}/restart?timeout=0");
             let (took, ()) = timed(self.ask("POST", &restart, None, 204)).await?;
             if time > 0 {
                 samples.add(took);

@@ -153,10 +153,14 @@ pub(crate) fn list_options(cx: &Cx, query: &Query) -> Result<ListOptions, Failur
     })
 }
 
-/// Seconds between the stop signal and SIGKILL. Docker's -1 is for ever.
+/// Seconds between the stop signal and SIGKILL. Docker's -1 is for ever. Podman's documentation of
+/// libpod's restart says `t`, its client sends `timeout`.
 fn timeout(query: &Query, face: Face) -> Result<Option<u32>, Failure> {
     match face {
-        Face::Libpod => query.number("timeout"),
+        Face::Libpod => match query.number("timeout")? {
+            None => query.number("t"),
+            timeout => Ok(timeout),
+        },
         Face::Compat => {
             let timeout: Option<i64> = query.number("t")?;
             Ok(timeout.map(|seconds| u32::try_from(seconds).unwrap_or(u32::MAX)))
