@@ -174,6 +174,19 @@ impl Engine {
             }
         }
         let error = joined(failed).unwrap_or_else(|| not_found(name, face));
+        let there = match policy {
+            // Podman's word for an image that may be older than the registry's, but has to be there
+            PullPolicy::Newer => inner.find_image(name, face).await?,
+            _ => None,
+        };
+        if let Some(image) = there {
+            tracing::info!(image = name, %error, "it cannot be pulled, and is taken as it is");
+            return Ok(Pulled {
+                id: image.detail.summary.id,
+                name: image.shown_name,
+                fetched: false,
+            });
+        }
         let mut event = of_image("", name, Action::PullError);
         event.labels.insert("error".to_owned(), error.to_string());
         inner.store.record_events(vec![event]).await?;

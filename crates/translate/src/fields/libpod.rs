@@ -65,7 +65,11 @@ const LIFE: &[Row] = &[
         "true and false, for nothing is set up for systemd",
         NO_CONMON,
     ),
-    Row::anyway("sdnotifyMode", "container", NO_CONMON),
+    Row::anyway(
+        "sdnotifyMode",
+        "container, conmon and ignore, which are one, for no request brings a socket to notify",
+        NO_CONMON,
+    ),
     Row::refused("conmon_pid_file", NO_CONMON),
     Row::refused("namespace", "only Podman 4.3 knows libpod namespaces"),
 ];
@@ -76,9 +80,9 @@ const IMAGE: &[Row] = &[
         "raw_image_name",
         "the name before Podman's auto-update looks at it",
     ),
-    Row::refused("image_os", PLATFORM),
-    Row::refused("image_arch", PLATFORM),
-    Row::refused("image_variant", PLATFORM),
+    Row::anyway("image_os", "the host's", PLATFORM),
+    Row::anyway("image_arch", "the host's", PLATFORM),
+    Row::anyway("image_variant", "the host's", PLATFORM),
     Row::host(
         "image_volume_mode",
         "anonymous: the daemon's volumes; tmpfs: mounted on the host",

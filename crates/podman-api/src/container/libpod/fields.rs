@@ -7,6 +7,21 @@ use crate::fields::SpecField;
 /// What podman-remote sends where no user namespace is asked for.
 const ID_MAPPINGS: &str = r#"{"HostUIDMapping":true,"HostGIDMapping":true,"UIDMap":null,"GIDMap":null,"AutoUserNs":false,"AutoUserNsOpts":{"Size":0,"InitialSize":0,"PasswdFile":"","GroupFile":"","AdditionalUIDMappings":null,"AdditionalGIDMappings":null}}"#;
 
+/// The host's architecture, in Go's words.
+const HOST_ARCH: &str = if cfg!(target_arch = "x86_64") {
+    r#""amd64""#
+} else if cfg!(target_arch = "aarch64") {
+    r#""arm64""#
+} else {
+    r#""""#
+};
+/// The variant of it.
+const HOST_VARIANT: &str = if cfg!(target_arch = "aarch64") {
+    r#""v8""#
+} else {
+    r#""""#
+};
+
 /// Every field of Podman 5.8's `SpecGenerator`, and those of 4.3's.
 pub const SPEC_FIELDS: &[SpecField] = &[
     SpecField::new("name"),
@@ -32,7 +47,11 @@ pub const SPEC_FIELDS: &[SpecField] = &[
     SpecField::new("oci_runtime"),
     // true is "where the command is systemd", which false turns off
     SpecField::with("systemd", &[r#""true""#, r#""false""#]),
-    SpecField::with("sdnotifyMode", &[r#""container""#]),
+    // no request brings a socket to notify
+    SpecField::with(
+        "sdnotifyMode",
+        &[r#""container""#, r#""conmon""#, r#""ignore""#],
+    ),
     // libpod namespaces, of 4.3 only
     SpecField::new("namespace"),
     SpecField::new("pidns"),
@@ -56,9 +75,10 @@ pub const SPEC_FIELDS: &[SpecField] = &[
     SpecField::new("group_entry"),
     SpecField::new("image"),
     SpecField::new("raw_image_name"),
-    SpecField::new("image_os"),
-    SpecField::new("image_arch"),
-    SpecField::new("image_variant"),
+    // what --platform asks for; the host's is what there is
+    SpecField::with("image_os", &[r#""linux""#]),
+    SpecField::with("image_arch", &[HOST_ARCH]),
+    SpecField::with("image_variant", &[HOST_VARIANT]),
     SpecField::new("rootfs"),
     SpecField::new("rootfs_overlay"),
     SpecField::new("rootfs_mapping"),
