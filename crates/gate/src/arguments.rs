@@ -8,6 +8,7 @@ use nix::sys::stat::Mode as FileMode;
 
 use crate::failure::Failure;
 use crate::init;
+use crate::inside::{self, Change};
 
 /// What is to be done.
 #[derive(Debug, PartialEq, Eq)]
@@ -27,6 +28,11 @@ pub(crate) enum Mode {
         parent: i32,
         file: OsString,
         argv: Vec<OsString>,
+    },
+    /// Change the mounts of the namespace that is the standard input.
+    Inside {
+        mark: OsString,
+        changes: Vec<Change>,
     },
 }
 
@@ -95,8 +101,54 @@ pub(crate) fn parse(words: impl Iterator<Item = OsString>) -> Result<Mode, Failu
             let argv = argv(words)?;
             Ok(Mode::Reap { parent, file, argv })
         }
+        b"inside" => {
+            let mark = words.next().ok_or_else(usage)?;
+            let changes = changes(words)?;
+            Ok(Mode::Inside { mark, changes })
+        }
         _ => Err(usage()),
     }
+}
+
+fn changes(mut words: impl Iterator<Item = OsString>) -> Result<Vec<Change>, Failure> {
+    let mut all = Vec::new();
+    while let Some(option) = words.next() {
+        let value = words.next().ok_or_else(usage)?;
+        all.push(match option.as_bytes() {
+            b"--flags" => {
+                let (flags, path) = at_path(&value).ok_or_else(usage)?;
+                let flags = inside::flags(flags).ok_or_else(usage)?;
+                Change::Flags { flags, path }
+            }
+            b"--proc" => Change::Proc(value),
+            b"--show" => Change::Show(value),
+            b"--no-shm" if yes(&value)? => Change::NoSharedMemory,
+            b"--device" => device(&value).ok_or_else(usage)?,
+            _ => return Err(usage()),
+        });
+    }
+    Ok(all)
+}
+
+/// `WORD:PATH`.
+fn at_path(value: &OsStr) -> Option<(&str, OsString)> {
+    let mut parts = value.as_bytes().splitn(2, |byte| *byte == b':');
+    let word = std::str::from_utf8(parts.next()?).ok()?;
+    Some((word, OsStr::from_bytes(parts.next()?).to_owned()))
+}
+
+/// `OCTAL:UID:GID:PATH`.
+fn device(value: &OsStr) -> Option<Change> {
+    let (mode, rest) = at_path(value)?;
+    let (user, rest) = at_path(&rest)?;
+    let (user, rest) = (user.parse().ok()?, rest);
+    let (group, path) = at_path(&rest)?;
+    Some(Change::Device {
+        mode: u32::from_str_radix(mode, 8).ok()?,
+        user,
+        group: group.parse().ok()?,
+        path,
+    })
 }
 
 fn order(mut words: std::iter::Peekable<impl Iterator<Item = OsString>>) -> Result<Order, Failure> {
@@ -201,6 +253,6 @@ fn text(word: OsString) -> Result<String, Failure> {
 fn usage() -> Failure {
     Failure::other(
         "usage: gate wait PIPE [ORDER]… -- ARGV… | gate let-go PIPE | gate run [ORDER]… -- ARGV… \
-         | gate tied PARENT -- ARGV… | gate reap PARENT FILE -- ARGV…\nORDER: --user U[:G[:G,…]], --workdir DIR, --env N=V, --unset-env N, --keep-env N, --init yes, --foreground yes, --umask OCTAL, --ulimit N=SOFT:HARD",
+         | gate tied PARENT -- ARGV… | gate reap PARENT FILE -- ARGV… | gate inside MARK [CHANGE]…\nORDER: --user U[:G[:G,…]], --workdir DIR, --env N=V, --unset-env N, --keep-env N, --init yes, --foreground yes, --umask OCTAL, --ulimit N=SOFT:HARD",
     )
 }

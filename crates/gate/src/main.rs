@@ -13,6 +13,8 @@
 //!                             where PARENT, the daemon, runs the OCI runtime
 //! gate reap PARENT FILE -- ARGV…  executes ARGV, which starts a process, writes its number into FILE and ends; waits for
 //!                             that process and ends as it did. Tied as well.
+//! gate inside MARK [CHANGE]…  enters the mount namespace that is its standard input, where there is a file MARK: on the host
+//!   CHANGE: --flags noexec,…:PATH of a mount, --proc OPTIONS of /proc, --no-shm yes, --show PATH that a mount hides, --device OCTAL:UID:GID:PATH
 //! ```
 //! A command is looked for as runc looks for it. Exit codes are Podman's: 127 not found, 126 not to be executed,
 //! 125 everything else that is in the way; what it was stands on stderr. `wait` looks for its command first, and says
@@ -25,6 +27,7 @@
 mod arguments;
 mod failure;
 mod init;
+mod inside;
 mod run;
 mod search;
 #[cfg(test)]
@@ -61,6 +64,10 @@ fn main() -> ExitCode {
         }
         Ok(Mode::Reap { parent, file, argv }) => match tied::reap(parent, &file, &argv) {
             Ok(code) => return code,
+            Err(failure) => failure,
+        },
+        Ok(Mode::Inside { mark, changes }) => match inside::inside(&mark, &changes) {
+            Ok(()) => return ExitCode::SUCCESS,
             Err(failure) => failure,
         },
         Err(failure) => failure,

@@ -5,7 +5,10 @@ use std::os::unix::fs::{PermissionsExt as _, symlink};
 use accounts::Account;
 use nix::sys::resource::Resource;
 
+use nix::mount::MsFlags;
+
 use crate::arguments::{Limit, Mode, parse};
+use crate::inside::{Change, inside};
 use crate::run::environment;
 use crate::search::find;
 
@@ -41,8 +44,42 @@ fn the_command_stands_behind_two_dashes_and_keeps_its_own() {
 }
 
 #[test]
+fn changes_inside_name_their_paths_last() {
+    let line = "inside /m --flags noexec,nosuid:/a:b --proc hidepid=2 --no-shm yes --device 660:0:6:/dev/x";
+    let Mode::Inside { mark, changes } = parse(words(line).into_iter()).unwrap() else {
+        panic!("not inside");
+    };
+    assert_eq!(mark, "/m");
+    let device = Change::Device {
+        mode: 0o660,
+        user: 0,
+        group: 6,
+        path: "/dev/x".into(),
+    };
+    let flags = Change::Flags {
+        flags: MsFlags::MS_NOEXEC | MsFlags::MS_NOSUID,
+        path: "/a:b".into(),
+    };
+    let proc = Change::Proc("hidepid=2".into());
+    assert_eq!(changes, [flags, proc, Change::NoSharedMemory, device]);
+}
+
+#[test]
+fn a_namespace_without_the_mark_is_left_alone() {
+    // standard input is none here
+    assert!(inside("/nothing".as_ref(), &[]).is_err());
+}
+
+#[test]
 fn what_cannot_be_meant_is_refused() {
     for line in [
+        "inside",
+        "inside /m --flags",
+        "inside /m --flags exec:/a",
+        "inside /m --flags noexec",
+        "inside /m --no-shm no",
+        "inside /m --device 999:0:0:/a",
+        "inside /m --device 660:0:/a",
         "",
         "what",
         "wait",

@@ -134,6 +134,9 @@ pub struct ContainerSpec {
     /// Patterns of paths that are neither hidden nor read-only, or `ALL`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub unmask: Vec<String>,
+    /// Options of the mount of `/proc` (`hidepid=2`).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub proc_options: Vec<String>,
     /// Limits.
     pub resources: Resources,
     /// Its time zone by name, or `local` for the host's; `None` means the image's.
@@ -380,6 +383,8 @@ pub enum IpcMode {
     Private,
     /// The host's (CRI `NamespaceMode` NODE).
     Host,
+    /// Its sandbox's, which no other container has, without `/dev/shm`.
+    None,
 }
 
 impl IpcMode {
@@ -389,6 +394,7 @@ impl IpcMode {
             Self::Shareable => "shareable",
             Self::Private => "private",
             Self::Host => "host",
+            Self::None => "none",
         }
     }
 }

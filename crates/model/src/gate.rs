@@ -5,8 +5,9 @@
 
 use std::path::Path;
 
-use crate::container::{ALWAYS_SET, ContainerSpec};
+use crate::container::{ALWAYS_SET, ContainerSpec, IpcMode, MountKind, SHARED_MEMORY};
 use crate::observed::MountObserved;
+use crate::paths;
 use crate::ulimit::Ulimit;
 
 /// The program, in every container but those of [`covered`].
@@ -94,11 +95,44 @@ pub fn needed(spec: &ContainerSpec, unified: bool) -> Option<&'static str> {
             spec.resources.some_by_cgroup(unified),
         ),
         ("unsetenv", spec.unset_env_all || !spec.unset_env.is_empty()),
+        ("a change of its mounts", !changes_inside(spec).is_empty()),
     ];
     needs
         .into_iter()
         .find(|(_, asked)| *asked)
         .map(|(name, _)| name)
+}
+
+/// Flags of bind mounts and volumes that CRI has no field for, and not every OCI runtime takes over from what is bound.
+const MOUNT_FLAGS: &[&str] = &["nodev", "noexec", "nosuid"];
+
+/// What the host changes of a container's mounts from inside of their namespace while the command is held: words of
+/// `gate inside` and their values.
+pub fn changes_inside(spec: &ContainerSpec) -> Vec<String> {
+    let bound = spec
+        .mounts
+        .iter()
+        .filter(|mount| matches!(mount.kind, MountKind::Bind | MountKind::Volume));
+    let flags = bound.filter_map(|mount| {
+        let asked = MOUNT_FLAGS.iter().filter(|flag| mount.has_option(&[flag]));
+        let asked: Vec<_> = asked.copied().collect();
+        let words = || format!("{}:{}", asked.join(","), mount.destination);
+        (!asked.is_empty()).then(|| ["--flags".to_owned(), words()])
+    });
+    let proc =
+        (!spec.proc_options.is_empty()).then(|| ["--proc".to_owned(), spec.proc_options.join(",")]);
+    let no_shm = (spec.ipc == IpcMode::None && !mounts_shared_memory(spec))
+        .then(|| ["--no-shm".to_owned(), "yes".to_owned()]);
+    let seen = paths::seen(spec).into_iter();
+    let seen = seen.map(|path| ["--show".to_owned(), path.to_owned()]);
+    let all = flags.chain(proc).chain(no_shm).chain(seen);
+    all.flatten().collect()
+}
+
+/// The user has mounted something of their own there.
+fn mounts_shared_memory(spec: &ContainerSpec) -> bool {
+    let mut mounts = spec.mounts.iter();
+    mounts.any(|mount| mount.destination == SHARED_MEMORY)
 }
 
 /// A container's command that waits in the gate until it is told to go.

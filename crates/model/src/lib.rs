@@ -19,6 +19,7 @@ pub mod image;
 pub mod joined;
 pub mod observed;
 pub mod order;
+pub mod paths;
 pub mod pod;
 pub mod port;
 pub mod process;

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use model::container::ContainerRecord;
-use model::observed::{ContainerStatus, CriState};
+use model::observed::{ContainerStatus, CriState, RuntimeKind};
 use model::{Error, Id, gate};
 use tokio::time::Instant;
 
@@ -86,7 +86,8 @@ impl Inner {
         Hold {
             in_gate: letters
                 || record.progress.late_command
-                || gate::needed(&record.spec, self.facts().unified_cgroups).is_some(),
+                || gate::needed(&record.spec, self.facts().unified_cgroups).is_some()
+                || self.changes_devices(record),
             letters,
             stdin_once: takes_input && waiting.iter().any(|(_, request)| request.stdin),
             waiting,
@@ -151,9 +152,43 @@ impl Inner {
             Gate::Here(pipe) => self.probe(record, pipe, hold, &mut opened).await?,
             Gate::Inside | Gate::Gone => settle(opened.len()).await,
         }
-        self.set_limits(record, cri_id).await?;
+        self.set_up_held(record, cri_id).await?;
         self.go(&record.id, cri_id, gate).await?;
         Ok(opened)
+    }
+
+    /// What is done from outside for a command that is held.
+    async fn set_up_held(&self, record: &ContainerRecord, cri_id: &str) -> Result<(), Error> {
+        self.set_limits(record, cri_id).await?;
+        self.change_mounts(record, cri_id).await
+    }
+
+    /// Whether the runtime makes devices otherwise than they are on the host, and this can be mended.
+    fn changes_devices(&self, record: &ContainerRecord) -> bool {
+        let spec = &record.spec;
+        let mends = self.facts().kind == RuntimeKind::CriO && self.gate.is_for(spec);
+        mends && !spec.privileged && !spec.devices.is_empty()
+    }
+
+    /// Changes the mounts of a held command, see [`gate::changes_inside`], and its devices.
+    async fn change_mounts(&self, record: &ContainerRecord, cri_id: &str) -> Result<(), Error> {
+        let mut changes = gate::changes_inside(&record.spec);
+        if self.changes_devices(record) {
+            changes.extend(crate::host::of_devices(&record.spec.devices)?);
+        }
+        let Some(program) = self.gate.program().filter(|_| !changes.is_empty()) else {
+            return Ok(());
+        };
+        let status = self.runtime.container_status(cri_id, true).await?;
+        let Some(pid) = status.verbose.pid else {
+            let why = "CRI has no field for it, and the container's process is not on this host";
+            return Err(Error::unsupported(
+                "a change of the container's mounts",
+                why,
+            ));
+        };
+        let (program, cri_id) = (program.to_owned(), cri_id.to_owned());
+        on_disk(move || crate::host::change_inside(&program, pid, &cri_id, &changes)).await
     }
 
     /// Raises the limits of a held command's process where the gate, which has no more rights than the container, could not,
@@ -329,9 +364,9 @@ impl Inner {
         if let Some(ContainerStatus { cri_id, .. }) = self.running(&record).await? {
             tracing::info!(container = %id, "the daemon ended while its start was waited for; its command goes on now");
             let gate = self.gate_of(id, &cri_id).await?;
-            if let Err(error) = self.set_limits(&record, &cri_id).await {
+            if let Err(error) = self.set_up_held(&record, &cri_id).await {
                 // The gate cannot raise one either, and says so as its last word.
-                tracing::warn!(container = %id, %error, "the limits of a held command cannot be set");
+                tracing::warn!(container = %id, %error, "what a held command needs cannot be set");
             }
             self.go(id, &cri_id, gate).await
         } else {

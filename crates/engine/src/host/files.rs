@@ -324,7 +324,10 @@ impl FilesJob {
             }
         }
         let (sized, closed) = (spec.shm_bytes.is_some(), self.shared_memory_is_closed());
-        if (sized || closed) && spec.ipc != IpcMode::Host && !self.mounts_shared_memory() {
+        if (sized || closed)
+            && !matches!(spec.ipc, IpcMode::Host | IpcMode::None)
+            && !self.mounts_shared_memory()
+        {
             let bytes = spec.shm_bytes.unwrap_or(SHM_BYTES);
             wanted.push(Mount {
                 kind: MountKind::Tmpfs,

@@ -246,6 +246,7 @@ fn from_host_config(
         selinux,
         mask,
         unmask,
+        proc_options,
     } = security::from_compat(HOST_CONFIG, &security_opt)?;
     let (pid, ipc) = (pid(&pid_mode)?, ipc(&ipc_mode)?);
     sysctls::check_allowed(&sysctls).map_err(|error| error.behind(FILL_OUT))?;
@@ -281,6 +282,7 @@ fn from_host_config(
         selinux,
         mask,
         unmask,
+        proc_options,
         devices: devices::from_compat(&devices).map_err(at_create)?,
         cdi_devices: devices::from_requests(HOST_CONFIG, device_requests)?,
         shm_bytes: shm_size
@@ -337,6 +339,7 @@ fn ipc(asked: &str) -> Result<IpcMode, Error> {
     match asked {
         "host" => Ok(IpcMode::Host),
         "private" => Ok(IpcMode::Private),
+        "none" => Ok(IpcMode::None),
         _ => mode("IpcMode", asked, &["shareable"]).map(|()| IpcMode::Shareable),
     }
 }

@@ -165,7 +165,7 @@ fn what_is_not_carried_out_is_refused_by_name() {
             "HostConfig.DeviceRequests \"cdi\"",
         ),
         (none(), json!({"PidMode": "ns:/x"}), "HostConfig.PidMode"),
-        (none(), json!({"IpcMode": "none"}), "HostConfig.IpcMode"),
+        (none(), json!({"IpcMode": "ns:/x"}), "HostConfig.IpcMode"),
         (none(), json!({"UTSMode": "host"}), "HostConfig.UTSMode"),
         (
             none(),
@@ -214,8 +214,8 @@ fn what_is_not_carried_out_is_refused_by_name() {
         ),
         (
             none(),
-            json!({"SecurityOpt": ["proc-opts=hidepid=2"]}),
-            "HostConfig.SecurityOpt \"proc-opts=hidepid=2\"",
+            json!({"SecurityOpt": ["label=filetype:usr_t"]}),
+            "HostConfig.SecurityOpt \"filetype:usr_t\"",
         ),
         (
             none(),

@@ -96,6 +96,7 @@ pub fn libpod_create(mut spec: SpecGenerator, host: &Host) -> Result<NewContaine
         umask,
         mask,
         unmask,
+        procfs_opts,
         cgroupns: _, // refused, or what the runtime does anyway
         cgroup_parent,
         netns,
@@ -226,6 +227,7 @@ pub fn libpod_create(mut spec: SpecGenerator, host: &Host) -> Result<NewContaine
         selinux: security::labels(BODY, selinux_opts)?,
         mask: security::masks(&mask)?,
         unmask: security::unmasks(&unmask),
+        proc_options: procfs_opts,
         timezone: some(timezone),
         init: init.unwrap_or(false),
         umask: umask_of(&umask)?,
@@ -349,6 +351,7 @@ fn ipc(asked: &Namespace, in_pod: bool) -> Result<IpcMode, Error> {
         _ if in_pod => namespace(BODY, "ipcns", asked, &["pod"]).map(|()| IpcMode::Shareable),
         ("host", "") => Ok(IpcMode::Host),
         ("private", "") => Ok(IpcMode::Private),
+        ("none", "") => Ok(IpcMode::None),
         _ => namespace(BODY, "ipcns", asked, &["shareable"]).map(|()| IpcMode::Shareable),
     }
 }

@@ -188,7 +188,7 @@ fn what_is_not_carried_out_is_refused_by_name() {
         (json!({"env_host": true}), "env_host"),
         (json!({"userns": {"nsmode": "auto"}}), "userns"),
         (json!({"pidns": {"nsmode": "path", "value": "/x"}}), "pidns"),
-        (json!({"ipcns": {"nsmode": "none"}}), "ipcns"),
+        (json!({"ipcns": {"nsmode": "path", "value": "/x"}}), "ipcns"),
         (json!({"utsns": {"nsmode": "host"}}), "utsns"),
         (json!({"cgroupns": {"nsmode": "host"}}), "cgroupns"),
         (json!({"netns": {"nsmode": "pasta"}}), "netns"),

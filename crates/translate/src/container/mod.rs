@@ -30,7 +30,6 @@ pub use inspect_compat::compat_inspect;
 pub use inspect_libpod::{libpod_inspect, libpod_inspect_v4};
 pub use list::{compat_item, libpod_item};
 pub(crate) use mount_options::PROPAGATIONS;
-pub(crate) use security::ALL as ALL_PATHS;
 pub(crate) use show::restarts as shown_restarts;
 pub(crate) use show_network::NETWORK;
 pub use update::{compat_update, libpod_update};

@@ -2,6 +2,7 @@
 
 use model::Error;
 use model::container::{ContainerSpec, SeccompProfile};
+use model::paths;
 
 use crate::fields::{PRIVILEGED_MASK, SECURITY_OPT, SELINUX_FILES};
 use crate::refuse::{Body, invalid};
@@ -15,6 +16,7 @@ pub(super) struct Security {
     pub(super) selinux: Vec<String>,
     pub(super) mask: Vec<String>,
     pub(super) unmask: Vec<String>,
+    pub(super) proc_options: Vec<String>,
 }
 
 /// `SecurityOpt` of a compat create: `KEY=VALUE`, or the old `KEY:VALUE`.
@@ -42,14 +44,14 @@ pub(super) fn from_compat(body: Body, options: &[String]) -> Result<Security, Er
             ("label", Some(option)) => security.selinux.push(option.to_owned()),
             ("mask", Some(paths)) => security.mask.extend(apart(paths)),
             ("unmask", Some(paths)) => security.unmask.extend(apart(paths)),
-            ("systempaths", Some("unconfined")) => security.unmask.push(ALL.to_owned()),
+            ("systempaths", Some("unconfined")) => security.unmask.push(paths::ALL.to_owned()),
             ("systempaths", Some(other)) => {
                 return malformed(format!(
                     "invalid systempaths option {other:?}, only `unconfined` is supported"
                 ));
             }
-            ("proc-opts", Some(_)) => {
-                return Err(body.refusal_of(FIELD, option, SECURITY_OPT));
+            ("proc-opts", Some(options)) => {
+                security.proc_options = options.split(',').map(ToOwned::to_owned).collect();
             }
             (_, Some(_)) => return malformed(format!("invalid --security-opt 2: {option:?}")),
             (_, None) => return malformed(format!("invalid --security-opt 1: {option:?}")),
@@ -59,9 +61,6 @@ pub(super) fn from_compat(body: Body, options: &[String]) -> Result<Security, Er
     check_masks(FIELD, &security.mask)?;
     Ok(security)
 }
-
-/// The word for all hidden and read-only paths.
-pub(crate) const ALL: &str = "ALL";
 
 /// `mask` of a libpod create.
 ///
@@ -203,6 +202,7 @@ mod tests {
             "label=level:s0:c1,c2",
             "mask=/a:/b",
             "unmask=/proc/*:/sys/firmware",
+            "proc-opts=hidepid=2,gid=5",
             "systempaths=unconfined",
         ])
         .unwrap();
@@ -213,6 +213,7 @@ mod tests {
             selinux: words(&["type:spc_t", "level:s0:c1,c2"]),
             mask: words(&["/a", "/b"]),
             unmask: words(&["/proc/*", "/sys/firmware", "ALL"]),
+            proc_options: words(&["hidepid=2", "gid=5"]),
         };
         assert_eq!(made, wanted);
         assert_eq!(read(&["label:disable"]).unwrap().selinux, ["disable"]);
@@ -234,10 +235,6 @@ mod tests {
     #[test]
     fn what_is_not_carried_out_is_refused_by_name_and_what_is_none_in_podmans_words() {
         for (option, text) in [
-            (
-                "proc-opts=hidepid=2",
-                "HostConfig.SecurityOpt \"proc-opts=hidepid=2\" is not supported",
-            ),
             (
                 "label=filetype:a",
                 "HostConfig.SecurityOpt \"filetype:a\" is not supported",

@@ -20,7 +20,6 @@ use super::mount_options::shown_options;
 use super::show::{self, Caps};
 use super::show_network::{self, BRIDGE, HOST, NONE};
 use super::{block, log, ulimits};
-use crate::cri::hides_nothing;
 
 /// Podman's driver whose format is that of CRI's log files.
 pub(super) const LOG_DRIVER: &str = "k8s-file";
@@ -199,7 +198,7 @@ fn security_opt(spec: &ContainerSpec) -> Vec<String> {
         show::label_options(spec).map(|options| format!("label={options}")),
         show::seccomp(spec).map(|profile| format!("seccomp={profile}")),
         show::apparmor(spec).map(|profile| format!("apparmor={profile}")),
-        word(hides_nothing(spec), "unmask=all"),
+        word(model::paths::hides_nothing(spec), "unmask=all"),
     ];
     all.into_iter().flatten().collect()
 }
@@ -284,7 +283,7 @@ fn modes(detail: &ContainerDetail) -> Modes {
         pid: of(spec.joined.pid.as_ref(), spec.pid.word()),
         network: of(spec.joined.network.as_ref(), network),
         ipc: match spec.ipc {
-            IpcMode::Host => spec.ipc.word().to_owned(),
+            IpcMode::Host | IpcMode::None => spec.ipc.word().to_owned(),
             IpcMode::Private | IpcMode::Shareable => {
                 of(spec.joined.ipc.as_ref().or_else(home), spec.ipc.word())
             }

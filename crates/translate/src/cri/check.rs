@@ -7,7 +7,6 @@ use model::observed::{RuntimeFacts, RuntimeKind};
 use model::pod::{PodSpec, Role, SandboxRecord};
 
 use super::mounts::check_mount;
-use super::paths::check_masks;
 use super::resources::cri_resources;
 use super::sandbox::SLICE;
 use super::security::{container_security, runs_as_root};
@@ -31,7 +30,6 @@ pub fn check_container(
     check_privileged_profiles(spec)?;
     check_groups(spec, runtime.kind)?;
     check_cdi_devices(spec, runtime.kind)?;
-    check_masks(spec, runtime.kind)?;
     check_cgroup_parent(spec.cgroup_parent.as_deref(), &runtime.cgroup_manager)
         .map_err(|error| spec.face.at_create(error))?;
     cri_resources(&spec.resources, runtime.unified_cgroups)?;

@@ -112,6 +112,7 @@ fn asked(order: &ContainerOrder<'_>, spec: &ContainerSpec) -> Result<v1::Contain
         selinux: _,             // `container_security`
         mask: _,                // `container_security`
         unmask: _,              // `container_security`
+        proc_options: _,        // the host side's, from inside: `model::gate::changes_inside`
         resources,
         timezone: _, // /etc/localtime among `files`
         init: _,     // the same

@@ -15,7 +15,6 @@ mod container;
 mod image;
 mod mounts;
 mod observed;
-mod paths;
 mod resources;
 mod sandbox;
 mod seccomp;
@@ -34,8 +33,6 @@ pub use image::{bare_id, image_spec, image_summary};
 pub use observed::{
     container_listed, container_status, hint, sandbox_listed, sandbox_status, timestamp,
 };
-pub(crate) use paths::hides_nothing;
-pub use paths::{MASKED_PATHS, READONLY_PATHS};
 pub use resources::updated_resources;
 pub use sandbox::{NAMESPACE, SandboxConfig, sandbox_config};
 pub use seccomp::seccomp_profile;

@@ -13,8 +13,11 @@ use crate::fields::MOUNT_OPTIONS;
 /// Options of a bind mount that CRI carries in fields of its own or that are its only way.
 const CARRIED: &[&str] = &["rbind", "ro", "rw", "z", "Z", "exec", "suid", "dev", ""];
 
+/// Those that are set from inside of the container, see [`model::gate::changes_inside`].
+const INSIDE: &[&str] = &["nodev", "noexec", "nosuid"];
+
 /// Further ones of a volume: what is done without CRI, and what Podman's volumes are anyway.
-const OF_VOLUMES: &[&str] = &["copy", "nocopy", "nosuid", "nodev"];
+const OF_VOLUMES: &[&str] = &["copy", "nocopy"];
 
 /// All mounts of a container. A file made here gives way to a mount that was asked for at its place.
 pub(super) fn cri_mounts(asked: &[Mount], files: &[FileMount]) -> Result<Vec<v1::Mount>, Error> {
@@ -99,7 +102,7 @@ pub(super) fn check_mount(mount: &Mount) -> Result<(), Error> {
     cri_propagation(propagation.as_deref())?;
     let (of_host_side, overlay) = (*kind == MountKind::Volume, mount.is_overlay());
     let cannot = |option: &&String| {
-        let carried = CARRIED.contains(&option.as_str())
+        let carried = [CARRIED, INSIDE].concat().contains(&option.as_str())
             || of_host_side && OF_VOLUMES.contains(&option.as_str())
             || overlay && is_of_overlay(option);
         !carried && cri_propagation(Some(option)).is_err()
@@ -245,11 +248,11 @@ mod tests {
         assert_eq!(only.host_path, "/state/f");
         assert!(only.readonly && only.selinux_relabel);
         assert!(cri_mounts(std::slice::from_ref(&volume), &[]).is_err());
-        let noexec = Mount {
-            options: vec!["noexec".into()],
+        let idmap = Mount {
+            options: vec!["idmap".into()],
             ..volume
         };
-        assert!(check_mount(&noexec).is_err());
+        assert!(check_mount(&idmap).is_err());
     }
 
     #[test]
@@ -282,16 +285,7 @@ mod tests {
             };
             check_mount(&asked).unwrap();
         }
-        for bad in [
-            "noexec",
-            "nosuid",
-            "nodev",
-            "U",
-            "upperdir=/u",
-            "bind",
-            "idmap",
-            "unbindable",
-        ] {
+        for bad in ["copy", "U", "upperdir=/u", "bind", "idmap", "unbindable"] {
             let asked = Mount {
                 options: vec![bad.into()],
                 ..mount("/d")

@@ -8,10 +8,10 @@ use std::path::Path;
 use cri_api::v1;
 use model::Error;
 use model::container::{ContainerSpec, Network};
+use model::paths;
 use model::pod::SandboxRecord;
 
 use super::capabilities::cri_capabilities;
-use super::paths;
 use super::sandbox::shares_pid;
 
 /// The security context of a sandbox: that of its pause process, and what its containers may ask for.

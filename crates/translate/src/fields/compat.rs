@@ -122,6 +122,7 @@ const SECURITY: &[Row] = &[
     Row::cri(
         "HostConfig.SecurityOpt",
         &[
+            "ContainerConfig.command",
             "LinuxContainerSecurityContext.no_new_privs",
             "LinuxContainerSecurityContext.seccomp",
             "LinuxContainerSecurityContext.apparmor",
@@ -130,7 +131,7 @@ const SECURITY: &[Row] = &[
             "LinuxContainerSecurityContext.readonly_paths",
         ],
     )
-    .how("no-new-privileges, seccomp (a path or the profile itself), apparmor, label, mask, unmask, systempaths=unconfined")
+    .how("no-new-privileges, seccomp (a path or the profile itself), apparmor, label, mask, unmask, systempaths=unconfined, proc-opts (before the command)")
     .kept(&[
         "no_new_privileges",
         "seccomp_unconfined",
@@ -140,9 +141,9 @@ const SECURITY: &[Row] = &[
         "selinux",
         "mask",
         "unmask",
+        "proc_options",
     ])
     .but(SECURITY_OPT)
-    .on_crio(PART_OF_MASKS)
     .in_vm(VM_SECCOMP),
     Row::nothing("HostConfig.MaskedPaths", "Podman does not look at it"),
     Row::nothing("HostConfig.ReadonlyPaths", "Podman does not look at it"),

@@ -236,7 +236,7 @@ const SECURITY: &[Row] = &[
     .but(PRIVILEGED_PROFILES)
     .in_vm(VM_MAC),
     Row::refused("label_nested", LABEL_NESTED),
-    Row::refused("procfs_opts", PROC_OPTIONS),
+    Row::gate("procfs_opts", "/proc is mounted anew with them before the command").kept(&["proc_options"]),
     Row::cri("mask", &["LinuxContainerSecurityContext.masked_paths"])
         .how("beside the paths that Podman hides")
         .kept(&["mask"])
@@ -248,9 +248,8 @@ const SECURITY: &[Row] = &[
             "LinuxContainerSecurityContext.readonly_paths",
         ],
     )
-    .how("without those of Podman's hidden and read-only paths that a pattern matches; ALL is all")
-    .kept(&["unmask"])
-    .on_crio(PART_OF_MASKS),
+    .how("without those of Podman's hidden and read-only paths that a pattern matches; ALL is all. What CRI-O hides beside others is uncovered before the command")
+    .kept(&["unmask"]),
     Row::anyway(
         "manage_password",
         "the runtime adds the user to /etc/passwd where it can",

@@ -70,13 +70,15 @@ pub(super) fn carried(request: Request, name: &str) -> Value {
         "selinux_opts" => json!(["type:spc_t", "level:s0"]),
         "mask" => json!(["/data"]),
         "unmask" => json!(["ALL"]),
+        "procfs_opts" => json!(["hidepid=2"]),
         "securityopt" => json!([
             "no-new-privileges",
             "seccomp=unconfined",
             "apparmor=unconfined",
             "label=disable",
             "mask=/data",
-            "unmask=ALL"
+            "unmask=ALL",
+            "proc-opts=hidepid=2"
         ]),
         "devices" if request == Request::Compat => {
             json!([{"PathOnHost": "/dev/null", "PathInContainer": "/dev/x", "CgroupPermissions": "r"}])
@@ -272,13 +274,13 @@ pub(super) fn not_carried(request: Request, name: &str) -> (Value, Vec<(&'static
             json!([{"Type": "npipe", "Source": "x", "Target": "/w"}])
         }
         "mounts" => {
-            json!([{"type": "bind", "source": "/srv", "destination": "/w", "options": ["noexec"]}])
+            json!([{"type": "bind", "source": "/srv", "destination": "/w", "options": ["idmap"]}])
         }
-        "volumes" => json!([{"Name": "v", "Dest": "/w", "Options": ["noexec"]}]),
+        "volumes" => json!([{"Name": "v", "Dest": "/w", "Options": ["idmap"]}]),
         "overlay_volumes" => {
-            json!([{"source": "/srv", "destination": "/w", "options": ["noexec"]}])
+            json!([{"source": "/srv", "destination": "/w", "options": ["idmap"]}])
         }
-        "binds" => json!(["/srv:/w:noexec"]),
+        "binds" => json!(["/srv:/w:idmap"]),
         "groups" => json!(["keep-groups"]),
         "blockio" => json!({"leafWeight": 100}),
         "cap_add" => return (json!(["NET_ADMIN"]), vec![("user", json!("1000"))]),
@@ -288,7 +290,7 @@ pub(super) fn not_carried(request: Request, name: &str) -> (Value, Vec<(&'static
         }
         "portmappings" => json!([{"container_port": 80, "host_ip": "::1"}]),
         "portbindings" => json!({"80/tcp": [{"HostIp": "::1"}]}),
-        "securityopt" => json!(["proc-opts=hidepid=2"]),
+        "securityopt" => json!(["label=filetype:usr_t"]),
         "apparmor_profile" => return (json!("mine"), vec![("privileged", json!(true))]),
         "selinux_opts" => json!(["filetype:usr_t"]),
         "mask" => return (json!(["/data"]), vec![("privileged", json!(true))]),

@@ -220,7 +220,7 @@ pub(super) const PID: Row = Row::cri("", &["NamespaceOption.pid", "NamespaceOpti
     .but(PID_MODE)
     .in_vm(VM_NAMESPACES);
 pub(super) const IPC: Row = Row::cri("", &["NamespaceOption.ipc"])
-    .how("private and shareable, which are one, or the host's; with the network of another container that one's, asked for or not")
+    .how("private and shareable, which are one, the host's, or none: without /dev/shm, which is taken away before the command; with the network of another container that one's, asked for or not")
     .kept(&["ipc", "joined.ipc"])
     .but(IPC_MODE)
     .in_vm(VM_NAMESPACES);

@@ -53,12 +53,8 @@ pub(super) const SECCOMP_POLICY: &str =
 pub(crate) const SELINUX_FILES: &str =
     "CRI has labels of processes alone (disable, user, role, type, level)";
 pub(super) const LABEL_NESTED: &str = "CRI has no field for it; use label=disable, or a type";
-pub(super) const PROC_OPTIONS: &str = "CRI has no options of the mount of /proc; leave them out";
 /// Of hidden paths of a privileged container.
 pub(crate) const PRIVILEGED_MASK: &str = "CRI runtimes hide nothing from a privileged container";
-/// Of hidden paths one by one, on CRI-O.
-pub(crate) const PART_OF_MASKS: &str =
-    "CRI-O hides all paths of its own or nothing; use unmask=ALL without mask";
 /// Of `envmerge`.
 pub(crate) const MERGED: &str = "quotes, backslashes and what stands in another variable's place but - and + are not carried out; give the variable with its value";
 pub(super) const HOST_VARIABLES: &str =
@@ -110,9 +106,9 @@ pub(crate) const PRIVILEGED_PROFILES: &str = "not every CRI runtime applies one 
 pub(crate) const HOST_NAME: &str =
     "CRI takes the host name from the host together with its network";
 /// Of options of mounts.
-pub(crate) const MOUNT_OPTIONS: &str = "CRI mounts recursively, read-only or not, with a propagation and a label, and knows no other option";
+pub(crate) const MOUNT_OPTIONS: &str = "CRI mounts recursively, read-only or not, with a propagation and a label; nodev, noexec and nosuid are set beside it, and no other option";
 /// Of `SecurityOpt`.
-pub(crate) const SECURITY_OPT: &str = "no-new-privileges, seccomp, apparmor, label, mask and unmask are carried out, and no other yet";
+pub(crate) const SECURITY_OPT: &str = "CRI has labels of processes alone, none of files";
 /// Of `image_volume_mode=ignore`.
 pub(crate) const IGNORED_VOLUMES: &str =
     "containerd mounts a folder of its own there; name a mount for each path";

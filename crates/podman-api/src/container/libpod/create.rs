@@ -155,6 +155,9 @@ pub struct SpecGenerator {
     /// Patterns of paths, or `ALL`; one text may hold several with a colon between them.
     #[serde(deserialize_with = "null_default")]
     pub unmask: Vec<String>,
+    /// Options of the mount of `/proc`.
+    #[serde(deserialize_with = "null_default")]
+    pub procfs_opts: Vec<String>,
     #[serde(deserialize_with = "null_default")]
     pub cgroupns: Namespace,
     #[serde(deserialize_with = "null_default")]

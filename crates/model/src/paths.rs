@@ -1,12 +1,11 @@
 //! Paths that a container does not see, or cannot write to.
 
 use glob::{MatchOptions, Pattern};
-use model::Error;
-use model::container::ContainerSpec;
-use model::observed::RuntimeKind;
 
-use crate::container::ALL_PATHS;
-use crate::fields::PART_OF_MASKS;
+use crate::container::ContainerSpec;
+
+/// The word for all hidden and read-only paths, in any case.
+pub const ALL: &str = "ALL";
 
 /// Paths that Podman 5.8 hides (recorded from its OCI configuration).
 pub const MASKED_PATHS: &[&str] = &[
@@ -35,7 +34,7 @@ pub const READONLY_PATHS: &[&str] = &[
 ];
 
 /// What is hidden: Podman's paths but those that are asked to be seen, and those asked for.
-pub(super) fn masked(spec: &ContainerSpec) -> Vec<String> {
+pub fn masked(spec: &ContainerSpec) -> Vec<String> {
     let mut all = left(MASKED_PATHS, spec);
     if !spec.privileged {
         all.extend(spec.mask.iter().cloned());
@@ -44,26 +43,23 @@ pub(super) fn masked(spec: &ContainerSpec) -> Vec<String> {
 }
 
 /// What is read-only.
-pub(super) fn read_only(spec: &ContainerSpec) -> Vec<String> {
+pub fn read_only(spec: &ContainerSpec) -> Vec<String> {
     left(READONLY_PATHS, spec)
 }
 
 /// Whether a container sees all paths and may write to all of them, so far as this decides.
-pub(crate) fn hides_nothing(spec: &ContainerSpec) -> bool {
+pub fn hides_nothing(spec: &ContainerSpec) -> bool {
     masked(spec).is_empty() && read_only(spec).is_empty()
 }
 
-/// CRI-O adds its own to any list of hidden paths that is not empty (read in 1.36.3's source): all of them or none.
-pub(super) fn check_masks(spec: &ContainerSpec, runtime: RuntimeKind) -> Result<(), Error> {
-    let seen = MASKED_PATHS
-        .iter()
-        .find(|path| is_unmasked(path, &spec.unmask));
-    match (runtime, seen) {
-        (RuntimeKind::CriO, Some(path)) if !spec.privileged && !masked(spec).is_empty() => Err(
-            Error::unsupported(format!("unmask of {path} alone"), PART_OF_MASKS),
-        ),
-        _ => Ok(()),
+/// Which of Podman's hidden paths the container sees while others are hidden. CRI-O adds its own, which are these, to any list
+/// that is not empty (read in 1.36.3's source).
+pub fn seen(spec: &ContainerSpec) -> Vec<&'static str> {
+    if spec.privileged || masked(spec).is_empty() {
+        return Vec::new();
     }
+    let all = MASKED_PATHS.iter().copied();
+    all.filter(|path| is_unmasked(path, &spec.unmask)).collect()
 }
 
 fn left(list: &[&str], spec: &ContainerSpec) -> Vec<String> {
@@ -83,7 +79,7 @@ fn is_unmasked(path: &str, patterns: &[String]) -> bool {
     patterns.iter().any(|text| {
         let matches =
             || go_pattern(text).is_some_and(|pattern| pattern.matches_with(path, options));
-        text.eq_ignore_ascii_case(ALL_PATHS) || matches()
+        text.eq_ignore_ascii_case(ALL) || matches()
     })
 }
 
@@ -171,18 +167,15 @@ mod tests {
     }
 
     #[test]
-    fn cri_o_hides_all_of_its_own_or_nothing() {
-        for (unmask, mask, good) in [
-            (&[][..], &["/a"][..], true),
-            (&["ALL"], &[], true),
-            (&["/proc/sys"], &["/a"], true),
-            (&["/proc/keys"], &[], false),
-            (&["ALL"], &["/a"], false),
+    fn what_is_seen_beside_what_is_hidden_is_told() {
+        for (unmask, mask, wanted) in [
+            (&[][..], &["/a"][..], &[][..]),
+            (&["ALL"], &[], &[]),
+            (&["/proc/sys"], &["/a"], &[]),
+            (&["/proc/k*"], &[], &["/proc/kcore", "/proc/keys"]),
+            (&["ALL"], &["/a"], MASKED_PATHS),
         ] {
-            let made = spec(unmask, mask);
-            let told = check_masks(&made, RuntimeKind::CriO);
-            assert_eq!(told.is_ok(), good, "{unmask:?} {mask:?}");
-            check_masks(&made, RuntimeKind::Containerd).unwrap();
+            assert_eq!(seen(&spec(unmask, mask)), wanted, "{unmask:?} {mask:?}");
         }
     }
 }

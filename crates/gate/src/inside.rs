@@ -1,0 +1,148 @@
+//! What is changed of a container's mounts from inside of its namespace, while its command waits: CRI has no field for it.
+//!
+//! It runs on the host, as root, and enters the namespace that is its standard input: what a thread of the daemon could not,
+//! which shares its working folder with the others. Paths are resolved below the container's root.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+use nix::errno::Errno;
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
+use nix::sched::{CloneFlags, setns};
+use nix::sys::statvfs::{FsFlags, statvfs};
+use nix::unistd::{Gid, Uid, chown};
+
+use crate::failure::Failure;
+
+/// One change.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Change {
+    /// Further flags of the mount at a path.
+    Flags { flags: MsFlags, path: OsString },
+    /// Options of `/proc`.
+    Proc(OsString),
+    /// No `/dev/shm`.
+    NoSharedMemory,
+    /// What is hidden by a mount of its own.
+    Show(OsString),
+    /// Mode and owner of a device.
+    Device {
+        mode: u32,
+        user: u32,
+        group: u32,
+        path: OsString,
+    },
+}
+
+const SHARED_MEMORY: &str = "/dev/shm";
+const PROC: &str = "/proc";
+
+/// Enters the namespace, in which there is a file `mark`, and makes the changes in their order.
+pub(crate) fn inside(mark: &OsStr, changes: &[Change]) -> Result<(), Failure> {
+    setns(std::io::stdin(), CloneFlags::CLONE_NEWNS).map_err(failed("the mount namespace"))?;
+    if !Path::new(mark).exists() {
+        return Err(Failure::other("gate: this is no container's namespace"));
+    }
+    changes.iter().try_for_each(Change::make)
+}
+
+impl Change {
+    fn make(&self) -> Result<(), Failure> {
+        match self {
+            Self::Flags { flags, path } => {
+                let name = path.to_string_lossy();
+                add_flags(Path::new(path), *flags).map_err(failed(&format!("flags of {name}")))
+            }
+            Self::Proc(options) => remount_proc(options).map_err(failed("options of /proc")),
+            Self::NoSharedMemory => no_shared_memory().map_err(failed(SHARED_MEMORY)),
+            Self::Show(path) => {
+                let name = path.to_string_lossy();
+                uncover(Path::new(path)).map_err(failed(&name))
+            }
+            Self::Device {
+                mode,
+                user,
+                group,
+                path,
+            } => {
+                let name = path.to_string_lossy();
+                let path = Path::new(path);
+                chown(
+                    path,
+                    Some(Uid::from_raw(*user)),
+                    Some(Gid::from_raw(*group)),
+                )
+                .and_then(|()| {
+                    let mode = Permissions::from_mode(*mode);
+                    fs::set_permissions(path, mode).map_err(|error| errno(&error))
+                })
+                .map_err(failed(&format!("the mode of {name}")))
+            }
+        }
+    }
+}
+
+/// A remount sets all flags anew: those that are there are kept.
+fn add_flags(path: &Path, more: MsFlags) -> nix::Result<()> {
+    let flags = MsFlags::MS_BIND | MsFlags::MS_REMOUNT | flags_of(path)? | more;
+    mount(None::<&Path>, path, None::<&str>, flags, None::<&str>)
+}
+
+fn remount_proc(options: &OsStr) -> nix::Result<()> {
+    let proc = Path::new(PROC);
+    let flags = MsFlags::MS_REMOUNT | flags_of(proc)?;
+    mount(Some("proc"), proc, Some("proc"), flags, Some(options))
+}
+
+/// Takes a mount away; there may be none, and no such path.
+fn uncover(path: &Path) -> nix::Result<()> {
+    match umount2(path, MntFlags::MNT_DETACH) {
+        Err(errno) if !matches!(errno, Errno::EINVAL | Errno::ENOENT) => Err(errno),
+        _ => Ok(()),
+    }
+}
+
+fn no_shared_memory() -> nix::Result<()> {
+    uncover(Path::new(SHARED_MEMORY))?;
+    match fs::remove_dir(SHARED_MEMORY) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(errno(&error)),
+        _ => Ok(()),
+    }
+}
+
+/// The flags of the mount that a path is on.
+fn flags_of(path: &Path) -> nix::Result<MsFlags> {
+    let found = statvfs(path)?.flags();
+    let pairs = [
+        (FsFlags::ST_RDONLY, MsFlags::MS_RDONLY),
+        (FsFlags::ST_NOSUID, MsFlags::MS_NOSUID),
+        (FsFlags::ST_NODEV, MsFlags::MS_NODEV),
+        (FsFlags::ST_NOEXEC, MsFlags::MS_NOEXEC),
+        (FsFlags::ST_NOATIME, MsFlags::MS_NOATIME),
+        (FsFlags::ST_NODIRATIME, MsFlags::MS_NODIRATIME),
+        (FsFlags::ST_RELATIME, MsFlags::MS_RELATIME),
+    ];
+    let there = pairs.into_iter().filter(|(flag, _)| found.contains(*flag));
+    Ok(there.map(|(_, flag)| flag).collect())
+}
+
+fn errno(error: &std::io::Error) -> Errno {
+    error.raw_os_error().map_or(Errno::EIO, Errno::from_raw)
+}
+
+fn failed(what: &str) -> impl Fn(Errno) -> Failure {
+    move |errno| Failure::of(&format!("gate: {what}"), errno)
+}
+
+/// Words of flags, with commas between them.
+pub(crate) fn flags(words: &str) -> Option<MsFlags> {
+    let flag = |word: &str| match word {
+        "nodev" => Some(MsFlags::MS_NODEV),
+        "noexec" => Some(MsFlags::MS_NOEXEC),
+        "nosuid" => Some(MsFlags::MS_NOSUID),
+        _ => None,
+    };
+    words.split(',').map(flag).collect()
+}
