@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::Id;
-use crate::cgroup::ByCgroup;
+use crate::cgroup::{ByCgroup, FileBefore};
 use crate::error::Error;
 use crate::health::{Health, HealthSpec};
 use crate::image::ImageConfig;
@@ -423,6 +423,11 @@ pub struct Dns {
     pub options: Vec<String>,
 }
 
+/// Microseconds of a period of CPU time where none is asked for: the kernel's own, and what `--cpus` refers to.
+pub const CPU_PERIOD_US: u64 = 100_000;
+/// The weight of CPU time where none is asked for: the kernel's own (cgroup v1 scale).
+pub const CPU_SHARES: u64 = 1024;
+
 /// Limits; `None` is no limit, and so is -1 of memory and of the quota, once an update has taken a limit away.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -487,7 +492,24 @@ impl Resources {
     /// which CRI has a field of more.
     pub fn some_by_cgroup(&self, unified: bool) -> bool {
         let soft = self.memory_reservation_bytes.is_some();
-        !self.by_cgroup.is_empty() || (!unified && (self.pids.is_some() || soft))
+        !self.by_cgroup.is_empty_at_start() || (!unified && (self.pids.is_some() || soft))
+    }
+
+    /// Some of them the daemon writes there in an update, although CRI has fields for them.
+    pub fn some_by_update(&self) -> bool {
+        !self.by_cgroup.hugepages.is_empty() || !self.by_cgroup.unified.is_empty()
+    }
+
+    /// The same limits, and where there is none a runtime's word for none, where 0 would leave what is there.
+    #[must_use]
+    pub fn spelled_out(&self) -> Self {
+        Self {
+            cpu_quota_us: self.cpu_quota_us.or(Some(-1)),
+            cpu_period_us: self.cpu_period_us.or(Some(CPU_PERIOD_US)),
+            cpu_shares: self.cpu_shares.or(Some(CPU_SHARES)),
+            memory_bytes: self.memory_bytes.or(Some(-1)),
+            ..self.clone()
+        }
     }
 
     /// Podman's checks of the three memory limits against each other.
@@ -632,6 +654,12 @@ pub struct Progress {
     pub removing_volumes: bool,
     /// An update is under way: the limits that the runtime had before it. Those of the spec are the new ones.
     pub limits_before: Option<Resources>,
+    /// The same of the limits of its processes.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub ulimits_before: Vec<Ulimit>,
+    /// What the files of its control groups said then.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub groups_before: Vec<FileBefore>,
     /// What its health checks have said since its start.
     pub health: Health,
 }

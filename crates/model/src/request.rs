@@ -9,6 +9,7 @@ use crate::container::{ContainerSpec, Resources, RestartPolicy};
 use crate::health::HealthUpdate;
 use crate::joined::Joined;
 use crate::pod::PodSpec;
+use crate::ulimit::Ulimit;
 
 /// A container to be created.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -226,6 +227,8 @@ pub struct LogQuery {
 pub struct ContainerUpdate {
     /// Limits; -1 of memory, of the quota and of processes takes the limit away.
     pub limits: Resources,
+    /// Limits of its processes, in the place of all that there are; none leaves them.
+    pub ulimits: Vec<Ulimit>,
     /// The restart policy.
     pub restart: Option<RestartPolicy>,
     /// Variables that are set, from the next start on.

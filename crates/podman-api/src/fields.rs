@@ -173,7 +173,7 @@ mod tests {
             "Image": "x",
             "MacAddress": "92:d0:c6:0a:29:33",
             "NoSuchField": 1,
-            "HostConfig": {"ConsoleSize": [24, 80], "CpuRealtimePeriod": 60, "BlkioWeight": 0},
+            "HostConfig": {"ConsoleSize": [24, 80], "StorageOpt": {"size": "1g"}, "BlkioWeight": 0},
         }))
         .expect("parses");
         let names = |level, rest| -> Vec<_> {
@@ -185,7 +185,7 @@ mod tests {
         assert_eq!(names("", &body.rest), ["MacAddress"]);
         assert_eq!(
             names("HostConfig", &body.host_config.rest),
-            ["HostConfig.CpuRealtimePeriod"]
+            ["HostConfig.StorageOpt"]
         );
     }
 }

@@ -23,7 +23,7 @@ use tokio::time::Instant;
 use super::clients::Given;
 use super::probe::{self, Probed};
 use super::{AttachRequest, input};
-use crate::host::{Command, GatePipe, Held, Monitor, open_pipe};
+use crate::host::{Command, GatePipe, Held, Moment, Monitor, OwnGroups, open_pipe};
 use crate::runtime::Runtime as _;
 use crate::streams::{StdinWanted, StreamsWanted};
 use crate::system::Inner;
@@ -211,7 +211,11 @@ impl Inner {
         let cri_id = cri_id.to_owned();
         on_disk(move || {
             crate::host::raise_limits(pid, &limits)?;
-            crate::host::write_limits(pid, &cri_id, &resources, unified)
+            if !by_cgroup {
+                return Ok(());
+            }
+            let groups = OwnGroups::of(pid, &cri_id, unified)?;
+            groups.write(&resources, Moment::Start)
         })
         .await
     }

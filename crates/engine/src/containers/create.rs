@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use model::cgroup::ByCgroup;
 use model::container::{ContainerRecord, ContainerSpec, Face, ImageRef, Progress, RestartPolicy};
 use model::error::Kind;
 use model::event::Action;
@@ -34,8 +35,11 @@ impl Engine {
             requires,
             joins,
             image_volumes,
-            warnings,
+            mut warnings,
         } = new;
+        if inner.facts().unified_cgroups {
+            warnings.extend(leave_out_of_v2(&mut spec.resources.by_cgroup));
+        }
         inner.check_names(name.as_deref(), &spec)?;
         inner.leave().await?;
         let pod = pod.map(|pod| inner.pod_to_join(&pod)).transpose()?;
@@ -88,6 +92,29 @@ impl Engine {
             .await?;
         Ok(Created { id, warnings })
     }
+}
+
+/// Takes out what cgroup v2 has not and Podman or Docker leaves out with these words.
+fn leave_out_of_v2(limits: &mut ByCgroup) -> Vec<String> {
+    let period = limits.rt_period_us.take();
+    let runtime = limits.rt_runtime_us.take();
+    let killer = limits.oom_kill_disable.take();
+    let told = [
+        (
+            period.is_some(),
+            "Realtime period not supported on cgroups V2 systems",
+        ),
+        (
+            runtime.is_some(),
+            "Realtime runtime not supported on cgroups V2 systems",
+        ),
+        (
+            killer == Some(true),
+            "Your kernel does not support OomKillDisable. OomKillDisable discarded.",
+        ),
+    ];
+    let told = told.into_iter().filter(|(asked, _)| *asked);
+    told.map(|(_, words)| words.to_owned()).collect()
 }
 
 /// A container in a pod starts again as the pod says, where it says nothing itself.
@@ -235,5 +262,27 @@ impl Inner {
             digest: image.detail.summary.digests.first().cloned(),
             config: image.detail.config.clone(),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cgroup_v2_has_not_is_left_out_and_told() {
+        let mut limits = ByCgroup {
+            rt_runtime_us: Some(5),
+            oom_kill_disable: Some(true),
+            cpu_idle: Some(1),
+            ..ByCgroup::default()
+        };
+        assert_eq!(leave_out_of_v2(&mut limits).len(), 2);
+        let left = ByCgroup {
+            cpu_idle: Some(1),
+            ..ByCgroup::default()
+        };
+        assert_eq!(limits, left);
+        assert!(leave_out_of_v2(&mut limits).is_empty());
     }
 }

@@ -1,14 +1,18 @@
 //! Update: limits of what runs, and what the next start reads.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use model::container::{ContainerRecord, ContainerSpec, Resources, RestartPolicy};
+use model::cgroup::FileBefore;
+use model::container::{ContainerRecord, ContainerSpec, Progress, Resources, RestartPolicy};
 use model::event::Action;
 use model::observed::CriState;
 use model::request::ContainerUpdate;
+use model::ulimit::Ulimit;
 use model::{Error, Id};
 
 use crate::events::of_container;
+use crate::host::{Moment, OwnGroups};
 use crate::runtime::Runtime as _;
 use crate::store::Write;
 use crate::system::{Engine, Inner};
@@ -17,16 +21,15 @@ use crate::volumes::on_disk;
 /// What Docker says of a restart policy for what goes by itself.
 const GOES_BY_ITSELF: &str =
     "Restart policy cannot be updated because AutoRemove is enabled for the container";
-/// Why a variable of the image stays.
-const OF_THE_IMAGE: &str = "CRI runtimes set the variables of the image; give it another value, or make the container anew";
 
 impl Engine {
-    /// `POST /containers/{name}/update`, both faces. New limits hold at once, also while it is paused; a variable from its next
-    /// start on; a restart policy from its next end on; health
-    /// checks at once. All of it or nothing, but for a limit that was none before: where another one is refused behind it, it
-    /// may hold until the next start. After a death of the daemon in it, what the runtime refuses takes back the limits alone.
+    /// `POST /containers/{name}/update`, both faces. New limits hold at once, also while it is paused, those of processes for
+    /// all that run; a variable from its next start on; a restart policy from its next end on; health checks at once. All of
+    /// it or nothing: what held before an update that is refused holds behind it. After a death of the daemon in it, what the
+    /// runtime refuses takes back the limits alone.
     ///
-    /// Writes: the new record beside the old limits, then, when the runtime has taken the new ones, without the old.
+    /// Writes: the new record beside the old limits and what the files of the control groups said, then, when the new ones
+    /// hold, without them.
     ///
     /// # Errors
     /// What the runtime cannot carry out, or refuses: the container stays as it was. A container of others.
@@ -50,30 +53,64 @@ impl Inner {
         let (limits, unified) = (spec.resources.clone(), self.facts().unified_cgroups);
         self.gate.check(&spec, unified)?;
         on_disk(move || crate::host::check_limits(&limits, unified)).await?;
-        let changes_limits = spec.resources != old.spec.resources;
-        let before = changes_limits.then(|| old.spec.resources.clone());
-        let record = self.note_limits(id, spec, before).await?;
-        if changes_limits && let Err(error) = self.tell_limits(&record).await {
-            // some of them may hold by now: the loop tells the old ones again
-            self.take_back(&old).await?;
+        let changes_limits =
+            spec.resources != old.spec.resources || spec.ulimits != old.spec.ulimits;
+        let before = match changes_limits {
+            true => Some(self.limits_of(&old, &spec).await?),
+            false => None,
+        };
+        let record = self.note_limits(id, spec, before.clone()).await?;
+        if let Some(before) = before
+            && let Err(error) = self.tell_limits(&record).await
+        {
+            // some of them may hold by now
+            let old = self.take_back(&old, before).await?;
+            self.finish_taking_back(&old).await;
             return Err(error);
         }
         let event = of_container(&record, Some(&sandbox), Action::Update);
         self.store
             .update_container(id, Write::ContainerUpdated, move |record| {
-                record.progress.limits_before = None;
+                Before::forget(&mut record.progress);
                 Some(vec![event])
             })
             .await?;
         Ok(())
     }
 
-    /// The container is as it was, and its limits are told to the runtime again by the loop.
-    async fn take_back(self: &Arc<Self>, old: &Arc<ContainerRecord>) -> Result<(), Error> {
+    /// The limits that hold, where others are about to: as they were asked for, and what the files say.
+    async fn limits_of(&self, old: &ContainerRecord, new: &ContainerSpec) -> Result<Before, Error> {
+        let groups = match self.process_of(old).await? {
+            Some((pid, cri_id)) => {
+                let (limits, unified) = (new.resources.clone(), self.facts().unified_cgroups);
+                on_disk(move || OwnGroups::of(pid, &cri_id, unified)?.before(&limits)).await?
+            }
+            None => Vec::new(),
+        };
+        Ok(Before {
+            limits: old.spec.resources.clone(),
+            ulimits: old.spec.ulimits.clone(),
+            groups,
+        })
+    }
+
+    /// Its process on this host and its id at the runtime, where it runs.
+    async fn process_of(&self, record: &ContainerRecord) -> Result<Option<(i32, String)>, Error> {
+        let status = self.status_of(record).await?;
+        let status = status.filter(|status| status.state == CriState::Running);
+        Ok(status.and_then(|status| Some((status.verbose.pid?, status.cri_id))))
+    }
+
+    /// The container is as it was, and its limits are to be told to the runtime again.
+    async fn take_back(
+        self: &Arc<Self>,
+        old: &Arc<ContainerRecord>,
+        before: Before,
+    ) -> Result<Arc<ContainerRecord>, Error> {
         let old = Arc::clone(old);
         let id = old.id.clone();
         let change = move |record: &mut ContainerRecord| {
-            record.progress.limits_before = Some(old.spec.resources.clone());
+            before.note(&mut record.progress);
             record.progress.health.clone_from(&old.progress.health);
             record.spec.clone_from(&old.spec);
             Some(Vec::new())
@@ -81,65 +118,120 @@ impl Inner {
         self.store
             .update_container(&id, Write::ContainerUpdated, change)
             .await
-            .map(drop)
     }
 
-    /// An update in which the daemon died, or that the runtime did not take: what the record says is told again, and where it
-    /// is refused, the limits from before hold.
-    pub(crate) async fn finish_cut_off_update(self: &Arc<Self>, id: &Id) -> Result<(), Error> {
-        let _claim = self.claim(id).await;
-        let record = self.store.container(id)?;
-        let Some(before) = record.progress.limits_before.clone() else {
+    /// Tells the limits of a container that is as it was; where that fails, the loop does it.
+    async fn finish_taking_back(self: &Arc<Self>, record: &ContainerRecord) {
+        let told = self.tell_back(record).await;
+        let noted = match told {
+            Ok(()) => self
+                .note_limits(&record.id, record.spec.clone(), None)
+                .await
+                .map(drop),
+            Err(error) => Err(error),
+        };
+        if let Err(error) = noted {
+            tracing::warn!(container = %record.name, %error, "limits of a refused update are taken back later");
+            self.wake.notify_one();
+        }
+    }
+
+    /// The limits hold that held before a refused update: by the runtime, which is told of none too, and by the files.
+    async fn tell_back(&self, record: &ContainerRecord) -> Result<(), Error> {
+        let Some((pid, cri_id)) = self.process_of(record).await? else {
             return Ok(());
         };
-        let mut spec = record.spec.clone();
-        match self.tell_limits(&record).await {
+        let before = record.progress.groups_before.clone();
+        let said = |file: &str| {
+            let found = before.iter().find(|one| one.file == file);
+            found.map(|one| one.text.trim().to_owned())
+        };
+        let mut limits = record.spec.resources.spelled_out();
+        // no word is none there
+        limits.cpuset_cpus = limits.cpuset_cpus.or_else(|| said("cpuset.cpus"));
+        limits.cpuset_mems = limits.cpuset_mems.or_else(|| said("cpuset.mems"));
+        self.runtime.update_container(&cri_id, &limits).await?;
+        let unified = self.facts().unified_cgroups;
+        on_disk(move || OwnGroups::of(pid, &cri_id, unified)?.write_back(&before)).await
+    }
+
+    /// An update in which the daemon died, or whose limits could not be taken back at once: what the record says is told
+    /// again, and where it is refused, the limits from before hold.
+    pub(crate) async fn finish_cut_off_update(self: &Arc<Self>, id: &Id) -> Result<(), Error> {
+        let _claim = self.claim(id).await;
+        let mut record = self.store.container(id)?;
+        let Some(before) = Before::noted(&record.progress) else {
+            return Ok(());
+        };
+        let new = record.spec.resources != before.limits || record.spec.ulimits != before.ulimits;
+        let told = match new {
+            true => self.tell_limits(&record).await,
+            false => self.tell_back(&record).await,
+        };
+        match told {
             Ok(()) => {}
             Err(error @ Error::RuntimeUnavailable { .. }) => return Err(error),
-            Err(error) => {
+            Err(error) if new => {
                 tracing::warn!(container = %record.name, %error, "the runtime does not take the new limits");
-                spec.resources = before;
+                let mut spec = record.spec.clone();
+                spec.resources.clone_from(&before.limits);
+                spec.ulimits.clone_from(&before.ulimits);
+                record = self.note_limits(id, spec, Some(before)).await?;
+                if let Err(error) = self.tell_back(&record).await {
+                    tracing::warn!(container = %record.name, %error, "nor those from before");
+                }
+            }
+            Err(error) => {
+                tracing::warn!(container = %record.name, %error, "limits of a refused update may hold until the next start");
             }
         }
+        let spec = record.spec.clone();
         self.note_limits(id, spec, None).await.map(drop)
     }
 
-    /// Tells the runtime, where it runs the container.
+    /// Tells the runtime and writes the files, where it runs; the limits of processes are set last.
     async fn tell_limits(&self, record: &ContainerRecord) -> Result<(), Error> {
         let status = self.status_of(record).await?;
-        match status.filter(|status| status.state == CriState::Running) {
-            Some(status) => {
-                let limits = record.spec.resources.clone();
-                let unified = self.facts().unified_cgroups;
-                self.runtime
-                    .update_container(&status.cri_id, &limits)
-                    .await?;
-                if !limits.some_by_cgroup(unified) {
-                    return Ok(());
-                }
-                let pid = status
-                    .verbose
-                    .pid
-                    .ok_or_else(crate::host::no_control_groups)?;
-                let write =
-                    move || crate::host::write_limits(pid, &status.cri_id, &limits, unified);
-                on_disk(write).await
-            }
-            None => Ok(()),
+        let Some(status) = status.filter(|status| status.state == CriState::Running) else {
+            return Ok(());
+        };
+        let limits = record.spec.resources.clone();
+        let unified = self.facts().unified_cgroups;
+        if record.progress.limits_before.as_ref() != Some(&limits) {
+            let told = self.runtime.update_container(&status.cri_id, &limits);
+            told.await?;
         }
+        let ulimits = record.spec.ulimits.clone();
+        let files = limits.some_by_cgroup(unified) || limits.some_by_update();
+        if !files && ulimits.is_empty() {
+            return Ok(());
+        }
+        let pid = status
+            .verbose
+            .pid
+            .ok_or_else(crate::host::no_control_groups)?;
+        on_disk(move || {
+            let groups = OwnGroups::of(pid, &status.cri_id, unified)?;
+            groups.write(&limits, Moment::Update)?;
+            crate::host::set_limits(|| groups.processes(), &ulimits)
+        })
+        .await
     }
 
     async fn note_limits(
         self: &Arc<Self>,
         id: &Id,
         spec: ContainerSpec,
-        before: Option<Resources>,
+        before: Option<Before>,
     ) -> Result<Arc<ContainerRecord>, Error> {
         let noted = move |record: &mut ContainerRecord| {
             let health = &mut record.progress.health;
             health.updated(&record.spec.health, &spec.health);
             record.spec = spec;
-            record.progress.limits_before = before;
+            match before {
+                Some(before) => before.note(&mut record.progress),
+                None => Before::forget(&mut record.progress),
+            }
             Some(Vec::new())
         };
         self.store
@@ -148,10 +240,41 @@ impl Inner {
     }
 }
 
+/// The limits that held before an update.
+#[derive(Clone)]
+struct Before {
+    limits: Resources,
+    ulimits: Vec<Ulimit>,
+    groups: Vec<FileBefore>,
+}
+
+impl Before {
+    fn note(self, progress: &mut Progress) {
+        progress.limits_before = Some(self.limits);
+        progress.ulimits_before = self.ulimits;
+        progress.groups_before = self.groups;
+    }
+
+    fn noted(progress: &Progress) -> Option<Self> {
+        Some(Self {
+            limits: progress.limits_before.clone()?,
+            ulimits: progress.ulimits_before.clone(),
+            groups: progress.groups_before.clone(),
+        })
+    }
+
+    fn forget(progress: &mut Progress) {
+        progress.limits_before = None;
+        progress.ulimits_before = Vec::new();
+        progress.groups_before = Vec::new();
+    }
+}
+
 /// What is asked for from now on.
 fn updated(old: &ContainerSpec, update: ContainerUpdate) -> Result<ContainerSpec, Error> {
     let ContainerUpdate {
         limits,
+        ulimits,
         restart,
         env,
         unset_env,
@@ -160,31 +283,48 @@ fn updated(old: &ContainerSpec, update: ContainerUpdate) -> Result<ContainerSpec
     let mut spec = old.clone();
     spec.resources = old.resources.changed_by(&limits);
     spec.resources.check_memory()?;
+    if old.resources.by_cgroup.oom_kill_disable.is_none() {
+        let disable = &mut spec.resources.by_cgroup.oom_kill_disable;
+        *disable = disable.filter(|disable| *disable); // as it is anyway
+    }
+    if !ulimits.is_empty() {
+        spec.ulimits = ulimits;
+    }
     if let Some(policy) = restart {
         if old.remove && policy != RestartPolicy::No {
             return Err(Error::InvalidArgument(GOES_BY_ITSELF.to_owned()));
         }
         spec.restart = policy;
     }
-    for name in unset_env {
-        let of_image = |entry: &String| entry.split('=').next() == Some(name.as_str());
-        if spec.image.config.env.iter().any(of_image) {
-            return Err(Error::unsupported(
-                format!("UnsetEnv {name:?}"),
-                OF_THE_IMAGE,
-            ));
-        }
-        spec.env.remove(&name);
-    }
-    spec.env.extend(env);
+    change_variables(&mut spec, env, unset_env);
     spec.health = health.applied_to(&old.health)?;
     Ok(spec)
 }
 
+/// First those that are set, then those that are taken away, as in Podman: one that is both is gone. What the image or a
+/// runtime sets is taken away by the gate.
+fn change_variables(
+    spec: &mut ContainerSpec,
+    env: BTreeMap<String, String>,
+    unset_env: BTreeSet<String>,
+) {
+    spec.unset_env.retain(|name| !env.contains_key(name));
+    let named = |entry: &String| entry.split('=').next().unwrap_or_default().to_owned();
+    spec.env_merge
+        .retain(|entry| !unset_env.contains(&named(entry)));
+    spec.env.extend(env);
+    for name in unset_env {
+        let of_image = |entry: &String| named(entry) == name;
+        let own = spec.env.remove(&name).is_some();
+        let image = spec.image.config.env.iter().any(of_image);
+        if (image || !own) && !spec.unset_env.contains(&name) {
+            spec.unset_env.push(name);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use super::*;
 
     fn old() -> ContainerSpec {
@@ -236,19 +376,48 @@ mod tests {
     }
 
     #[test]
-    fn variables_of_the_image_stay_and_others_go() {
-        let unset = |name: &str| ContainerUpdate {
-            unset_env: [name.to_owned()].into(),
+    fn variables_go_wherever_they_come_from() {
+        let change = |old: &ContainerSpec, set: &[&str], unset: &[&str]| {
+            let env = set.iter().map(|name| ((*name).to_owned(), "x".to_owned()));
+            let update = ContainerUpdate {
+                env: env.collect(),
+                unset_env: unset.iter().map(|name| (*name).to_owned()).collect(),
+                ..ContainerUpdate::default()
+            };
+            updated(old, update).unwrap()
+        };
+        let gone = change(&old(), &[], &["A"]);
+        assert!(gone.env.is_empty() && gone.unset_env.is_empty());
+        let gone = change(&old(), &[], &["PATH", "container"]);
+        assert_eq!(gone.unset_env, ["PATH", "container"]);
+        assert!(gone.takes_away("PATH"));
+        let back = change(&gone, &["PATH"], &[]);
+        assert_eq!((back.unset_env.len(), back.env["PATH"].as_str()), (1, "x"));
+        let both = change(&old(), &["A"], &["A"]);
+        assert!(both.env.is_empty());
+        let mut merged = old();
+        merged.env_merge = vec!["M=$A".to_owned(), "N=b".to_owned()];
+        assert_eq!(change(&merged, &[], &["M"]).env_merge, ["N=b"]);
+    }
+
+    #[test]
+    fn limits_of_processes_are_replaced_and_the_killer_is_as_it_is_anyway() {
+        let limit = |name: &str| Ulimit {
+            name: name.to_owned(),
+            soft: 1,
+            hard: 2,
+        };
+        let mut before = old();
+        before.ulimits = vec![limit("nofile"), limit("core")];
+        let mut update = ContainerUpdate::default();
+        update.limits.by_cgroup.oom_kill_disable = Some(false);
+        let spec = updated(&before, update).unwrap();
+        assert_eq!(spec, before);
+        let update = ContainerUpdate {
+            ulimits: vec![limit("nproc")],
             ..ContainerUpdate::default()
         };
-        assert!(updated(&old(), unset("A")).unwrap().env.is_empty());
-        let error = updated(&old(), unset("PATH")).unwrap_err();
-        assert!(
-            error
-                .to_string()
-                .starts_with("UnsetEnv \"PATH\" is not supported: "),
-            "{error}"
-        );
+        assert_eq!(updated(&before, update).unwrap().ulimits, [limit("nproc")]);
     }
 
     #[test]

@@ -1,18 +1,29 @@
-//! Limits by files of a container's control groups, for which CRI has no field.
+//! Limits by files of a container's control groups: those for which CRI has no field, and what an update tells of the others.
 //!
 //! They are written while the gate holds the container's command, at each start, and by an update at once. Which file is
 //! which follows runc: <https://github.com/opencontainers/cgroups>, folders `fs` and `fs2`.
 
+mod before;
+mod which;
+
 use std::fs;
-use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use model::Error;
-use model::cgroup::{ByCgroup, DeviceLimit};
+use model::cgroup::FileBefore;
 use model::container::Resources;
-use rustix::fs::{major, minor};
 
 use super::cgroup::{Groups, ROOT};
+use which::limits;
+
+/// When limits are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Moment {
+    /// Before the command: the runtime has set what CRI has a field for.
+    Start,
+    /// While it runs.
+    Update,
+}
 
 /// One limit: the files that may carry it, of which the first that is there does, and what is written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,45 +32,156 @@ struct Limit {
     /// Of cgroup v1; v2 has one folder for all.
     controller: &'static str,
     /// Names and texts.
-    files: Vec<(&'static str, String)>,
+    files: Vec<(String, String)>,
 }
 
 impl Limit {
-    fn new(what: &'static str, controller: &'static str, file: &'static str, text: String) -> Self {
+    fn new(
+        what: &'static str,
+        controller: &'static str,
+        file: impl Into<String>,
+        text: impl ToString,
+    ) -> Self {
         Self {
             what,
             controller,
-            files: vec![(file, text)],
+            files: vec![(file.into(), text.to_string())],
         }
     }
 
-    fn or(mut self, file: &'static str, text: String) -> Self {
-        self.files.push((file, text));
+    fn or(mut self, file: &str, text: impl ToString) -> Self {
+        self.files.push((file.to_owned(), text.to_string()));
         self
     }
 
     fn in_folder(&self, folder: &Path) -> Option<(PathBuf, &str)> {
-        let there = |(name, _): &&(&str, String)| folder.join(name).exists();
+        let there = |(name, _): &&(String, String)| folder.join(name).exists();
         let (name, text) = self.files.iter().find(there)?;
         Some((folder.join(name), text))
+    }
+}
+
+/// The control groups of a container on this host.
+pub(crate) struct Own {
+    groups: Groups,
+    cri_id: String,
+    unified: bool,
+}
+
+impl Own {
+    /// By one of its processes; `unified` says that the host's are v2.
+    ///
+    /// # Errors
+    /// The process has ended.
+    pub(crate) fn of(pid: i32, cri_id: &str, unified: bool) -> Result<Self, Error> {
+        let groups = Groups::of(pid).ok_or_else(|| Error::internal("the process has ended"))?;
+        Ok(Self {
+            groups: groups.of_container(cri_id),
+            cri_id: cri_id.to_owned(),
+            unified,
+        })
+    }
+
+    fn folder(&self, controller: &str) -> Option<PathBuf> {
+        match self.unified {
+            true => self.groups.v2(),
+            false => self.groups.v1(controller),
+        }
+    }
+
+    /// The processes in them, and in those that it made below.
+    pub(crate) fn processes(&self) -> Vec<i32> {
+        let mut folders: Vec<_> = self.folder("pids").into_iter().collect();
+        let mut all = Vec::new();
+        while let Some(folder) = folders.pop() {
+            let own = folder.to_string_lossy().contains(&self.cri_id);
+            let text = fs::read_to_string(folder.join("cgroup.procs")).unwrap_or_default();
+            all.extend(
+                text.lines()
+                    .filter(|_| own)
+                    .filter_map(|pid| pid.parse::<i32>().ok()),
+            );
+            let below = fs::read_dir(&folder).into_iter().flatten().flatten();
+            folders.extend(below.map(|entry| entry.path()).filter(|path| path.is_dir()));
+        }
+        all
+    }
+
+    /// Writes its limits.
+    ///
+    /// # Errors
+    /// [`Error::Plain`] with the kernel's reason.
+    pub(crate) fn write(&self, resources: &Resources, moment: Moment) -> Result<(), Error> {
+        let all = limits(resources, self.unified, moment)?;
+        all.iter().try_for_each(|limit| self.write_one(limit))
+    }
+
+    fn write_one(&self, limit: &Limit) -> Result<(), Error> {
+        let folder = self.folder(limit.controller);
+        let (file, text) = folder
+            .as_deref()
+            .and_then(|folder| limit.in_folder(folder))
+            .ok_or_else(|| failed(limit.what, "its control group has no file for it"))?;
+        self.write_file(limit.what, &file, text)
+    }
+
+    fn write_file(&self, what: &str, file: &Path, text: &str) -> Result<(), Error> {
+        // another process may have its number by now
+        if !file.to_string_lossy().contains(&self.cri_id) {
+            return Err(failed(what, "the container's process has ended"));
+        }
+        fs::write(file, text).map_err(|error| {
+            let why = format!("{} takes no {text:?}: {error}", file.display());
+            failed(what, &why)
+        })
+    }
+
+    /// What its files say now of all that an update to these limits may change.
+    ///
+    /// # Errors
+    /// Podman's for what is no block device.
+    pub(crate) fn before(&self, resources: &Resources) -> Result<Vec<FileBefore>, Error> {
+        let update = limits(resources, self.unified, Moment::Update)?;
+        let folder = |controller: &str| self.folder(controller);
+        Ok(before::read(folder, &update, self.unified))
+    }
+
+    /// Makes its files say that again.
+    ///
+    /// # Errors
+    /// [`Error::Plain`] with the kernel's reason.
+    pub(crate) fn write_back(&self, before: &[FileBefore]) -> Result<(), Error> {
+        let write = |one: &FileBefore| {
+            let folder = self
+                .folder(&one.controller)
+                .ok_or_else(|| failed(&one.file, "its control group is gone"))?;
+            self.write_file(&one.file, &folder.join(&one.file), &one.text)
+        };
+        // one may stand in the way of another: the limit of memory and that of memory and swap
+        let _ = before.iter().map(write).filter(Result::is_err).count();
+        before.iter().try_for_each(write)
     }
 }
 
 /// Whether the host can carry the limits out: its devices are there, and the files of control groups.
 ///
 /// # Errors
-/// Podman's for what is no block device; [`Error::Unsupported`] for a limit whose file the kernel does not have.
+/// Podman's for what is no block device, and for files of cgroup v2 on v1; [`Error::Unsupported`] for a limit whose file the
+/// kernel does not have.
 pub(crate) fn check_limits(resources: &Resources, unified: bool) -> Result<(), Error> {
-    for limit in limits(resources, unified)? {
+    if !unified && !resources.by_cgroup.unified.is_empty() {
+        let text = "cannot use --cgroup-conf without cgroup v2".to_owned();
+        return Err(Error::Plain(text));
+    }
+    if unified && !resources.by_cgroup.device_rules.is_empty() {
+        return Err(Error::unsupported("rules of devices", DEVICES_V2));
+    }
+    for limit in limits(resources, unified, Moment::Update)? {
         if !exists(&limit, unified) {
+            let names: Vec<_> = limit.files.iter().map(|(name, _)| name.as_str()).collect();
             let why = format!(
-                "CRI has no field for it, and the control groups of this host have no file {}",
-                limit
-                    .files
-                    .iter()
-                    .map(|(name, _)| *name)
-                    .collect::<Vec<_>>()
-                    .join(" or ")
+                "the control groups of this host have no file {}",
+                names.join(" or ")
             );
             return Err(Error::unsupported(limit.what, why));
         }
@@ -67,43 +189,9 @@ pub(crate) fn check_limits(resources: &Resources, unified: bool) -> Result<(), E
     Ok(())
 }
 
-/// Writes the limits into the control groups of a container by one of its processes.
-///
-/// # Errors
-/// [`Error::Plain`] with the kernel's reason.
-pub(crate) fn write_limits(
-    pid: i32,
-    cri_id: &str,
-    resources: &Resources,
-    unified: bool,
-) -> Result<(), Error> {
-    let limits = limits(resources, unified)?;
-    if limits.is_empty() {
-        return Ok(());
-    }
-    let groups = Groups::of(pid).ok_or_else(|| Error::internal("the process has ended"))?;
-    let groups = groups.of_container(cri_id);
-    for limit in &limits {
-        let folder = match unified {
-            true => groups.v2(),
-            false => groups.v1(limit.controller),
-        };
-        let (file, text) = folder
-            .and_then(|folder| limit.in_folder(&folder))
-            .ok_or_else(|| failed(limit.what, "its control group has no file for it"))?;
-        // another process may have its number by now
-        if !file.to_string_lossy().contains(cri_id) {
-            return Err(failed(limit.what, "the container's process has ended"));
-        }
-        fs::write(&file, text).map_err(|error| {
-            failed(
-                limit.what,
-                &format!("{} takes no {text:?}: {error}", file.display()),
-            )
-        })?;
-    }
-    Ok(())
-}
+/// Why there are no rules of devices with cgroup v2.
+const DEVICES_V2: &str = "with cgroup v2 it is a program in the kernel (eBPF) that allows devices, which the OCI runtime makes, and CRI has no \
+                          field for rules: name the device";
 
 /// The refusal for a container whose process, and so its control groups, are not on this host.
 pub(crate) fn no_control_groups() -> Error {
@@ -128,212 +216,14 @@ fn exists(limit: &Limit, unified: bool) -> bool {
         .any(|folder| limit.in_folder(&folder).is_some())
 }
 
-/// All limits with a file of their own.
-fn limits(resources: &Resources, unified: bool) -> Result<Vec<Limit>, Error> {
-    let by_cgroup = &resources.by_cgroup;
-    let mut all = block_limits(by_cgroup, unified)?;
-    let v1_or_v2 = |v1, v2| if unified { v2 } else { v1 };
-    if let Some(swappiness) = by_cgroup.swappiness {
-        // v2 has no such file, and says so
-        let text = swappiness.to_string();
-        all.push(Limit::new(
-            "memory swappiness",
-            "memory",
-            "memory.swappiness",
-            text,
-        ));
-    }
-    if let Some(burst) = by_cgroup.cpu_burst_us {
-        let file = v1_or_v2("cpu.cfs_burst_us", "cpu.max.burst");
-        all.push(Limit::new("cpu burst", "cpu", file, burst.to_string()));
-    }
-    if let Some(idle) = by_cgroup.cpu_idle {
-        all.push(Limit::new("cpu idle", "cpu", "cpu.idle", idle.to_string()));
-    }
-    if unified {
-        return Ok(all); // the rest is CRI's `unified`
-    }
-    if let Some(pids) = resources.pids {
-        let text = match pids {
-            1.. => pids.to_string(),
-            _ => "max".to_owned(),
-        };
-        all.push(Limit::new("pids limit", "pids", "pids.max", text));
-    }
-    if let Some(bytes) = resources.memory_reservation_bytes {
-        let file = "memory.soft_limit_in_bytes";
-        all.push(Limit::new(
-            "memory reservation",
-            "memory",
-            file,
-            bytes.to_string(),
-        ));
-    }
-    Ok(all)
-}
-
-fn block_limits(asked: &ByCgroup, unified: bool) -> Result<Vec<Limit>, Error> {
-    let mut all = Vec::new();
-    if let Some(weight) = asked.block_weight {
-        let text = weight.to_string();
-        let limit = |file| Limit::new("block I/O weight", "blkio", file, text.clone());
-        all.push(match unified {
-            true => limit("io.bfq.weight").or("io.weight", unified_weight(weight).to_string()),
-            false => limit("blkio.bfq.weight").or("blkio.weight", text.clone()),
-        });
-    }
-    for device in &asked.weight_devices {
-        let text = format!("{} {}", numbers(device)?, device.limit);
-        let limit = |file| Limit::new("block I/O weight of a device", "blkio", file, text.clone());
-        all.push(match unified {
-            true => limit("io.bfq.weight"),
-            false => limit("blkio.bfq.weight_device").or("blkio.weight_device", text.clone()),
-        });
-    }
-    for (list, what, v1, v2) in [
-        (
-            &asked.read_bps,
-            "device read rate",
-            "blkio.throttle.read_bps_device",
-            "rbps",
-        ),
-        (
-            &asked.write_bps,
-            "device write rate",
-            "blkio.throttle.write_bps_device",
-            "wbps",
-        ),
-        (
-            &asked.read_iops,
-            "device reads",
-            "blkio.throttle.read_iops_device",
-            "riops",
-        ),
-        (
-            &asked.write_iops,
-            "device writes",
-            "blkio.throttle.write_iops_device",
-            "wiops",
-        ),
-    ] {
-        for device in list {
-            let (numbers, limit) = (numbers(device)?, device.limit);
-            all.push(match unified {
-                true => Limit::new(what, "io", "io.max", format!("{numbers} {v2}={limit}")),
-                false => Limit::new(what, "blkio", v1, format!("{numbers} {limit}")),
-            });
-        }
-    }
-    Ok(all)
-}
-
-/// 10 to 1000 as 1 to 10000, by runc's rule.
-fn unified_weight(weight: u16) -> u32 {
-    1 + u32::from(weight.saturating_sub(10)) * 9999 / 990
-}
-
-/// `MAJOR:MINOR`.
-fn numbers(device: &DeviceLimit) -> Result<String, Error> {
-    let DeviceLimit {
-        path,
-        major: given,
-        minor: given_minor,
-        limit: _,
-    } = device;
-    if path.is_empty() {
-        return Ok(format!("{given}:{given_minor}"));
-    }
-    let found = fs::metadata(path).map_err(|error| {
-        let cause = match error.kind() {
-            std::io::ErrorKind::NotFound => "no such file or directory".to_owned(),
-            _ => error.to_string(),
-        };
-        Error::Failed {
-            message: format!("could not parse device {path}: {cause}"),
-            cause,
-        }
-    })?;
-    if !found.file_type().is_block_device() {
-        return Err(Error::Plain(format!("{path}: not a block device")));
-    }
-    Ok(format!("{}:{}", major(found.rdev()), minor(found.rdev())))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn asked() -> Resources {
-        let device = |limit| {
-            vec![DeviceLimit {
-                major: 7,
-                minor: 1,
-                limit,
-                ..DeviceLimit::default()
-            }]
-        };
-        Resources {
-            pids: Some(5),
-            memory_reservation_bytes: Some(4096),
-            by_cgroup: ByCgroup {
-                block_weight: Some(505),
-                read_bps: device(1000),
-                write_iops: device(10),
-                swappiness: Some(30),
-                cpu_burst_us: Some(100),
-                ..ByCgroup::default()
-            },
-            ..Resources::default()
-        }
-    }
-
-    fn shown(unified: bool) -> Vec<String> {
-        let text = |limit: &Limit| {
-            let files: Vec<_> = limit
-                .files
-                .iter()
-                .map(|(file, text)| format!("{file}={text}"))
-                .collect();
-            files.join("|")
-        };
-        limits(&asked(), unified)
-            .unwrap()
-            .iter()
-            .map(text)
-            .collect()
-    }
-
-    #[test]
-    fn each_version_has_its_own_files() {
-        assert_eq!(
-            shown(false),
-            [
-                "blkio.bfq.weight=505|blkio.weight=505",
-                "blkio.throttle.read_bps_device=7:1 1000",
-                "blkio.throttle.write_iops_device=7:1 10",
-                "memory.swappiness=30",
-                "cpu.cfs_burst_us=100",
-                "pids.max=5",
-                "memory.soft_limit_in_bytes=4096",
-            ]
-        );
-        assert_eq!(
-            shown(true),
-            [
-                "io.bfq.weight=505|io.weight=5000",
-                "io.max=7:1 rbps=1000",
-                "io.max=7:1 wiops=10",
-                "memory.swappiness=30",
-                "cpu.max.burst=100",
-            ]
-        );
-        assert_eq!((unified_weight(10), unified_weight(1000)), (1, 10_000));
-    }
-
     #[test]
     fn the_first_file_that_is_there_counts() {
         let folder = tempfile::tempdir().unwrap();
-        let limit = Limit::new("x", "c", "a", "1".to_owned()).or("b", "2".to_owned());
+        let limit = Limit::new("x", "c", "a", 1).or("b", 2);
         assert_eq!(limit.in_folder(folder.path()), None);
         fs::write(folder.path().join("b"), "").unwrap();
         assert_eq!(limit.in_folder(folder.path()).unwrap().1, "2");
@@ -342,18 +232,34 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_block_device_is_refused_in_podmans_words() {
-        let text = |path: &str| {
-            let device = DeviceLimit {
-                path: path.to_owned(),
-                ..DeviceLimit::default()
-            };
-            numbers(&device).unwrap_err().to_string()
+    fn what_the_host_has_no_file_for_is_refused_by_name() {
+        let resources = |by_cgroup| Resources {
+            by_cgroup,
+            ..Resources::default()
+        };
+        let pages = model::cgroup::ByCgroup {
+            hugepages: [("3MB".to_owned(), 1)].into(),
+            ..model::cgroup::ByCgroup::default()
+        };
+        for (unified, file) in [
+            (true, "hugetlb.3MB.max"),
+            (false, "hugetlb.3MB.limit_in_bytes"),
+        ] {
+            let error = check_limits(&resources(pages.clone()), unified).unwrap_err();
+            let text = format!(
+                "huge pages is not supported: the control groups of this host have no file {file}"
+            );
+            assert_eq!(error.to_string(), text);
+        }
+        let files = model::cgroup::ByCgroup {
+            unified: [("memory.high".to_owned(), "1".to_owned())].into(),
+            ..model::cgroup::ByCgroup::default()
         };
         assert_eq!(
-            text("/dev/nosuch"),
-            "could not parse device /dev/nosuch: no such file or directory"
+            check_limits(&resources(files), false)
+                .unwrap_err()
+                .to_string(),
+            "cannot use --cgroup-conf without cgroup v2"
         );
-        assert_eq!(text("/dev/null"), "/dev/null: not a block device");
     }
 }

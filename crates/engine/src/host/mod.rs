@@ -37,7 +37,7 @@ mod volumes;
 use std::net::{Ipv4Addr, UdpSocket};
 
 pub(crate) use cgroup::Groups;
-pub(crate) use cgroup_files::{check_limits, no_control_groups, write_limits};
+pub(crate) use cgroup_files::{Moment, Own as OwnGroups, check_limits, no_control_groups};
 pub(crate) use command::Command;
 pub(crate) use devices::nodes as device_nodes;
 pub(crate) use files::{FilesJob, Peers, SECCOMP, unmount_below};
@@ -53,7 +53,7 @@ pub(crate) use proc::{capability_bound, magic, namespaces_of, open_files};
 pub(crate) use processes::processes_around;
 pub(crate) use sources::{check_sources, make_or_miss_sources};
 pub(crate) use timezone::check_timezone;
-pub(crate) use ulimits::raise_limits;
+pub(crate) use ulimits::{raise_limits, set_limits};
 pub(crate) use usage::{Place, usage_of};
 pub(crate) use volume_mounts::{MountPoints, mount_volume, unmount_volume};
 pub(crate) use volumes::{ImageTree, VolumeToFill, copy_tree, own, take_over};

@@ -1,5 +1,6 @@
 //! Limits of a process, from outside.
 
+use std::collections::HashSet;
 use std::fs;
 
 use model::Error;
@@ -15,19 +16,82 @@ pub(crate) fn raise_limits(pid: i32, wanted: &[Ulimit]) -> Result<(), Error> {
     let own = fs::read_to_string(format!("/proc/{pid}/limits")).map_err(Error::internal)?;
     let above = |limit: &&Ulimit| hard_of(&own, &limit.name).is_none_or(|own| limit.hard > own);
     wanted.iter().filter(above).try_for_each(|limit| {
-        let raised = raise(pid, limit);
+        let raised = set(pid, limit);
         raised.map_err(|errno| refused(limit, hard_of(&own, &limit.name), errno))
     })
 }
 
-fn raise(pid: i32, limit: &Ulimit) -> Result<(), Errno> {
+/// Times that the processes are looked for anew, where they make others meanwhile: those have the limits of who made them.
+const ROUNDS: usize = 16;
+
+/// Sets limits of all processes that are found, and of those that they make meanwhile: of each of them or of none.
+///
+/// # Errors
+/// [`Error::Plain`] where one cannot be set, with the reason.
+pub(crate) fn set_limits(processes: impl Fn() -> Vec<i32>, wanted: &[Ulimit]) -> Result<(), Error> {
+    let mut done = HashSet::new();
+    for _ in 0..ROUNDS {
+        let new: Vec<_> = processes()
+            .into_iter()
+            .filter(|pid| done.insert(*pid))
+            .collect();
+        if new.is_empty() {
+            break;
+        }
+        set_all(&new, wanted)?;
+    }
+    Ok(())
+}
+
+/// What may be refused goes before what cannot be taken back: to lower a hard limit is for good without `CAP_SYS_RESOURCE`.
+fn set_all(processes: &[i32], wanted: &[Ulimit]) -> Result<(), Error> {
+    let mut raised = Vec::new();
+    let mut lowered = Vec::new();
+    for pid in processes {
+        let Ok(own) = fs::read_to_string(format!("/proc/{pid}/limits")) else {
+            continue; // it has ended
+        };
+        for limit in wanted {
+            let is = |column| bound_of(&own, &limit.name, column);
+            let was = Ulimit {
+                name: limit.name.clone(),
+                soft: is(SOFT).unwrap_or(limit.soft),
+                hard: is(HARD).unwrap_or(limit.hard),
+            };
+            match limit.hard > was.hard {
+                true => raised.push((*pid, limit, was)),
+                false => lowered.push((*pid, limit, was)),
+            }
+        }
+    }
+    let set_one = |(pid, limit, was): &(i32, &Ulimit, Ulimit)| try_to(*pid, limit, limit, was);
+    let try_it = |(pid, limit, was): &(i32, &Ulimit, Ulimit)| try_to(*pid, was, limit, was);
+    let done = raised.iter().try_for_each(set_one);
+    if let Err(error) = done.and_then(|()| lowered.iter().try_for_each(try_it)) {
+        for (pid, _, was) in &raised {
+            let _ = set(*pid, was); // as far as they are there
+        }
+        return Err(error);
+    }
+    lowered.iter().try_for_each(set_one)
+}
+
+fn try_to(pid: i32, now: &Ulimit, wanted: &Ulimit, was: &Ulimit) -> Result<(), Error> {
+    match set(pid, now) {
+        Ok(()) | Err(Errno::SRCH) => Ok(()),
+        Err(errno) => Err(refused(wanted, Some(was.hard), errno)),
+    }
+}
+
+fn set(pid: i32, limit: &Ulimit) -> Result<(), Errno> {
     let bound = |bound: u64| Some(bound).filter(|bound| *bound != UNLIMITED);
     let wanted = Rlimit {
         current: bound(limit.soft),
         maximum: bound(limit.hard),
     };
     let resource = resource(&limit.name).ok_or(Errno::INVAL)?;
-    prlimit(Pid::from_raw(pid), resource, wanted).map(drop)
+    let pid = Pid::from_raw(pid).ok_or(Errno::SRCH)?;
+    prlimit(Some(pid), resource, wanted).map(drop)
 }
 
 fn refused(limit: &Ulimit, own: Option<u64>, errno: Errno) -> Error {
@@ -46,11 +110,19 @@ fn refused(limit: &Ulimit, own: Option<u64>, errno: Errno) -> Error {
     ))
 }
 
+/// The columns of `/proc/PID/limits` behind the name.
+const SOFT: usize = 0;
+const HARD: usize = 1;
+
 /// The hard limit of a name in the text of `/proc/PID/limits`.
 fn hard_of(text: &str, name: &str) -> Option<u64> {
+    bound_of(text, name, HARD)
+}
+
+fn bound_of(text: &str, name: &str, column: usize) -> Option<u64> {
     let (_, label) = NAMES.iter().find(|(known, _)| *known == name)?;
     let line = text.lines().find_map(|line| line.strip_prefix(label))?;
-    match line.split_whitespace().nth(1)? {
+    match line.split_whitespace().nth(column)? {
         "unlimited" => Some(UNLIMITED),
         bound => bound.parse().ok(),
     }
@@ -118,6 +190,30 @@ mod tests {
             error.to_string().starts_with("setting RLIMIT_NOFILE to 1:"),
             "{error}"
         );
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+
+    #[test]
+    fn limits_of_what_runs_are_set_together_or_stay() {
+        let mut child = std::process::Command::new("sleep")
+            .arg("100")
+            .spawn()
+            .unwrap();
+        let pid = i32::try_from(child.id()).unwrap();
+        let hard = |name: &str| {
+            let own = fs::read_to_string(format!("/proc/{pid}/limits")).unwrap();
+            hard_of(&own, name).unwrap()
+        };
+        let ended = i32::MAX;
+        set_limits(|| vec![ended, pid], &[limit("nofile", 10, 20)]).unwrap();
+        assert_eq!(hard("nofile"), 20);
+        let core = hard("core");
+        // more files than the kernel allows anybody
+        let wanted = [limit("core", 0, 0), limit("nofile", 1, u64::MAX - 1)];
+        let error = set_limits(|| vec![pid], &wanted).unwrap_err().to_string();
+        assert!(error.starts_with("setting RLIMIT_NOFILE to 1:"), "{error}");
+        assert_eq!((hard("nofile"), hard("core")), (20, core));
         child.kill().unwrap();
         child.wait().unwrap();
     }

@@ -221,6 +221,10 @@ fn from_host_config(
         device_requests,
         memory_reservation: _,      // in `resources`
         memory_swap: _,             // in `resources`
+        device_cgroup_rules: _,     // in `resources`
+        oom_kill_disable: _,        // in `resources`
+        cpu_realtime_period: _,     // in `resources`
+        cpu_realtime_runtime: _,    // in `resources`
         pids_limit: _,              // in `resources`
         memory_swappiness: _,       // in `resources`
         blkio_weight: _,            // in `resources`

@@ -204,11 +204,6 @@ fn what_is_not_carried_out_is_refused_by_name() {
         ),
         (
             none(),
-            json!({"OomKillDisable": true}),
-            "HostConfig.OomKillDisable",
-        ),
-        (
-            none(),
             json!({"StorageOpt": {"size": "1G"}}),
             "HostConfig.StorageOpt",
         ),

@@ -11,11 +11,14 @@ use model::request::{ImageVolumes, NewContainer};
 use podman_api::container::Signal;
 use podman_api::container::libpod::{Namespace, SpecGenerator};
 use podman_api::network::PerNetworkOptions;
+use serde_json::Value;
 
 use super::common::{check_annotations, dns, handler, hosts, merged, name, on_pod, restart, some};
 use super::joined::{self, Beside};
 use super::security::Profile;
-use super::{Host, block, devices, health, limits, log, mounts, security, sysctls, ulimits};
+use super::{
+    Host, block, by_cgroup, devices, health, limits, log, mounts, security, sysctls, ulimits,
+};
 use crate::fields::{IGNORED_VOLUMES, KEEP_GROUPS, LIBPOD};
 use crate::ports::{self, Ports};
 use crate::refuse::{Body, invalid};
@@ -112,7 +115,8 @@ pub fn libpod_create(mut spec: SpecGenerator, host: &Host) -> Result<NewContaine
         rlimits,
         oom_score_adj,
         dependency_containers,
-        unified: _, // refused
+        unified,
+        device_cgroup_rule,
         weight_device,
         throttle_read_bps_device,
         throttle_write_bps_device,
@@ -172,6 +176,8 @@ pub fn libpod_create(mut spec: SpecGenerator, host: &Host) -> Result<NewContaine
         write_bps: block::at_paths(throttle_write_bps_device),
         read_iops: block::at_paths(throttle_read_iops_device),
         write_iops: block::at_paths(throttle_write_iops_device),
+        device_rules: by_cgroup::device_rules("device_cgroup_rule", device_cgroup_rule)?,
+        unified: by_cgroup::file_names(unified)?,
         ..ByCgroup::default()
     });
     sysctls::check_allowed(&sysctl)?;
@@ -310,8 +316,8 @@ fn umask_of(text: &str) -> Result<Option<u32>, Error> {
 
 /// Refuses by name what is asked for and not carried out.
 fn refuse(spec: &SpecGenerator, host: Host) -> Result<(), Error> {
+    check_cgroups(&spec.rest)?;
     BODY.refuse_rest(&spec.rest)?;
-    BODY.refuse("unified", &spec.unified)?;
     let in_pod = !spec.pod.is_empty();
     if in_pod {
         let Namespace { mode, value: _ } = &spec.pidns;
@@ -337,6 +343,18 @@ fn refuse(spec: &SpecGenerator, host: Host) -> Result<(), Error> {
             &["host"]
         },
     )
+}
+
+/// How many cgroups there are for it: words that Podman does not know are refused in its own.
+fn check_cgroups(rest: &BTreeMap<String, Value>) -> Result<(), Error> {
+    let mode = rest.get("cgroups_mode").and_then(Value::as_str);
+    match mode.unwrap_or_default() {
+        "" | "enabled" | "disabled" | "no-conmon" | "split" => Ok(()),
+        other => {
+            let text = format!("invalid cgroup mode {other:?}");
+            Err(Error::InvalidArgument(text).behind(CREATE_OPTION))
+        }
+    }
 }
 
 fn pid(asked: &Namespace) -> Result<PidMode, Error> {

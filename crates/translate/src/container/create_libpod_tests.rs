@@ -219,7 +219,6 @@ fn what_is_not_carried_out_is_refused_by_name() {
             "init_container_type",
         ),
         (json!({"systemd": "always"}), "systemd"),
-        (json!({"unified": {"memory.high": "1"}}), "unified"),
         (json!({"use_image_hosts": true}), "use_image_hosts"),
     ] {
         match remote(change) {

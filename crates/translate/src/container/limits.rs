@@ -2,16 +2,15 @@
 
 use model::Error;
 use model::cgroup::ByCgroup;
-use model::container::{Face, Resources};
+use model::container::{CPU_PERIOD_US, Face, Resources};
 use podman_api::container::compat::HostConfigRequest;
 use podman_api::oci;
 
 use super::block;
+use super::by_cgroup::{self, Asked};
 use crate::fields::LIBPOD;
 use crate::refuse::{Body, invalid};
 
-/// Podman's CPU period, in microseconds, which `--cpus` and `NanoCpus` refer to.
-pub(super) const CPU_PERIOD_US: u64 = 100_000;
 /// Billionths of a CPU to one microsecond of quota.
 const NANO_CPUS_PER_US: i64 = 10_000;
 
@@ -22,10 +21,17 @@ pub(super) fn from_libpod(
     limits: Option<oci::Resources>,
     oom_score_adj: Option<i64>,
 ) -> Result<Resources, Error> {
-    let mut resources = from_oci(limits.unwrap_or_default())?;
+    let mut resources = asked_anew(from_oci(limits.unwrap_or_default())?);
     resources.oom_score_adj = oom("oom_score_adj", oom_score_adj.unwrap_or(0))?;
     resources.check_memory()?;
     Ok(resources)
+}
+
+/// What a new container is as anyway asks for nothing.
+fn asked_anew(mut resources: Resources) -> Resources {
+    let disable = &mut resources.by_cgroup.oom_kill_disable;
+    *disable = disable.filter(|disable| *disable);
+    resources
 }
 
 /// OCI's limits, each by itself.
@@ -41,16 +47,15 @@ pub(super) fn from_oci(limits: oci::Resources) -> Result<Resources, Error> {
         rdma,
         unified,
     } = limits;
-    LIMITS.refuse_if(!devices.is_empty(), "devices")?;
-    LIMITS.refuse_if(!hugepage_limits.is_empty(), "hugepageLimits")?;
-    LIMITS.refuse_if(
-        network.is_some_and(|limits| limits != oci::NetworkPriority::default()),
-        "network",
-    )?;
-    LIMITS.refuse_if(!rdma.is_empty(), "rdma")?;
-    LIMITS.refuse_if(!unified.is_empty(), "unified")?;
+    let asked = Asked {
+        devices,
+        hugepages: hugepage_limits,
+        network,
+        rdma,
+        unified,
+    };
     let mut resources = Resources {
-        by_cgroup: block::from_oci(block_io.unwrap_or_default())?,
+        by_cgroup: asked.beside(block::from_oci(block_io.unwrap_or_default())?)?,
         ..Resources::default()
     };
     set_memory(&mut resources, &memory.unwrap_or_default())?;
@@ -73,12 +78,12 @@ fn set_memory(resources: &mut Resources, memory: &oci::Memory) -> Result<(), Err
     } = memory;
     let body = LIMITS.at("resource_limits.memory");
     body.refuse_if(kernel.is_some_and(|bytes| bytes > 0), "kernel")?;
-    body.refuse_if(kernel_tcp.is_some_and(|bytes| bytes > 0), "kernelTCP")?;
-    body.refuse_if(*disable_oom_killer == Some(true), "disableOOMKiller")?;
     resources.memory_bytes = bytes("resource_limits.memory.limit", *limit)?;
     resources.memory_reservation_bytes = bytes("resource_limits.memory.reservation", *reservation)?;
     resources.memory_swap_bytes = swap.filter(|bytes| *bytes != 0);
     resources.by_cgroup.swappiness = swappiness.map(swappiness_of).transpose()?;
+    resources.by_cgroup.kernel_tcp_bytes = bytes("resource_limits.memory.kernelTCP", *kernel_tcp)?;
+    resources.by_cgroup.oom_kill_disable = *disable_oom_killer;
     Ok(())
 }
 
@@ -94,17 +99,10 @@ fn set_cpu(resources: &mut Resources, cpu: oci::Cpu) -> Result<(), Error> {
         mems,
         idle,
     } = cpu;
-    let body = LIMITS.at("resource_limits.cpu");
-    body.refuse_if(
-        realtime_runtime.is_some_and(|value| value != 0),
-        "realtimeRuntime",
-    )?;
-    body.refuse_if(
-        realtime_period.is_some_and(|value| value > 0),
-        "realtimePeriod",
-    )?;
     resources.by_cgroup.cpu_burst_us = burst.filter(|value| *value > 0);
     resources.by_cgroup.cpu_idle = idle.filter(|value| *value != 0);
+    resources.by_cgroup.rt_runtime_us = realtime_runtime.filter(|value| *value != 0);
+    resources.by_cgroup.rt_period_us = realtime_period.filter(|value| *value > 0);
     resources.cpu_shares = shares.filter(|value| *value > 0);
     resources.cpu_quota_us = quota.filter(|value| *value > 0);
     resources.cpu_period_us = period.filter(|value| *value > 0);
@@ -120,8 +118,9 @@ pub(super) fn from_compat(config: &HostConfigRequest) -> Result<Resources, Error
         Error::Plain(_) => Face::Compat.at_create(error),
         of_a_field => of_a_field,
     };
-    let resources = from_host_config(config).map_err(told)?;
+    let mut resources = asked_anew(from_host_config(config).map_err(told)?);
     resources.check_memory().map_err(told)?;
+    resources.by_cgroup.device_rules = by_cgroup::parsed_rules(&config.device_cgroup_rules)?;
     Ok(resources)
 }
 
@@ -148,6 +147,9 @@ pub(super) fn from_host_config(config: &HostConfigRequest) -> Result<Resources, 
                 .filter(|value| *value != -1)
                 .map(|value| swappiness_of(u64::try_from(value).unwrap_or(u64::MAX)))
                 .transpose()?,
+            rt_runtime_us: Some(config.cpu_realtime_runtime).filter(|value| *value != 0),
+            rt_period_us: unsigned("HostConfig.CpuRealtimePeriod", config.cpu_realtime_period)?,
+            oom_kill_disable: config.oom_kill_disable,
             ..block::from_host_config(config)?
         },
     };
@@ -276,6 +278,22 @@ mod tests {
     }
 
     #[test]
+    fn what_only_cgroup_v1_has_means_the_same_in_both_bodies() {
+        let libpod: oci::Resources = serde_json::from_value(serde_json::json!({
+            "memory": {"disableOOMKiller": true}, "cpu": {"realtimeRuntime": 5, "realtimePeriod": 10},
+            "devices": [{"allow": true, "type": "c", "major": 10, "minor": 200, "access": "rwm"}]
+        }))
+        .unwrap();
+        let config: HostConfigRequest = serde_json::from_value(serde_json::json!({
+            "OomKillDisable": true, "CpuRealtimeRuntime": 5, "CpuRealtimePeriod": 10, "DeviceCgroupRules": ["c 10:200 rwm"]
+        }))
+        .unwrap();
+        let found = from_libpod(Some(libpod), None).unwrap();
+        assert_eq!(found, from_compat(&config).unwrap());
+        assert!(found.some_by_cgroup(true));
+    }
+
+    #[test]
     fn impossible_limits_are_refused_in_podmans_words() {
         let config = |change: fn(&mut HostConfigRequest)| {
             let mut config = HostConfigRequest::default();
@@ -320,16 +338,8 @@ mod tests {
                 "resource_limits.blockIO \"leafWeight\"",
             ),
             (
-                serde_json::json!({"memory": {"disableOOMKiller": true}}),
-                "resource_limits.memory.disableOOMKiller",
-            ),
-            (
-                serde_json::json!({"cpu": {"realtimePeriod": 10}}),
-                "resource_limits.cpu.realtimePeriod",
-            ),
-            (
-                serde_json::json!({"unified": {"memory.high": "1"}}),
-                "resource_limits.unified",
+                serde_json::json!({"memory": {"kernel": 10}}),
+                "resource_limits.memory.kernel",
             ),
         ] {
             let error = from_libpod(Some(serde_json::from_value(json).unwrap()), None).unwrap_err();

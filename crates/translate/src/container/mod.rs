@@ -1,6 +1,7 @@
 //! Containers: create, list and inspect, both faces.
 
 mod block;
+mod by_cgroup;
 pub(crate) mod common;
 mod create_compat;
 mod create_libpod;

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use model::Id;
 use model::cgroup::{ByCgroup, DeviceLimit};
 use model::container::{
-    ContainerSpec, Device, IpcMode, LogDriver, Mount, MountKind, Network, Resources, RestartPolicy,
-    SHM_BYTES, VolumesFrom,
+    CPU_PERIOD_US, ContainerSpec, Device, IpcMode, LogDriver, Mount, MountKind, Network, Resources,
+    RestartPolicy, SHM_BYTES, VolumesFrom,
 };
 use model::port::PublishedPort;
 use model::ulimit::Ulimit;
@@ -15,7 +15,6 @@ use podman_api::container::libpod::{
     InspectDevice, InspectHostConfig, InspectLogConfig, InspectRestartPolicy, InspectUlimit,
 };
 
-use super::limits::CPU_PERIOD_US;
 use super::mount_options::shown_options;
 use super::show::{self, Caps};
 use super::show_network::{self, BRIDGE, HOST, NONE};
@@ -104,7 +103,11 @@ fn with_limits(base: InspectHostConfig, resources: &Resources) -> InspectHostCon
     let blocks = shows_blocks(by_cgroup);
     let memory = memory_bytes.unwrap_or(0);
     let quota = cpu_quota_us.unwrap_or(0);
-    let limited = memory > 0 || memory_reservation_bytes.is_some() || memory_swap_bytes.is_some();
+    let limited = memory > 0
+        || memory_reservation_bytes.is_some()
+        || memory_swap_bytes.is_some()
+        || by_cgroup.oom_kill_disable.is_some()
+        || by_cgroup.kernel_tcp_bytes.is_some();
     InspectHostConfig {
         oom_score_adj: oom_score_adj.unwrap_or(0),
         cpu_shares: cpu_shares.unwrap_or(0),
@@ -133,6 +136,10 @@ fn with_limits(base: InspectHostConfig, resources: &Resources) -> InspectHostCon
         blkio_device_read_iops: blocks.then(|| block::shown_rates(&by_cgroup.read_iops)),
         blkio_device_write_iops: blocks.then(|| block::shown_rates(&by_cgroup.write_iops)),
         pids_limit: pids.unwrap_or(0),
+        cpu_realtime_period: by_cgroup.rt_period_us.unwrap_or(0),
+        cpu_realtime_runtime: by_cgroup.rt_runtime_us.unwrap_or(0),
+        oom_kill_disable: by_cgroup.oom_kill_disable.unwrap_or(false),
+        cgroup_conf: Some(by_cgroup.unified.clone()).filter(|files| !files.is_empty()),
         ..base
     }
 }
@@ -149,6 +156,16 @@ fn shows_blocks(by_cgroup: &ByCgroup) -> bool {
         swappiness: _,
         cpu_burst_us: _,
         cpu_idle: _,
+        rt_runtime_us: _,
+        rt_period_us: _,
+        oom_kill_disable: _,
+        kernel_tcp_bytes: _,
+        device_rules: _,
+        net_class: _,
+        net_priorities: _,
+        rdma: _,
+        hugepages: _,
+        unified: _,
     } = by_cgroup;
     let lists = [weight_devices, read_bps, write_bps, read_iops, write_iops];
     let any = |list: &Vec<DeviceLimit>| !list.is_empty();

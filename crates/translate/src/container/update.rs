@@ -14,13 +14,13 @@ use serde_json::Value;
 use super::block;
 use super::common::{environment, restart};
 use super::health_update::health_update;
-use super::limits;
+use super::{limits, ulimits};
 use crate::refuse::invalid;
 
 /// No limit, in the words of both faces and of the OCI runtimes.
 const UNLIMITED: i64 = -1;
 /// Why another field is refused.
-const ONLY: &str = "an update changes limits of memory, CPU, block I/O and processes, the restart policy, the environment and health checks; \
+const ONLY: &str = "an update changes limits of memory, CPU, block I/O and processes, those of the processes themselves, the restart policy, the environment and health checks; \
                     make the container anew with it";
 
 /// What a libpod update asks for; `policy` and `tries` stand in the query.
@@ -41,17 +41,27 @@ pub fn libpod_update(
         env,
         unset_env,
         block_io,
+        hugepage_limits,
+        network,
+        rdma,
+        unified,
+        device_rules,
+        rlimits,
         devices,
         health,
         rest,
     } = body;
     refuse_rest(&rest)?;
     let asked = resources.unwrap_or(oci::Resources {
+        devices: device_rules,
         memory,
         cpu,
         pids,
         block_io,
-        ..oci::Resources::default()
+        hugepage_limits,
+        network,
+        rdma,
+        unified,
     });
     let restart = policy_of(policy, tries)?;
     let env = environment("Env", env)?;
@@ -64,6 +74,7 @@ pub fn libpod_update(
     limits.by_cgroup = limits.by_cgroup.changed_by(&block::from_update(&devices));
     Ok(ContainerUpdate {
         limits,
+        ulimits: ulimits::from_libpod(&rlimits)?,
         restart,
         env,
         unset_env: unset_env.into_iter().collect(),
@@ -86,6 +97,11 @@ pub fn compat_update(body: compat::UpdateContainer) -> Result<ContainerUpdate, E
         cpuset_mems,
         memory_reservation,
         memory_swap,
+        memory_swappiness,
+        oom_kill_disable,
+        cpu_realtime_period,
+        cpu_realtime_runtime,
+        ulimits,
         pids_limit,
         blkio_weight,
         blkio_weight_device,
@@ -116,6 +132,10 @@ pub fn compat_update(body: compat::UpdateContainer) -> Result<ContainerUpdate, E
         cpuset_mems,
         memory_reservation,
         memory_swap,
+        memory_swappiness,
+        oom_kill_disable,
+        cpu_realtime_period,
+        cpu_realtime_runtime,
         pids_limit,
         blkio_weight,
         blkio_weight_device,
@@ -135,6 +155,7 @@ pub fn compat_update(body: compat::UpdateContainer) -> Result<ContainerUpdate, E
     let context = |error: Error| error.behind("updating container");
     Ok(ContainerUpdate {
         limits: unlimited.in_place(limits::from_host_config(&asked)?),
+        ulimits: ulimits::from_compat(&ulimits)?,
         restart: policy_of(policy, Some(tries).filter(|_| policy.is_some())).map_err(context)?,
         ..ContainerUpdate::default()
     })
@@ -241,6 +262,33 @@ mod tests {
     }
 
     #[test]
+    fn limits_without_a_field_of_cri_mean_the_same_in_both_bodies() {
+        let podman = json!({"memory": {"swappiness": 30, "disableOOMKiller": false},
+            "cpu": {"realtimeRuntime": 5, "realtimePeriod": 10}, "r_limits": [{"type": "nofile", "soft": 5, "hard": 6}]});
+        let docker = json!({"MemorySwappiness": 30, "OomKillDisable": false, "CpuRealtimeRuntime": 5,
+            "CpuRealtimePeriod": 10, "Ulimits": [{"Name": "nofile", "Soft": 5, "Hard": 6}]});
+        let (podman, docker) = (libpod(podman), compat_update(body(docker)));
+        let (podman, docker) = (podman.unwrap(), docker.unwrap());
+        assert_eq!(podman.limits, docker.limits);
+        assert_eq!(
+            (podman.ulimits.len(), &podman.ulimits),
+            (1, &docker.ulimits)
+        );
+        assert_eq!(podman.limits.by_cgroup.oom_kill_disable, Some(false));
+        let more = libpod(
+            json!({"unified": {"memory.high": "5"}, "hugepageLimits": [{"pageSize": "2MB", "limit": 5}],
+            "devices": [{"allow": true, "type": "c", "major": 10, "minor": 200, "access": "rwm"}],
+            "network": {"classID": 5}, "rdma": {"mlx5_0": {"hcaHandles": 2}}}),
+        );
+        let more = more.unwrap().limits.by_cgroup;
+        assert_eq!((more.unified.len(), more.hugepages["2MB"]), (1, 5));
+        assert_eq!(
+            (more.device_rules.len(), more.net_class, more.rdma.len()),
+            (1, Some(5), 1)
+        );
+    }
+
+    #[test]
     fn a_policy_comes_with_its_bound() {
         let policy = |word, tries| libpod_update(libpod::UpdateContainer::default(), word, tries);
         assert_eq!(policy(None, None).unwrap().restart, None);
@@ -270,14 +318,13 @@ mod tests {
     #[test]
     fn what_is_not_carried_out_is_refused_by_name() {
         for (asked, name) in [
-            (json!({"r_limits": [{"type": "nofile"}]}), "r_limits"),
             (
                 json!({"health_log_destination": "/tmp"}),
                 "health_log_destination",
             ),
             (
-                json!({"memory": {"disableOOMKiller": true}}),
-                "resource_limits.memory.disableOOMKiller",
+                json!({"memory": {"kernel": 5}}),
+                "resource_limits.memory.kernel",
             ),
         ] {
             let text = libpod(asked).unwrap_err().to_string();
@@ -286,8 +333,8 @@ mod tests {
                 "{text}"
             );
         }
-        let asked = json!({"Ulimits": [{"Name": "nofile", "Soft": 5, "Hard": 5}]});
+        let asked = json!({"Devices": [{"PathOnHost": "/dev/null"}]});
         let text = compat_update(body(asked)).unwrap_err().to_string();
-        assert!(text.starts_with("Ulimits is not supported: "), "{text}");
+        assert!(text.starts_with("Devices is not supported: "), "{text}");
     }
 }

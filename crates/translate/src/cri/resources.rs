@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use cri_api::v1::LinuxContainerResources;
+use cri_api::v1::{HugepageLimit, LinuxContainerResources};
 use model::Error;
 use model::container::Resources;
 
@@ -32,9 +32,12 @@ pub(super) fn cri_resources(
         memory_reservation_bytes,
         pids,
         oom_score_adj,
-        by_cgroup: _, // the daemon writes them
+        by_cgroup, // the daemon writes the others
     } = resources;
     let mut files = BTreeMap::new();
+    if unified {
+        files.clone_from(&by_cgroup.unified);
+    }
     if let Some(pids) = pids.filter(|_| unified) {
         let text = if pids > 0 {
             pids.to_string()
@@ -46,10 +49,16 @@ pub(super) fn cri_resources(
     match memory_reservation_bytes.unwrap_or(0) {
         0 => {}
         bytes if unified => {
-            files.insert(MEMORY_LOW.to_owned(), bytes.to_string());
+            // none after an update has taken it away
+            files.insert(MEMORY_LOW.to_owned(), bytes.max(0).to_string());
         }
         _ => {} // the daemon writes it, as the limit of processes
     }
+    let hugepages = by_cgroup.hugepages.iter();
+    let huge = |(size, limit): (&String, &u64)| HugepageLimit {
+        page_size: size.clone(),
+        limit: *limit,
+    };
     // none after an update has taken it away
     let memory = memory_bytes.filter(|bytes| *bytes > 0).unwrap_or(0);
     Ok(LinuxContainerResources {
@@ -60,7 +69,7 @@ pub(super) fn cri_resources(
         oom_score_adj: oom_score_adj.unwrap_or(0),
         cpuset_cpus: cpuset_cpus.clone().unwrap_or_default(),
         cpuset_mems: cpuset_mems.clone().unwrap_or_default(),
-        hugepage_limits: Vec::new(), // none can be asked for
+        hugepage_limits: hugepages.map(huge).collect(),
         unified: files,
         memory_swap_limit_in_bytes: match (memory_swap_bytes, memory) {
             (Some(swap), _) => *swap,
@@ -128,6 +137,24 @@ mod tests {
         assert_eq!(made.oom_score_adj, 100);
         assert_eq!(made.unified[PIDS_MAX], "50");
         assert_eq!(made.unified[MEMORY_LOW], (32 << 20).to_string());
+    }
+
+    #[test]
+    fn files_of_cgroup_v2_and_huge_pages_have_fields() {
+        let by_cgroup = model::cgroup::ByCgroup {
+            hugepages: [("2MB".to_owned(), 4 << 20)].into(),
+            unified: [("memory.high".to_owned(), "5".to_owned())].into(),
+            ..model::cgroup::ByCgroup::default()
+        };
+        let asked = Resources {
+            by_cgroup,
+            ..Resources::default()
+        };
+        let made = cri_resources(&asked, true).unwrap();
+        assert_eq!(made.unified["memory.high"], "5");
+        let huge = &made.hugepage_limits[0];
+        assert_eq!((huge.page_size.as_str(), huge.limit), ("2MB", 4 << 20));
+        assert!(cri_resources(&asked, false).unwrap().unified.is_empty());
     }
 
     #[test]

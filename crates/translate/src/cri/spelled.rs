@@ -151,7 +151,7 @@ fn resources(all: &mut Map<String, Value>, resources: v1::LinuxContainerResource
         oom_score_adj,
         cpuset_cpus,
         cpuset_mems,
-        hugepage_limits: _, // none can be asked for
+        hugepage_limits,
         unified,
         memory_swap_limit_in_bytes,
     } = resources;
@@ -168,6 +168,15 @@ fn resources(all: &mut Map<String, Value>, resources: v1::LinuxContainerResource
             (
                 "LinuxContainerResources.memory_swap_limit_in_bytes",
                 json!(memory_swap_limit_in_bytes),
+            ),
+            (
+                "LinuxContainerResources.hugepage_limits",
+                json!(
+                    hugepage_limits
+                        .iter()
+                        .map(|limit| (&limit.page_size, limit.limit))
+                        .collect::<BTreeMap<_, _>>()
+                ),
             ),
             (
                 "LinuxContainerResources.oom_score_adj",

@@ -161,7 +161,7 @@ const NAMESPACES: &[Row] = &[
     Row::anyway(
         "HostConfig.CgroupnsMode",
         "private; on cgroup v1 and hybrid the host's",
-        CGROUPS,
+        CGROUP_NAMESPACE,
     ),
     shared::CGROUP_PARENT.named("HostConfig.CgroupParent"),
     Row::nothing("HostConfig.Cgroup", "Podman does not look at it"),
@@ -197,7 +197,7 @@ const WINDOWS: &str = "of Windows";
 
 const LIMITS: &[Row] = &[
     shared::DEVICES.named("HostConfig.Devices"),
-    Row::refused("HostConfig.DeviceCgroupRules", DEVICE_RULES),
+    shared::DEVICE_RULES.named("HostConfig.DeviceCgroupRules"),
     Row::cri(
         "HostConfig.DeviceRequests",
         &["ContainerConfig.CDI_devices"],
@@ -211,7 +211,7 @@ const LIMITS: &[Row] = &[
     shared::MEMORY_SWAP.named("HostConfig.MemorySwap"),
     shared::MEMORY_RESERVATION.named("HostConfig.MemoryReservation"),
     shared::SWAPPINESS.named("HostConfig.MemorySwappiness"),
-    Row::refused("HostConfig.OomKillDisable", OOM_KILLER),
+    shared::OOM_KILLER.named("HostConfig.OomKillDisable"),
     Row::nothing(
         "HostConfig.KernelMemory",
         "kernels from 5.4 on have no such limit",
@@ -235,8 +235,8 @@ const LIMITS: &[Row] = &[
     shared::CPU_PERIOD.named("HostConfig.CpuPeriod"),
     shared::CPUSET_CPUS.named("HostConfig.CpusetCpus"),
     shared::CPUSET_MEMS.named("HostConfig.CpusetMems"),
-    Row::refused("HostConfig.CpuRealtimePeriod", REALTIME),
-    Row::refused("HostConfig.CpuRealtimeRuntime", REALTIME),
+    shared::REALTIME.named("HostConfig.CpuRealtimePeriod"),
+    shared::REALTIME.named("HostConfig.CpuRealtimeRuntime"),
     shared::PIDS_LIMIT.named("HostConfig.PidsLimit"),
     shared::OOM_SCORE_ADJ.named("HostConfig.OomScoreAdj"),
     shared::ULIMITS.named("HostConfig.Ulimits"),

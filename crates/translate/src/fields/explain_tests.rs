@@ -36,17 +36,20 @@ fn only_fields_that_ask_for_something_are_told_and_refused_ones_first() {
     let explained = explain(
         Request::Libpod,
         json!({"image": "busybox", "stop_timeout": 10, "umask": "0022", "env": {"A": "b"},
-            "unified": {"memory.high": "1"}, "resource_limits": {"cpu": {"shares": 5}, "memory": {}}}),
+            "storage_opts": {"size": "1g"}, "resource_limits": {"cpu": {"shares": 5}, "memory": {}}}),
     );
     let names: Vec<_> = explained.fields.iter().map(|line| line.names[0]).collect();
     assert_eq!(
         names,
-        ["unified", "image", "env", "resource_limits.cpu.shares"]
+        ["storage_opts", "image", "env", "resource_limits.cpu.shares"]
     );
     assert!(explained.is_refused());
     let refused = refused(&explained);
     assert_eq!(refused.len(), 1);
-    assert!(refused[0].2.contains("files of cgroup v2"), "{refused:?}");
+    assert!(
+        refused[0].2.contains("options of the storage"),
+        "{refused:?}"
+    );
     assert_eq!(refused[0].1, None);
     assert_eq!(explained.fields[2].value, json!(["A"]));
 }

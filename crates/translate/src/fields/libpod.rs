@@ -273,9 +273,9 @@ const NAMESPACES: &[Row] = &[
     Row::anyway(
         "cgroupns",
         "private; on cgroup v1 and hybrid the host's",
-        CGROUPS,
+        CGROUP_NAMESPACE,
     ),
-    Row::anyway("cgroups_mode", "enabled", CGROUPS),
+    Row::anyway("cgroups_mode", "enabled and no-conmon", CGROUPS),
     shared::CGROUP_PARENT
         .named("cgroup_parent")
         .but(POD_CGROUPS),

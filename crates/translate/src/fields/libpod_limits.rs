@@ -14,7 +14,7 @@ pub(super) const LIMITS: &[Row] = &[
     .on_crio("the node has mode 0666 in the container, whatever it has on the host")
     .on_containerd(CDI_DEVICES)
     .in_vm(VM_DEVICES),
-    Row::refused("device_cgroup_rule", DEVICE_RULES),
+    shared::DEVICE_RULES.named("device_cgroup_rule"),
     Row::refused("devices_from", DEVICES_FROM),
     Row::refused("host_device_list", HOST_DEVICES),
     Row::nothing("resource_limits", "an object: its parts are the next rows"),
@@ -22,9 +22,9 @@ pub(super) const LIMITS: &[Row] = &[
     shared::MEMORY_SWAP.named("resource_limits.memory.swap"),
     shared::MEMORY_RESERVATION.named("resource_limits.memory.reservation"),
     Row::refused("resource_limits.memory.kernel", KERNEL_MEMORY),
-    Row::refused("resource_limits.memory.kernelTCP", KERNEL_MEMORY),
+    shared::BY_V1.named("resource_limits.memory.kernelTCP"),
     shared::SWAPPINESS.named("resource_limits.memory.swappiness"),
-    Row::refused("resource_limits.memory.disableOOMKiller", OOM_KILLER),
+    shared::OOM_KILLER.named("resource_limits.memory.disableOOMKiller"),
     Row::nothing(
         "resource_limits.memory.useHierarchy",
         "of cgroup v1's old hierarchy; Podman does not look at it",
@@ -41,8 +41,8 @@ pub(super) const LIMITS: &[Row] = &[
     Row::gate("resource_limits.cpu.burst", BY_CGROUP)
         .kept(&["resources.by_cgroup"])
         .in_vm(VM_CONTROL_GROUPS),
-    Row::refused("resource_limits.cpu.realtimeRuntime", REALTIME),
-    Row::refused("resource_limits.cpu.realtimePeriod", REALTIME),
+    shared::REALTIME.named("resource_limits.cpu.realtimeRuntime"),
+    shared::REALTIME.named("resource_limits.cpu.realtimePeriod"),
     Row::gate("resource_limits.cpu.idle", BY_CGROUP)
         .kept(&["resources.by_cgroup"])
         .in_vm(VM_CONTROL_GROUPS),
@@ -50,18 +50,20 @@ pub(super) const LIMITS: &[Row] = &[
     shared::BLOCK_IO
         .named("resource_limits.blockIO")
         .but(BLOCK_LEAVES),
-    Row::refused("resource_limits.hugepageLimits", HUGEPAGES),
-    Row::refused(
-        "resource_limits.network",
-        "CRI has no network priorities; use tc(8) on the host",
-    ),
-    Row::refused(
-        "resource_limits.rdma",
-        "CRI has no limits of RDMA; leave them out",
-    ),
-    Row::refused("resource_limits.devices", DEVICE_RULES),
-    Row::refused("resource_limits.unified", CGROUP_FILES),
-    Row::refused("unified", CGROUP_FILES),
+    Row::cri(
+        "resource_limits.hugepageLimits",
+        &["LinuxContainerResources.hugepage_limits"],
+    )
+    .how("an update is written into the control group; refused where the host's control groups have no such size")
+    .kept(&["resources.by_cgroup"])
+    .in_vm(VM_SIZE),
+    shared::BY_V1.named("resource_limits.network"),
+    Row::gate("resource_limits.rdma", BY_CGROUP)
+        .kept(&["resources.by_cgroup"])
+        .in_vm(VM_CONTROL_GROUPS),
+    shared::DEVICE_RULES.named("resource_limits.devices"),
+    shared::CGROUP_FILES.named("resource_limits.unified"),
+    shared::CGROUP_FILES.named("unified"),
     shared::OOM_SCORE_ADJ.named("oom_score_adj"),
     shared::ULIMITS.named("r_limits"),
     shared::BLOCK_IO.named("weightDevice"),

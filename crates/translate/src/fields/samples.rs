@@ -83,6 +83,9 @@ pub(super) fn carried(request: Request, name: &str) -> Value {
         "devices" if request == Request::Compat => {
             json!([{"PathOnHost": "/dev/null", "PathInContainer": "/dev/x", "CgroupPermissions": "r"}])
         }
+        "devices" if name.contains("resource_limits") => {
+            json!([{"allow": false, "type": "c", "major": 10, "access": "rw"}])
+        }
         "devices" => json!([{"path": "/dev/null:/dev/x:r"}, {"path": "vendor.com/class=one"}]),
         "devicerequests" => json!([{"Driver": "cdi", "DeviceIDs": ["vendor.com/class=one"]}]),
         "r_limits" => json!([{"type": "nofile", "soft": 10, "hard": 20}]),
@@ -118,6 +121,14 @@ pub(super) fn carried(request: Request, name: &str) -> Value {
         | "blkiodevicewriteiops" => json!([{"Path": "/dev/loop0", "Rate": 1000}]),
         "swappiness" | "memoryswappiness" | "burst" => json!(30),
         "idle" => json!(1),
+        "device_cgroup_rule" => json!([{"allow": true, "type": "c", "major": 10, "access": "rw"}]),
+        "devicecgrouprules" => json!(["c 10:* rw"]),
+        "realtimeruntime" | "realtimeperiod" | "cpurealtimeruntime" | "cpurealtimeperiod"
+        | "kerneltcp" => json!(50_000),
+        "hugepagelimits" => json!([{"pageSize": "2MB", "limit": 4_194_304}]),
+        "network" => json!({"classID": 5}),
+        "rdma" => json!({"mlx5_0": {"hcaHandles": 2}}),
+        "unified" => json!({"memory.high": "max"}),
         "limit" if name.contains("pids") => json!(50),
         "limit" | "memory" => json!(64_000_000),
         "swap" | "memoryswap" => json!(-1),
@@ -195,9 +206,6 @@ pub(super) fn any(request: Request, name: &str) -> Vec<Value> {
         | (Request::Compat, "HostConfig" | "NetworkingConfig") => {
             vec![json!({})]
         }
-        // objects of which one part has to be named
-        (Request::Libpod, "resource_limits.network") => vec![json!({"classID": 1})],
-        (Request::Libpod, "resource_limits.rdma") => vec![json!({"mlx5": {"hcaHandles": 1}})],
         (Request::Libpod, "resource_limits.memory.checkBeforeUpdate") => vec![json!(true)],
         (Request::Pod, "resource_limits") => vec![json!({"memory": {"limit": 1_000_000}})],
         _ => vec![
@@ -254,6 +262,7 @@ pub(super) fn otherwise(name: &str) -> Option<Value> {
         "pidns" | "ipcns" | "utsns" | "userns" | "cgroupns" => {
             json!({"nsmode": "path", "value": "/x"})
         }
+        "cgroups_mode" => json!("disabled"),
         "networks" | "endpointsconfig" => json!({"other": {}}),
         "manage_password" | "share_parent" => json!(false),
         "idmappings" => json!({"AutoUserNs": true}),

@@ -195,6 +195,30 @@ pub(super) const SWAPPINESS: Row = Row::gate(
 )
 .kept(&["resources.by_cgroup"])
 .in_vm(VM_CONTROL_GROUPS);
+pub(super) const BY_V1: Row = Row::gate(
+    "",
+    "written into the container's control group while the gate holds the command; refused where the kernel has no file for it, as with \
+     cgroup v2",
+)
+.kept(&["resources.by_cgroup"])
+.in_vm(VM_CONTROL_GROUPS);
+pub(super) const REALTIME: Row = Row::gate("", OF_V1)
+    .kept(&["resources.by_cgroup"])
+    .in_vm(VM_CONTROL_GROUPS);
+pub(super) const OOM_KILLER: Row = Row::gate("", OF_V1)
+    .kept(&["resources.by_cgroup"])
+    .in_vm(VM_CONTROL_GROUPS);
+pub(super) const DEVICE_RULES: Row = Row::gate(
+    "",
+    "written into the container's control group while the gate holds the command; refused with cgroup v2, where the OCI runtime \
+     alone makes the program that allows devices",
+)
+.kept(&["resources.by_cgroup"])
+.in_vm(VM_CONTROL_GROUPS);
+pub(super) const CGROUP_FILES: Row = Row::cri("", &["LinuxContainerResources.unified"])
+    .how("files of cgroup v2 by their names; refused with cgroup v1 and where the kernel has no such file")
+    .kept(&["resources.by_cgroup"])
+    .in_vm(VM_SIZE);
 pub(super) const OOM_SCORE_ADJ: Row = Row::cri("", &["LinuxContainerResources.oom_score_adj"])
     .kept(&["resources.oom_score_adj"])
     .in_vm("the guest's memory, not the host's");

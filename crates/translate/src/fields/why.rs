@@ -23,7 +23,6 @@ pub(super) const DEVICES_FROM: &str =
     "the devices of another container are not taken over; name them";
 pub(super) const HOST_DEVICES: &str =
     "Podman fills it in by itself; name the devices, or use a privileged container";
-pub(super) const DEVICE_RULES: &str = "CRI has no rules of devices, only device nodes; name the device, or use a privileged container";
 /// Of a device of the Container Device Interface.
 pub(crate) const CDI_DEVICES: &str = "CRI-O looks them up; containerd 1.6 does not, and whether a later one does cannot be seen: name the device's nodes";
 pub(crate) const DEVICE_REQUESTS: &str = "devices are requested by the driver cdi and their names (DeviceIDs: VENDOR/CLASS=NAME), and no other way";
@@ -39,11 +38,10 @@ pub(crate) const POD_HOST_PID: &str =
     "only the containers that share it would be there; share pid too, or leave it out";
 pub(super) const POD_IPC_MODE: &str = "the containers of a pod share an IPC namespace or are in the host's, and no other is carried out yet";
 pub(super) const UTS_MODE: &str = "CRI has no field for it: the UTS namespace is the sandbox's, which is with the network of another container that one's, and with the host's network the host's";
-pub(super) const CGROUPS: &str = "the runtime places the container in its own cgroups";
+pub(super) const CGROUPS: &str = "CRI has no field for it: a runtime makes a cgroup for each container where it makes all of them";
+pub(super) const CGROUP_NAMESPACE: &str = "CRI has no field for it: runtimes give a cgroup namespace of its own with cgroup v2, and the host's with v1";
 pub(super) const POD_CGROUPS: &str =
     "a container in a pod lies in the pod's cgroup; give the parent to the pod";
-pub(super) const CGROUP_FILES: &str =
-    "files of cgroup v2 cannot be set one by one; use the limits of memory, CPU and pids";
 pub(super) const INIT_PATH: &str = "the init is a program of the daemon's own; leave the path out";
 pub(super) const POD_SYSCTLS: &str =
     "sysctls belong to the sandbox, which is the pod's; give them to the pod";
@@ -72,16 +70,14 @@ pub(super) const ETC_FILES: &str =
     "the files are made as Podman makes them; bind-mount a file of your own over one";
 /// How a limit is carried out that CRI has no field for.
 pub(super) const BY_CGROUP: &str = "written into the container's control group while the gate holds the command; refused where the kernel has no file for it";
+/// The same of what Podman leaves out with a warning where it cannot be.
+pub(super) const OF_V1: &str = "written into the container's control group while the gate holds the command; left out with a warning with cgroup v2, \
+     which has none; refused where another kernel has no file for it";
 /// Of weights of leaves.
 pub(crate) const BLOCK_LEAVES: &str =
     "no kernel has weights of leaves any more (leafWeight); give the weight";
-pub(super) const OOM_KILLER: &str =
-    "CRI has no field for it; lower oom_score_adj, or leave out the memory limit";
-pub(super) const REALTIME: &str = "CRI has no field for realtime scheduling; use shares or a quota";
 pub(super) const KERNEL_MEMORY: &str =
-    "kernels from 5.4 on have no such limit; use the memory limit";
-pub(super) const HUGEPAGES: &str =
-    "limits of huge pages are not passed on yet; set them in the runtime's configuration";
+    "kernels from 5.4 on have no such limit, although they show its file; use the memory limit";
 pub(super) const STORAGE: &str =
     "options of the storage are the runtime's; set them in its configuration";
 pub(super) const OF_4_3: &str = "only Podman 4.3 knows it; use resource_limits.cpu";

@@ -127,6 +127,16 @@ pub struct HostConfigRequest {
     pub blkio_device_read_iops: Vec<ThrottleDevice>,
     #[serde(rename = "BlkioDeviceWriteIOps", deserialize_with = "null_default")]
     pub blkio_device_write_iops: Vec<ThrottleDevice>,
+    /// `TYPE MAJOR:MINOR ACCESS`.
+    #[serde(deserialize_with = "null_default")]
+    pub device_cgroup_rules: Vec<String>,
+    pub oom_kill_disable: Option<bool>,
+    /// Microseconds.
+    #[serde(deserialize_with = "null_default")]
+    pub cpu_realtime_period: i64,
+    /// Microseconds.
+    #[serde(deserialize_with = "null_default")]
+    pub cpu_realtime_runtime: i64,
     /// 0 is unset, -1 unlimited.
     pub pids_limit: Option<i64>,
     #[serde(deserialize_with = "null_default")]

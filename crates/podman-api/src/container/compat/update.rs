@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::RestartPolicyRequest;
+use super::{RestartPolicyRequest, UlimitRequest};
 use crate::container::libpod::{ThrottleDevice, WeightDevice};
 use crate::wire::null_default;
 
@@ -37,6 +37,18 @@ pub struct UpdateContainer {
     /// Memory and swap together; -1 is unlimited.
     #[serde(deserialize_with = "null_default")]
     pub memory_swap: i64,
+    /// -1 stays as it is.
+    pub memory_swappiness: Option<i64>,
+    pub oom_kill_disable: Option<bool>,
+    /// Microseconds.
+    #[serde(deserialize_with = "null_default")]
+    pub cpu_realtime_period: i64,
+    /// Microseconds.
+    #[serde(deserialize_with = "null_default")]
+    pub cpu_realtime_runtime: i64,
+    /// In the place of all that there are.
+    #[serde(deserialize_with = "null_default")]
+    pub ulimits: Vec<UlimitRequest>,
     /// 0 is unset, -1 unlimited.
     pub pids_limit: Option<i64>,
     #[serde(deserialize_with = "null_default")]

@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::super::Signal;
 use crate::health::{HealthConfig, StartupHealthCheck};
 use crate::network::{PerNetworkOptions, PortMapping};
-use crate::oci::{Device, Mount, Resources, Rlimit, ThrottleDevice, WeightDevice};
+use crate::oci::{Device, DeviceCgroup, Mount, Resources, Rlimit, ThrottleDevice, WeightDevice};
 use crate::wire::null_default;
 
 /// A secret as a file.
@@ -186,6 +186,12 @@ pub struct SpecGenerator {
     #[serde(rename = "r_limits", deserialize_with = "null_default")]
     pub rlimits: Vec<Rlimit>,
     pub oom_score_adj: Option<i64>,
+    /// Rules of the device cgroup beside the devices.
+    #[serde(
+        deserialize_with = "null_default",
+        skip_serializing_if = "Vec::is_empty"
+    )]
+    pub device_cgroup_rule: Vec<DeviceCgroup>,
     /// cgroup v2 files and what to write into them.
     #[serde(deserialize_with = "null_default")]
     pub unified: BTreeMap<String, String>,

@@ -127,7 +127,7 @@ pub const SPEC_FIELDS: &[SpecField] = &[
     SpecField::new("unmask"),
     SpecField::new("cgroupns"),
     // sent by 4.3
-    SpecField::with("cgroups_mode", &[r#""enabled""#]),
+    SpecField::with("cgroups_mode", &[r#""enabled""#, r#""no-conmon""#]),
     SpecField::new("cgroup_parent"),
     SpecField::new("netns"),
     SpecField::new("portmappings"),

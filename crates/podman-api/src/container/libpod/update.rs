@@ -6,7 +6,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{ThrottleDevice, WeightDevice};
-use crate::oci::{BlockIo, Cpu, Memory, Pids, Resources};
+use crate::oci::{
+    BlockIo, Cpu, DeviceCgroup, HugepageLimit, Memory, NetworkPriority, Pids, Rdma, Resources,
+    Rlimit,
+};
 use crate::wire::null_default;
 
 /// Limits of devices by their paths (Podman's `UpdateContainerDevicesLimits`).
@@ -111,6 +114,42 @@ pub struct UpdateContainer {
     /// Limits of block I/O, of devices by their numbers.
     #[serde(rename = "blockIO", skip_serializing_if = "Option::is_none")]
     pub block_io: Option<BlockIo>,
+    /// Limits of huge pages.
+    #[serde(
+        rename = "hugepageLimits",
+        deserialize_with = "null_default",
+        skip_serializing_if = "Vec::is_empty"
+    )]
+    pub hugepage_limits: Vec<HugepageLimit>,
+    /// Class and priorities of packets.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub network: Option<NetworkPriority>,
+    /// Limits of RDMA devices.
+    #[serde(
+        deserialize_with = "null_default",
+        skip_serializing_if = "BTreeMap::is_empty"
+    )]
+    pub rdma: BTreeMap<String, Rdma>,
+    /// Files of cgroup v2 and what is written into them.
+    #[serde(
+        deserialize_with = "null_default",
+        skip_serializing_if = "BTreeMap::is_empty"
+    )]
+    pub unified: BTreeMap<String, String>,
+    /// Rules of devices.
+    #[serde(
+        rename = "devices",
+        deserialize_with = "null_default",
+        skip_serializing_if = "Vec::is_empty"
+    )]
+    pub device_rules: Vec<DeviceCgroup>,
+    /// Limits of processes, in the place of all that there are.
+    #[serde(
+        rename = "r_limits",
+        deserialize_with = "null_default",
+        skip_serializing_if = "Vec::is_empty"
+    )]
+    pub rlimits: Vec<Rlimit>,
     /// Those of devices by their paths.
     #[serde(flatten)]
     pub devices: UpdateDevices,
