@@ -202,14 +202,13 @@ impl Inner {
             told.await?;
         }
         let ulimits = record.spec.ulimits.clone();
-        let files = limits.some_by_cgroup(unified) || limits.some_by_update();
-        if !files && ulimits.is_empty() {
-            return Ok(());
-        }
-        let pid = status
-            .verbose
-            .pid
-            .ok_or_else(crate::host::no_control_groups)?;
+        let by_files = limits.some_by_cgroup(unified) || limits.some_by_update();
+        let Some(pid) = status.verbose.pid else {
+            return match by_files || !ulimits.is_empty() {
+                true => Err(crate::host::no_control_groups()),
+                false => Ok(()),
+            };
+        };
         on_disk(move || {
             let groups = OwnGroups::of(pid, &status.cri_id, unified)?;
             groups.write(&limits, Moment::Update)?;

@@ -33,6 +33,8 @@ struct Limit {
     controller: &'static str,
     /// Names and texts.
     files: Vec<(String, String)>,
+    /// The runtime has set it where there is a file: where there is none, nobody misses it.
+    optional: bool,
 }
 
 impl Limit {
@@ -46,6 +48,7 @@ impl Limit {
             what,
             controller,
             files: vec![(file.into(), text.to_string())],
+            optional: false,
         }
     }
 
@@ -118,11 +121,11 @@ impl Own {
 
     fn write_one(&self, limit: &Limit) -> Result<(), Error> {
         let folder = self.folder(limit.controller);
-        let (file, text) = folder
-            .as_deref()
-            .and_then(|folder| limit.in_folder(folder))
-            .ok_or_else(|| failed(limit.what, "its control group has no file for it"))?;
-        self.write_file(limit.what, &file, text)
+        match folder.as_deref().and_then(|folder| limit.in_folder(folder)) {
+            Some((file, text)) => self.write_file(limit.what, &file, text),
+            None if limit.optional => Ok(()),
+            None => Err(failed(limit.what, "its control group has no file for it")),
+        }
     }
 
     fn write_file(&self, what: &str, file: &Path, text: &str) -> Result<(), Error> {
@@ -177,7 +180,7 @@ pub(crate) fn check_limits(resources: &Resources, unified: bool) -> Result<(), E
         return Err(Error::unsupported("rules of devices", DEVICES_V2));
     }
     for limit in limits(resources, unified, Moment::Update)? {
-        if !exists(&limit, unified) {
+        if !limit.optional && !exists(&limit, unified) {
             let names: Vec<_> = limit.files.iter().map(|(name, _)| name.as_str()).collect();
             let why = format!(
                 "the control groups of this host have no file {}",

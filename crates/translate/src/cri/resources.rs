@@ -80,7 +80,10 @@ pub(super) fn cri_resources(
     })
 }
 
-/// The limits as an update tells them: -1 takes a limit of memory away, where 0 would leave it as it is.
+/// No limit of memory, as the kernel shows it with cgroup v1: CRI-O 1.36 refuses -1 in an update, and 0 leaves what is there.
+const NO_LIMIT: i64 = i64::MAX & !0xfff;
+
+/// The limits as an update tells them: one of memory that was taken away is told as none.
 ///
 /// # Errors
 /// As [`cri_resources`].
@@ -90,9 +93,9 @@ pub fn updated_resources(
 ) -> Result<LinuxContainerResources, Error> {
     let made = cri_resources(resources, unified)?;
     match resources.memory_bytes {
-        Some(none @ ..0) => Ok(LinuxContainerResources {
-            memory_limit_in_bytes: none,
-            memory_swap_limit_in_bytes: none,
+        Some(..0) => Ok(LinuxContainerResources {
+            memory_limit_in_bytes: NO_LIMIT,
+            memory_swap_limit_in_bytes: NO_LIMIT,
             ..made
         }),
         Some(_) | None => Ok(made),

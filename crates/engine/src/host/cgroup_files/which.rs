@@ -24,6 +24,7 @@ pub(super) fn limits(
     all.extend(network_limits(by_cgroup));
     if moment == Moment::Update {
         all.extend(of_cri(by_cgroup, unified));
+        all.extend(swap(resources, unified));
     }
     if unified {
         return Ok(all); // the rest is CRI's `unified`
@@ -147,6 +148,28 @@ fn of_cri(asked: &ByCgroup, unified: bool) -> Vec<Limit> {
     let of_v2 =
         of_v2.map(|(file, text)| Limit::new("a file of cgroup v2", "", file.as_str(), text));
     asked.hugepages.iter().map(huge).chain(of_v2).collect()
+}
+
+/// Memory and swap: an update of CRI-O's allows no swap beside the memory, whatever is asked for.
+fn swap(resources: &Resources, unified: bool) -> Option<Limit> {
+    let memory = resources.memory_bytes?;
+    let together = match (memory, resources.memory_swap_bytes) {
+        (..=0, _) | (_, Some(..0)) => None,
+        (_, Some(swap)) => Some(swap),
+        (memory, None) => Some(memory.saturating_mul(2)), // as at the start
+    };
+    let text = |swap: Option<i64>, none: &str| swap.map_or(none.to_owned(), |it| it.to_string());
+    let (file, text) = match unified {
+        true => {
+            let swap = together.map(|both| both.saturating_sub(memory));
+            ("memory.swap.max", text(swap, "max"))
+        }
+        false => ("memory.memsw.limit_in_bytes", text(together, "-1")),
+    };
+    Some(Limit {
+        optional: true,
+        ..Limit::new("swap", "memory", file, text)
+    })
 }
 
 fn block_limits(asked: &ByCgroup, unified: bool) -> Result<Vec<Limit>, Error> {
@@ -322,6 +345,31 @@ mod tests {
         assert_eq!(of_v2, ["hugetlb.2MB.max=9", "memory.high=7"]);
         let of_v1 = shown(&asked, false, Moment::Update);
         assert_eq!(of_v1, ["hugetlb.2MB.limit_in_bytes=9"]);
+    }
+
+    #[test]
+    fn swap_is_as_it_was_asked_for_after_an_update() {
+        let swap = |memory, swap, unified| {
+            let resources = Resources {
+                memory_bytes: memory,
+                memory_swap_bytes: swap,
+                ..Resources::default()
+            };
+            shown(&resources, unified, Moment::Update)
+        };
+        assert!(swap(None, None, false).is_empty());
+        for (memory, both, v1, v2) in [
+            (10, None, "20", "10"),
+            (10, Some(15), "15", "5"),
+            (10, Some(10), "10", "0"),
+            (10, Some(-1), "-1", "max"),
+            (-1, Some(15), "-1", "max"),
+        ] {
+            let file = format!("memory.memsw.limit_in_bytes={v1}");
+            assert_eq!(swap(Some(memory), both, false), [file]);
+            let file = format!("memory.swap.max={v2}");
+            assert_eq!(swap(Some(memory), both, true), [file]);
+        }
     }
 
     #[test]
