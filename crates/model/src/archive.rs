@@ -53,3 +53,15 @@ pub enum ChangeKind {
     /// The image's is gone.
     Deleted,
 }
+
+/// What names may mean where two trees of files are compared (Podman's `diffType`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DiffKind {
+    /// An image's, else a container's.
+    #[default]
+    All,
+    /// A container's.
+    Container,
+    /// An image's.
+    Image,
+}

@@ -37,29 +37,38 @@ pub(super) const LEFT_OUT: [&str; 10] = [
 
 /// What an upper folder changes of the tree below it, sorted by path.
 pub(super) fn find(upper: &OwnedFd, below: &Root) -> io::Result<Vec<Change>> {
-    let mut finding = Finding {
-        below,
-        folders: HashSet::new(),
-        changes: Vec::new(),
-    };
+    let mut finding = Finding::new(below);
     let mut walk = Walk::new(upper)?;
     while let Some((path, found)) = walk.next(|_| false)? {
         finding.entry(&Path::new("/").join(path), &found)?;
     }
-    let mut changes = finding.changes;
-    changes.retain(|change| !LEFT_OUT.contains(&change.path.as_str()));
-    changes.sort_by(|a, b| a.path.cmp(&b.path));
-    Ok(changes)
+    Ok(finding.told())
 }
 
-struct Finding<'a> {
-    below: &'a Root,
+pub(super) struct Finding<'a> {
+    pub(super) below: &'a Root,
     /// Folders that are among the changes.
     folders: HashSet<PathBuf>,
     changes: Vec<Change>,
 }
 
-impl Finding<'_> {
+impl<'a> Finding<'a> {
+    pub(super) fn new(below: &'a Root) -> Self {
+        Self {
+            below,
+            folders: HashSet::new(),
+            changes: Vec::new(),
+        }
+    }
+
+    /// All of them, sorted by path.
+    pub(super) fn told(self) -> Vec<Change> {
+        let mut changes = self.changes;
+        changes.retain(|change| !LEFT_OUT.contains(&change.path.as_str()));
+        changes.sort_by(|a, b| a.path.cmp(&b.path));
+        changes
+    }
+
     fn entry(&mut self, path: &Path, found: &Found) -> io::Result<()> {
         let is_folder = found.kind() == FileType::Directory;
         let before = before(self.below, path)?;
@@ -79,10 +88,22 @@ impl Finding<'_> {
             }
             Some(_) => ChangeKind::Modified,
         };
-        if is_folder {
-            self.folders.insert(path.to_owned());
+        self.note(path, kind, is_folder, kind != ChangeKind::Modified)
+    }
+
+    /// What became of an entry; with `above`, the folders above it are modified.
+    pub(super) fn note(
+        &mut self,
+        path: &Path,
+        kind: ChangeKind,
+        is_folder: bool,
+        above: bool,
+    ) -> io::Result<()> {
+        // one that has been found to be modified by what is in it
+        if is_folder && !self.folders.insert(path.to_owned()) {
+            return Ok(());
         }
-        if kind != ChangeKind::Modified {
+        if above {
             self.parents(path)?;
         }
         self.push(path, kind)
@@ -119,7 +140,7 @@ pub(super) fn before(below: &Root, path: &Path) -> Result<Option<Stat>, Errno> {
     }
 }
 
-fn is_dir(stat: &Stat) -> bool {
+pub(super) fn is_dir(stat: &Stat) -> bool {
     FileType::from_raw_mode(stat.st_mode) == FileType::Directory
 }
 

@@ -6,6 +6,8 @@
 //! written on a thread.
 
 mod changes;
+mod compare;
+mod differ;
 mod entries;
 mod get;
 pub(crate) mod layer;

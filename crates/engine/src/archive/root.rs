@@ -139,6 +139,11 @@ impl Root {
         Ok(Self::from(folder.try_clone()?))
     }
 
+    /// The folder itself.
+    pub(super) fn folder(&self) -> &OwnedFd {
+        &self.fd
+    }
+
     /// The entry at exactly this path: a link in it is `ELOOP`.
     pub(super) fn find_exactly(&self, path: &Path) -> Result<Found, Errno> {
         Found::new(exactly(self.fd.as_fd(), path, LOOK | OFlags::NOFOLLOW)?)

@@ -32,14 +32,19 @@ pub(crate) struct Layers {
 impl Layers {
     /// Opens what a layer of an image is read from.
     pub(crate) fn sources(&self) -> Result<Sources, Error> {
-        let at = self.folder.join("files");
-        let merged = Root::of_layer(&self.layer, &at, false);
-        forget(&at);
         Ok(Sources {
-            merged: merged?,
+            merged: self.merged()?,
             upper: self.upper()?,
             below: self.below()?,
         })
+    }
+
+    /// The root as the container has it, without what is mounted there.
+    pub(super) fn merged(&self) -> Result<Root, Error> {
+        let at = self.folder.join("files");
+        let merged = Root::of_layer(&self.layer, &at, false);
+        forget(&at);
+        merged
     }
 
     fn upper(&self) -> Result<OwnedFd, Error> {
@@ -56,13 +61,8 @@ impl Layers {
 }
 
 impl Engine {
-    /// `GET /containers/{name}/changes`, both faces: what differs from the image, sorted by path; nothing of a container
-    /// that never ran and that nothing was copied into.
-    ///
-    /// # Errors
-    /// No such container; one of others; one whose layers are not at hand (a virtual machine, no overlay); more changes
-    /// than an answer may have.
-    pub async fn changes_of_container(&self, name: &str) -> Result<Vec<Change>, Error> {
+    /// What differs from a container's image; nothing of one that never ran and that nothing was copied into.
+    pub(super) async fn changes_of_container(&self, name: &str) -> Result<Vec<Change>, Error> {
         let Some(layers) = self.layers_of(name, "diff", false).await? else {
             return Ok(Vec::new());
         };
@@ -84,14 +84,7 @@ impl Engine {
             return Err(Error::unsupported("export", why));
         };
         let reader = Arc::clone(&layers.reader);
-        let root = on_disk(move || {
-            let at = layers.folder.join("files");
-            let root = Root::of_layer(&layers.layer, &at, false);
-            forget(&at);
-            root
-        })
-        .await?
-        .held_by(reader);
+        let root = on_disk(move || layers.merged()).await?.held_by(reader);
         Ok(stream_of(get::Source {
             root,
             path: PathBuf::from("/"),
@@ -154,7 +147,7 @@ fn own(detail: &ContainerDetail, what: &'static str) -> Result<model::Id, Error>
 
 impl Root {
     /// That of read-only folders over each other, topmost first, mounted at `at` until it is open.
-    fn of_folders(folders: &[PathBuf], at: &Path) -> Result<Self, Error> {
+    pub(super) fn of_folders(folders: &[PathBuf], at: &Path) -> Result<Self, Error> {
         match folders {
             // one alone is no overlay
             [only] => Self::at(only),

@@ -96,7 +96,7 @@ fn libpod_pods() -> Vec<Route> {
 
 fn libpod_others() -> Vec<Route> {
     use libpod::{images, volumes};
-    use shared::{builds, commits};
+    use shared::{archives, builds, commits};
     vec![
         post("/libpod/build", builds::build).ends_with_client(),
         post("/libpod/commit", commits::libpod),
@@ -104,6 +104,7 @@ fn libpod_others() -> Vec<Route> {
         post("/libpod/images/pull", images::pull).ends_with_client(),
         get("/libpod/images/{name...}/json", images::inspect),
         get("/libpod/images/{name...}/exists", images::exists),
+        get("/libpod/images/{name...}/changes", archives::changes),
         post("/libpod/volumes/create", volumes::create),
         post("/libpod/volumes/prune", volumes::prune),
         get("/libpod/volumes/json", volumes::list),

@@ -10,7 +10,7 @@ use http::StatusCode;
 use http::header::{HeaderName, HeaderValue};
 use http_body_util::BodyExt as _;
 use model::Error;
-use model::archive::{PathStat, PutOptions};
+use model::archive::{DiffKind, PathStat, PutOptions};
 use model::container::Face;
 use model::error::Kind;
 use tokio::sync::OwnedSemaphorePermit;
@@ -57,37 +57,21 @@ pub(crate) async fn export(cx: Cx) -> Answer {
     Ok(streamed(archive, permit))
 }
 
-/// Source: `Changes`. Of containers alone; against another image or container nothing is compared.
+/// Source: `Changes`, which Podman serves for containers and images alike.
 pub(crate) async fn changes(cx: Cx) -> Answer {
     let query = cx.query();
-    if query
-        .text("parent")
-        .is_some_and(|parent| !parent.is_empty())
-    {
-        let why = "a container is compared with its own image";
-        return Err(Error::unsupported("parent", why).into());
-    }
-    let unknown = match query.text("diffType").unwrap_or_default() {
-        "" | "all" => "layer not known",
-        "container" => "container not known",
-        "image" => {
-            let why = "the changes of images are not looked for";
-            return Err(Error::unsupported("diffType=image", why).into());
-        }
+    let kind = match query.text("diffType").unwrap_or_default() {
+        "" | "all" => DiffKind::All,
+        "container" => DiffKind::Container,
+        "image" => DiffKind::Image,
         other => {
             let message = format!("invalid diffType value \"{other}\"");
             return Err(Failure::bad_request(message));
         }
     };
     let permit = permit(&cx)?;
-    let changes = match cx.engine().changes_of_container(cx.name()).await {
-        Err(Error::NotFound { .. }) => {
-            let message = format!("{} not found: {unknown}", cx.name());
-            let status = StatusCode::INTERNAL_SERVER_ERROR;
-            return Err(Failure::caused(status, message, unknown));
-        }
-        other => other?,
-    };
+    let (name, parent) = (cx.name(), query.text("parent"));
+    let changes = cx.engine().changes(name, parent, kind, cx.face).await?;
     drop(permit);
     body::ok(&translate::archive::changes(changes))
 }

@@ -1,0 +1,221 @@
+//! `podman diff`: a container or an image beside what it was made of, or beside another one.
+
+use std::path::{Path, PathBuf};
+
+use model::archive::{Change, DiffKind};
+use model::container::Face;
+use model::error::Kind;
+use model::view::ContainerBody;
+use model::{Error, Id};
+
+use super::root::Root;
+use super::whole::Layers;
+use super::{changes, compare, forget};
+use crate::runtime::Runtime as _;
+use crate::system::{Engine, Inner};
+use crate::volumes::on_disk;
+
+/// What a name means.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Meant {
+    /// A container of ours or of others.
+    Container(String),
+    /// The folders of an image's layers, topmost first.
+    Image(Vec<PathBuf>),
+}
+
+/// A tree of files, as long as it is held.
+enum Tree {
+    Container(Layers),
+    Folders(Vec<PathBuf>),
+}
+
+impl Engine {
+    /// `GET /containers/{name}/changes` and `GET /libpod/images/{name}/changes`: what differs from the layer below, or from
+    /// `parent`, sorted by path; nothing of a container that never ran and that nothing was copied into.
+    ///
+    /// # Errors
+    /// Podman's for names that mean nothing; layers that are not at hand (a virtual machine, no overlay); more changes than
+    /// an answer may have.
+    pub async fn changes(
+        &self,
+        name: &str,
+        parent: Option<&str>,
+        kind: DiffKind,
+        face: Face,
+    ) -> Result<Vec<Change>, Error> {
+        let to = self.meant(name, kind, face).await?;
+        let Some(parent) = parent else {
+            return self.changes_below(to).await;
+        };
+        let from = self.meant(parent, kind, face).await?;
+        if to == from {
+            return Ok(Vec::new());
+        }
+        if self.is_made_of(&to, &from).await? {
+            return self.changes_below(to).await;
+        }
+        let (to, from) = self.both(to, from).await?;
+        let scratch = self.inner().scratch();
+        on_disk(move || {
+            let changes = scratch.with(|at| {
+                let (to, from) = (to.root(&at.join("to"))?, from.root(&at.join("from"))?);
+                compare::find(&to, &from).map_err(Error::internal)
+            });
+            drop((to, from));
+            changes
+        })
+        .await
+    }
+
+    /// An image's name goes before a container's, as in Podman.
+    async fn meant(&self, name: &str, kind: DiffKind, face: Face) -> Result<Meant, Error> {
+        if kind != DiffKind::Container
+            && let Some(layers) = self.inner().layers_of_image(name, face).await?
+        {
+            return Ok(Meant::Image(layers));
+        }
+        if kind != DiffKind::Image {
+            match self.inspect_container(name, false).await {
+                Ok(detail) => return Ok(Meant::Container(detail.view.id().to_owned())),
+                Err(Error::NotFound {
+                    kind: Kind::Container,
+                    ..
+                }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        let (unknown, again) = match kind {
+            DiffKind::All => ("layer not known", String::new()),
+            DiffKind::Container => ("container not known", String::new()),
+            DiffKind::Image => ("image not known", format!("{name}: ")),
+        };
+        Err(Error::Failed {
+            message: format!("{name} not found: {again}{unknown}"),
+            cause: unknown.to_owned(),
+        })
+    }
+
+    async fn changes_below(&self, of: Meant) -> Result<Vec<Change>, Error> {
+        let layers = match of {
+            Meant::Container(id) => return self.changes_of_container(&id).await,
+            Meant::Image(layers) => layers,
+        };
+        let scratch = self.inner().scratch();
+        on_disk(move || {
+            scratch.with(|at| {
+                let (top, below) = layers.split_at(layers.len().min(1));
+                let below = match below {
+                    [] => Root::at(at),
+                    below => Root::of_folders(below, &at.join("below")),
+                }?;
+                let top = top
+                    .first()
+                    .ok_or_else(|| Error::internal("an image without layers"))?;
+                let top = Root::at(top)?;
+                changes::find(top.folder(), &below).map_err(Error::internal)
+            })
+        })
+        .await
+    }
+
+    /// Whether one is the layer right below the other.
+    async fn is_made_of(&self, to: &Meant, from: &Meant) -> Result<bool, Error> {
+        let Meant::Image(below) = from else {
+            return Ok(false);
+        };
+        Ok(match to {
+            Meant::Image(layers) => layers.get(1..) == Some(below.as_slice()),
+            Meant::Container(id) => self.layers_below(id).await?.as_ref() == Some(below),
+        })
+    }
+
+    /// Those of a container's image.
+    async fn layers_below(&self, id: &str) -> Result<Option<Vec<PathBuf>>, Error> {
+        let inner = self.inner();
+        let ContainerBody::Own(record) = self.inspect_container(id, false).await?.view.body else {
+            return Ok(None);
+        };
+        let image = &record.spec.image.id;
+        let layers = inner.runtime.image_layers(&inner.facts(), image).await?;
+        Ok(Some(layers).filter(|layers| !layers.is_empty()))
+    }
+
+    /// Opens both, of two containers always the same first: each waits for what the other one's request has.
+    async fn both(&self, to: Meant, from: Meant) -> Result<(Tree, Tree), Error> {
+        let from_first = match (&to, &from) {
+            (Meant::Container(to), Meant::Container(from)) => from < to,
+            _ => false,
+        };
+        if from_first {
+            let from = self.tree(from).await?;
+            return Ok((self.tree(to).await?, from));
+        }
+        let to = self.tree(to).await?;
+        Ok((to, self.tree(from).await?))
+    }
+
+    async fn tree(&self, of: Meant) -> Result<Tree, Error> {
+        let id = match of {
+            Meant::Image(layers) => return Ok(Tree::Folders(layers)),
+            Meant::Container(id) => id,
+        };
+        if let Some(layers) = self.layers_of(&id, "diff", false).await? {
+            return Ok(Tree::Container(layers));
+        }
+        // it never ran: it is as its image
+        let layers = self.layers_below(&id).await?;
+        layers.map(Tree::Folders).ok_or_else(unseen)
+    }
+}
+
+impl Inner {
+    /// The folders of an image's layers, topmost first; `None` where there is no such image.
+    async fn layers_of_image(&self, name: &str, face: Face) -> Result<Option<Vec<PathBuf>>, Error> {
+        let Some(image) = self.find_image(name, face).await? else {
+            return Ok(None);
+        };
+        let id = &image.detail.summary.id;
+        let layers = self.runtime.image_layers(&self.facts(), id).await?;
+        match layers.is_empty() {
+            true => Err(unseen()),
+            false => Ok(Some(layers)),
+        }
+    }
+
+    fn scratch(&self) -> Scratch {
+        let name = Id::generate();
+        Scratch(self.store.dir().path().join("diff").join(name.as_str()))
+    }
+}
+
+fn unseen() -> Error {
+    let why = "where the runtime keeps the layers of the image cannot be seen";
+    Error::unsupported("diff", why)
+}
+
+impl Tree {
+    fn root(&self, at: &Path) -> Result<Root, Error> {
+        let root = match self {
+            Self::Container(layers) => layers.merged(),
+            Self::Folders(folders) => Root::of_folders(folders, at),
+        };
+        forget(at);
+        root
+    }
+}
+
+/// A folder for as long as one comparison takes: what is mounted there is open and nowhere to be seen.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn with<T>(&self, work: impl FnOnce(&Path) -> Result<T, Error>) -> Result<T, Error> {
+        std::fs::create_dir_all(&self.0).map_err(Error::internal)?;
+        let done = work(&self.0);
+        for name in ["to", "from", "below"] {
+            forget(&self.0.join(name));
+        }
+        forget(&self.0);
+        done
+    }
+}
