@@ -353,9 +353,13 @@ impl Runtime for CriRuntime {
     ) -> Result<Vec<PathBuf>, Error> {
         Ok(match facts.kind {
             RuntimeKind::CriO => layer::of_image(facts, image_id).await.unwrap_or_default(),
-            RuntimeKind::Containerd => layer::of_containerd_image(&self.client, facts, image_id)
-                .await
-                .map_err(|error| self.image_failed(error))?,
+            RuntimeKind::Containerd => {
+                match layer::of_containerd_image(&self.client, facts, image_id).await {
+                    // it is unpacked for its first container
+                    Err(cri_client::Error::NotFound(_)) => Vec::new(),
+                    layers => layers.map_err(|error| self.image_failed(error))?,
+                }
+            }
             RuntimeKind::Other => Vec::new(),
         })
     }

@@ -26,7 +26,7 @@ enum Meant {
 
 /// A tree of files, as long as it is held.
 enum Tree {
-    Container(Layers),
+    Container(Box<Layers>),
     Folders(Vec<PathBuf>),
 }
 
@@ -161,7 +161,7 @@ impl Engine {
             Meant::Container(id) => id,
         };
         if let Some(layers) = self.layers_of(&id, "diff", false).await? {
-            return Ok(Tree::Container(layers));
+            return Ok(Tree::Container(Box::new(layers)));
         }
         // it never ran: it is as its image
         let layers = self.layers_below(&id).await?;
@@ -190,7 +190,7 @@ impl Inner {
 }
 
 fn unseen() -> Error {
-    let why = "where the runtime keeps the layers of the image cannot be seen";
+    let why = "where the runtime keeps the layers of the image cannot be seen; containerd unpacks an image for its first container";
     Error::unsupported("diff", why)
 }
 

@@ -6,6 +6,7 @@
 mod before;
 mod which;
 
+use std::fmt::Display;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -42,7 +43,7 @@ impl Limit {
         what: &'static str,
         controller: &'static str,
         file: impl Into<String>,
-        text: impl ToString,
+        text: impl Display,
     ) -> Self {
         Self {
             what,
@@ -52,7 +53,7 @@ impl Limit {
         }
     }
 
-    fn or(mut self, file: &str, text: impl ToString) -> Self {
+    fn or(mut self, file: &str, text: impl Display) -> Self {
         self.files.push((file.to_owned(), text.to_string()));
         self
     }

@@ -69,7 +69,7 @@ fn set_all(processes: &[i32], wanted: &[Ulimit]) -> Result<(), Error> {
     let done = raised.iter().try_for_each(set_one);
     if let Err(error) = done.and_then(|()| lowered.iter().try_for_each(try_it)) {
         for (pid, _, was) in &raised {
-            let _ = set(*pid, was); // as far as they are there
+            set(*pid, was).unwrap_or_default(); // as far as they are there
         }
         return Err(error);
     }

@@ -59,7 +59,7 @@ pub(super) fn from_oci(limits: oci::Resources) -> Result<Resources, Error> {
         ..Resources::default()
     };
     set_memory(&mut resources, &memory.unwrap_or_default())?;
-    set_cpu(&mut resources, cpu.unwrap_or_default())?;
+    set_cpu(&mut resources, cpu.unwrap_or_default());
     resources.pids = pids_limit(pids.map(|pids| pids.limit));
     Ok(resources)
 }
@@ -87,7 +87,7 @@ fn set_memory(resources: &mut Resources, memory: &oci::Memory) -> Result<(), Err
     Ok(())
 }
 
-fn set_cpu(resources: &mut Resources, cpu: oci::Cpu) -> Result<(), Error> {
+fn set_cpu(resources: &mut Resources, cpu: oci::Cpu) {
     let oci::Cpu {
         shares,
         quota,
@@ -108,7 +108,6 @@ fn set_cpu(resources: &mut Resources, cpu: oci::Cpu) -> Result<(), Error> {
     resources.cpu_period_us = period.filter(|value| *value > 0);
     resources.cpuset_cpus = Some(cpus).filter(|set| !set.is_empty());
     resources.cpuset_mems = Some(mems).filter(|set| !set.is_empty());
-    Ok(())
 }
 
 /// The limits of a compat create's `HostConfig`.

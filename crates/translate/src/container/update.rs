@@ -145,20 +145,25 @@ pub fn compat_update(body: compat::UpdateContainer) -> Result<ContainerUpdate, E
         blkio_device_write_iops,
         ..HostConfigRequest::default()
     };
-    // Docker's clients send a bound with other policies too; Podman reads it with on-failure alone
-    let tries = match name.as_str() {
-        "on-failure" => u64::try_from(maximum_retry_count)
-            .map_err(|_| invalid("RestartPolicy", "MaximumRetryCount is negative"))?,
-        _ => 0,
-    };
-    let policy = Some(name.as_str()).filter(|name| !name.is_empty());
-    let context = |error: Error| error.behind("updating container");
+    let restart = policy_of_docker(&name, maximum_retry_count)?;
     Ok(ContainerUpdate {
         limits: unlimited.in_place(limits::from_host_config(&asked)?),
         ulimits: ulimits::from_compat(&ulimits)?,
-        restart: policy_of(policy, Some(tries).filter(|_| policy.is_some())).map_err(context)?,
+        restart,
         ..ContainerUpdate::default()
     })
+}
+
+/// Docker's clients send a bound with other policies too; Podman reads it with on-failure alone. No policy leaves it.
+fn policy_of_docker(name: &str, tries: i64) -> Result<Option<RestartPolicy>, Error> {
+    let tries = match name {
+        "on-failure" => u64::try_from(tries)
+            .map_err(|_| invalid("RestartPolicy", "MaximumRetryCount is negative"))?,
+        _ => 0,
+    };
+    let policy = Some(name).filter(|name| !name.is_empty());
+    let context = |error: Error| error.behind("updating container");
+    policy_of(policy, Some(tries).filter(|_| policy.is_some())).map_err(context)
 }
 
 /// What a create reads as "none asked for", and an update as "take it away".

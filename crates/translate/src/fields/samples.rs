@@ -123,8 +123,6 @@ pub(super) fn carried(request: Request, name: &str) -> Value {
         "idle" => json!(1),
         "device_cgroup_rule" => json!([{"allow": true, "type": "c", "major": 10, "access": "rw"}]),
         "devicecgrouprules" => json!(["c 10:* rw"]),
-        "realtimeruntime" | "realtimeperiod" | "cpurealtimeruntime" | "cpurealtimeperiod"
-        | "kerneltcp" => json!(50_000),
         "hugepagelimits" => json!([{"pageSize": "2MB", "limit": 4_194_304}]),
         "network" => json!({"classID": 5}),
         "rdma" => json!({"mlx5_0": {"hcaHandles": 2}}),
@@ -138,8 +136,9 @@ pub(super) fn carried(request: Request, name: &str) -> Value {
         "exit_policy" => json!("stop"),
         "shared_namespaces" => json!(["ipc", "net", "uts", "pid"]),
         "nanocpus" => json!(500_000_000),
-        "reservation" | "memoryreservation" | "shares" | "quota" | "period" | "cpushares"
-        | "cpuquota" | "cpuperiod" | "pidslimit" => json!(50_000),
+        "realtimeruntime" | "realtimeperiod" | "cpurealtimeruntime" | "cpurealtimeperiod"
+        | "kerneltcp" | "reservation" | "memoryreservation" | "shares" | "quota" | "period"
+        | "cpushares" | "cpuquota" | "cpuperiod" | "pidslimit" => json!(50_000),
         // the flags
         _ => json!(true),
     }
