@@ -138,6 +138,7 @@ impl Play {
                     body["pod"] = json!(NAME);
                     api.create(&body).await?;
                 }
+                api.create(&init_container()).await?;
                 return Ok(None);
             }
             Do::Start => api.post(&path("start")).await?,
@@ -197,7 +198,8 @@ impl Play {
         }
         let body = match (self.subject, self.witnesses.first()) {
             (Subject::Secret, _) => json!("hunter2"), // its data, whatever it is
-            (Subject::Pod | Subject::Volume, _) | (_, None) => json!({"name": NAME, "Name": NAME}),
+            (Subject::Pod, _) => pod(),
+            (Subject::Volume, _) | (_, None) => json!({"name": NAME, "Name": NAME}),
             (_, Some(witness)) => self.container(witness),
         };
         api.http
@@ -421,7 +423,7 @@ impl Play {
 
     async fn use_pod(&self, api: &Api) -> Result<()> {
         if !api.has_pod(NAME).await? {
-            api.create_pod(&json!({ "name": NAME })).await?;
+            api.create_pod(&pod()).await?;
         }
         for witness in &self.witnesses {
             if api.state(witness.name()).await?.is_none() {
@@ -466,7 +468,7 @@ impl Play {
             if !containers.is_empty() || !pods.is_empty() || !api.volumes().await?.is_empty() {
                 bail!("still listed: {containers:?} {pods:?}");
             }
-            for folder in ["containers", "volumes"] {
+            for folder in ["containers", "pods", "volumes"] {
                 let dir = eyes.state_dir.join(folder);
                 if fs::read_dir(&dir)?.next().is_some() {
                     bail!("{} is not empty", dir.display());
@@ -476,6 +478,21 @@ impl Play {
         })
         .await
     }
+}
+
+/// A pod with all that is made on the host for a whole one.
+fn pod() -> Value {
+    json!({
+        "name": NAME, "shm_size": 1_000_000, "resource_limits": { "cpu": { "shares": 512 } },
+        "volumes": [{ "Dest": "/shared" }]
+    })
+}
+
+/// It runs at the first start of the pod, and is removed.
+fn init_container() -> Value {
+    json!({
+        "name": format!("{NAME}-init"), "pod": NAME, "image": IMAGE, "command": ["true"], "init_container_type": "once"
+    })
 }
 
 /// Starts what may run already; then each container has run once more than before, or still runs,

@@ -17,6 +17,7 @@ use model::{Error, Id};
 
 use crate::filter::{Context, container::ContainerFilter, pod::PodFilter};
 use crate::observe::{ContainerFacts, SandboxFacts, Seen};
+use crate::pods::is_init;
 use crate::store::is_pod;
 use crate::system::{Engine, Inner};
 
@@ -29,6 +30,7 @@ pub(crate) struct Snapshot {
     sandbox_facts: HashMap<String, Arc<SandboxFacts>>,
     stopping: HashSet<Id>,
     owner: String,
+    cgroup_manager: String,
 }
 
 impl Engine {
@@ -98,6 +100,7 @@ impl Inner {
             sandbox_facts,
             stopping: self.stopping(),
             owner: owner.to_owned(),
+            cgroup_manager: self.facts().cgroup_manager.clone(),
         })
     }
 
@@ -266,7 +269,7 @@ impl Snapshot {
                     PodView {
                         state: pod_state(&members),
                         containers: members,
-                        cgroup: String::new(),
+                        cgroup: record.own_group(&self.cgroup_manager).unwrap_or_default(),
                         body: PodBody::Own(Arc::clone(record)),
                     },
                 )
@@ -415,11 +418,12 @@ fn members_of(pod: &str, containers: &[ContainerView]) -> Vec<ContainerView> {
 /// Podman's state of a pod, from the states of its containers.
 pub(crate) fn pod_state(members: &[ContainerView]) -> PodState {
     // No runtime freezes a sandbox's own process.
-    let mut own = members.iter().filter(|view| !view.is_infra()).peekable();
+    let members = || members.iter().filter(|view| !is_init(view));
+    let mut own = members().filter(|view| !view.is_infra()).peekable();
     if own.peek().is_some() && own.all(|view| view.state == State::Paused) {
         return PodState::Paused;
     }
-    state_from(members.iter().map(|view| view.state))
+    state_from(members().map(|view| view.state))
 }
 
 fn state_from(members: impl Iterator<Item = State>) -> PodState {

@@ -173,6 +173,7 @@ impl Inner {
 
     /// Runs the next attempt of a sandbox.
     async fn make_sandbox(self: &Arc<Self>, id: &Id, purpose: Purpose) -> Result<Live, Error> {
+        self.make_pod_place(&*self.store.sandbox(id)?).await?;
         let record = self
             .store
             .update_sandbox(id, Write::SandboxIntended, |record| {
@@ -343,6 +344,7 @@ impl Inner {
         hold: &Hold,
         cri_id: &str,
     ) -> Result<(), Error> {
+        self.limit_pod(&live.record).await?;
         let mut opened = self.open_created(record, cri_id, hold).await;
         self.runtime.start_container(cri_id).await?;
         if hold.in_gate {
@@ -435,6 +437,7 @@ impl Inner {
         let job = crate::host::FilesJob {
             images: self.mounted_images(record).await?,
             dir: self.store.dir().container(&record.id),
+            pod_dir: self.store.dir().pod(&live.record.id),
             peers: self.peers_of(record, &live.record),
             record: record.clone(),
             sandbox: SandboxRecord::clone(&live.record),
@@ -609,7 +612,7 @@ impl Inner {
             .map(drop)
     }
 
-    /// Stops and removes all that the runtime has of a sandbox record.
+    /// Stops and removes all that the runtime has of a sandbox record, and what was made on the host for it.
     pub(crate) async fn remove_cri_sandboxes(&self, id: &Id) -> Result<(), Error> {
         self.withdraw_ports(id).await?;
         let record = self.store.sandbox(id).ok();
@@ -622,7 +625,10 @@ impl Inner {
                 self.runtime.remove_sandbox(&listed.cri_id).await?;
             }
         }
-        Ok(())
+        match record {
+            Some(record) => self.remove_pod_place(&record).await,
+            None => Ok(()),
+        }
     }
 
     /// Removes a container's folder, unmounts what was mounted in it, and takes its name out of the

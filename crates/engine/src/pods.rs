@@ -10,6 +10,11 @@ use model::request::{Changed, NewPod, PodReport, RemoveOptions};
 use model::view::{ContainerBody, ContainerView, PodBody, State};
 use model::{Error, Id};
 
+mod init;
+mod whole;
+
+pub(crate) use whole::inherit;
+
 use crate::events::of_pod;
 use crate::foreign::Target;
 use crate::host::signal::Signal;
@@ -34,6 +39,7 @@ impl Engine {
         inner.check_handler(&mut spec.handler, None)?;
         inner.leave().await?;
         inner.runtime.check_pod(&spec, &inner.facts())?;
+        inner.find_whole(&mut spec).await?;
         spec.ports = inner.choose_ports(spec.ports, BTreeSet::new()).await?;
         let id = Id::generate();
         let record = SandboxRecord {
@@ -46,8 +52,7 @@ impl Engine {
             spec,
             progress: SandboxProgress::default(),
         };
-        let event = of_pod(&record, Action::Create);
-        inner.store.create_pod(record, event).await?;
+        inner.store_pod(record).await?;
         Ok(id)
     }
 
@@ -56,18 +61,15 @@ impl Engine {
         let inner = self.inner();
         let pod = inner.own_pod(name).await?;
         let snapshot = inner.snapshot(false).await?;
-        let members = snapshot.find_pod(pod.id.as_str())?.containers;
+        let mut members = snapshot.find_pod(pod.id.as_str())?.containers;
+        members.retain(|member| !is_init(member));
         if !members.is_empty() && members.iter().all(|member| member.state == State::Running) {
             return Ok((Changed::Already, report(&pod.id, Vec::new())));
         }
         inner.bring_up(&pod.id, inner.leave().await?).await?;
-        let mut errors = Vec::new();
-        for member in inner.members(&pod.id) {
-            if let Err(error) = gone_is_done(inner.start(&member).await) {
-                errors.push(format!("starting container {member}: {error}"));
-            }
-        }
-        finish(&pod.id, errors).map(|report| (Changed::Now, report))
+        self.run_init_containers(&pod.id).await?;
+        let report = inner.start_members(&pod.id).await?;
+        Ok((Changed::Now, report))
     }
 
     /// `POST /libpod/pods/{name}/stop`: `Already` when nothing in it runs.
@@ -94,13 +96,15 @@ impl Engine {
         finish(&pod.id, errors).map(|report| (Changed::Now, report))
     }
 
-    /// `POST /libpod/pods/{name}/restart`.
+    /// `POST /libpod/pods/{name}/restart`. Its init containers do not run again, as with Podman.
     pub async fn restart_pod(&self, name: &str) -> Result<PodReport, Error> {
+        let inner = self.inner();
         // before anything of it is stopped
-        self.inner().own_pod(name).await?;
-        self.inner().leave().await?;
+        let pod = inner.own_pod(name).await?;
+        inner.leave().await?;
         let (_, _) = self.stop_pod(name, None).await?;
-        self.start_pod(name).await.map(|(_, report)| report)
+        inner.bring_up(&pod.id, inner.leave().await?).await?;
+        inner.start_members(&pod.id).await
     }
 
     /// `POST /libpod/pods/{name}/kill`.
@@ -180,9 +184,32 @@ impl Inner {
         }
     }
 
+    /// The pod that has this infra container.
+    pub(crate) fn pod_of_infra(&self, id: &Id) -> Option<Id> {
+        let is_its = |pod: &&Arc<SandboxRecord>| matches!(&pod.role, Role::Pod { infra: Some(infra) } if infra == id);
+        self.store.read(|book| {
+            let pod = book.sandboxes.values().find(is_its);
+            pod.map(|pod| pod.id.clone())
+        })
+    }
+
     fn members(&self, pod: &Id) -> Vec<Id> {
         let members = self.store.read(|book| book.in_sandbox(pod));
         members.iter().map(|member| member.id.clone()).collect()
+    }
+
+    /// Starts the containers of a pod that is up, but its init containers.
+    async fn start_members(self: &Arc<Self>, pod: &Id) -> Result<PodReport, Error> {
+        let mut errors = Vec::new();
+        let mut members = self.store.read(|book| book.in_sandbox(pod));
+        members.retain(|member| member.spec.init_container.is_none());
+        for member in members {
+            let id = &member.id;
+            if let Err(error) = gone_is_done(self.start(id).await) {
+                errors.push(format!("starting container {id}: {error}"));
+            }
+        }
+        finish(pod, errors)
     }
 
     /// Stops the containers of a pod beside each other: the longest timeout counts, not the sum.
@@ -264,6 +291,11 @@ impl Inner {
             removed,
         })
     }
+}
+
+/// It does its part before the pod runs, and says nothing of its state.
+pub(crate) fn is_init(view: &ContainerView) -> bool {
+    matches!(&view.body, ContainerBody::Own(record) if record.spec.init_container.is_some())
 }
 
 /// Podman's refusal to kill a pod in which nothing runs.

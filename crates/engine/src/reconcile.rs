@@ -561,6 +561,8 @@ impl Inner {
     pub(crate) async fn go_down(self: &Arc<Self>, id: &Id, told: bool) -> Result<(), Error> {
         let record = self.store.sandbox(id)?;
         self.withdraw_ports(id).await?;
+        // before the sandbox is: the loop repeats all this until that is stopped
+        self.drop_shm(&record).await?;
         if let Some(cri_id) = sandbox_id(&record) {
             self.stop_cri_sandbox(Some(&record), cri_id).await?;
         }

@@ -378,19 +378,24 @@ impl Store {
         .await
     }
 
-    /// Stores a new pod.
+    /// Stores a new pod, and the volumes that are made with it.
     pub(crate) async fn create_pod(
         self: &Arc<Self>,
         pod: SandboxRecord,
-        event: Event,
+        volumes: Vec<VolumeRecord>,
+        events: Vec<Event>,
     ) -> Result<(), Error> {
         self.write(Write::SandboxCreate, move |store, tx| {
             store.read(|book| book.pod_name_free(&pod.name))?;
+            for volume in &volumes {
+                schema::put_volume(tx, volume)?;
+            }
             schema::put_sandbox(tx, &pod)?;
             Ok((
                 Staged {
                     sandboxes: vec![Arc::new(pod)],
-                    events: vec![event],
+                    volumes: volumes.into_iter().map(Arc::new).collect(),
+                    events,
                     ..Staged::default()
                 },
                 (),

@@ -128,13 +128,17 @@ impl Engine {
             false => Vec::new(),
         };
         let went_along = !users.is_empty();
-        for user in users {
+        // a pod after its containers
+        for user in users.into_iter().rev() {
             let options = RemoveOptions {
                 force,
                 timeout_secs,
                 ..RemoveOptions::default()
             };
-            inner.remove(&user, &options).await?;
+            match inner.pod_of_infra(&user) {
+                Some(pod) => drop(inner.remove_pod(&pod, force, timeout_secs).await?),
+                None => inner.remove(&user, &options).await?,
+            }
         }
         match inner.remove_volume_but_for(name, None).await {
             // A container with `--rm` has taken it along.

@@ -162,6 +162,9 @@ pub struct ContainerSpec {
     pub remove: bool,
     /// What happens when it exits.
     pub restart: RestartPolicy,
+    /// In a pod: it runs to its end before the others, when the pod starts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub init_container: Option<InitContainer>,
     /// The containers that run before it: each is started with it, and none is removed before it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub requires: Vec<Id>,
@@ -598,6 +601,25 @@ impl RestartPolicy {
             Self::Always => "always",
             Self::UnlessStopped => "unless-stopped",
             Self::OnFailure { .. } => "on-failure",
+        }
+    }
+}
+
+/// At which starts of its pod an init container runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum InitContainer {
+    /// At each.
+    Always,
+    /// At one: when it has succeeded it is removed.
+    Once,
+}
+
+impl InitContainer {
+    /// Podman's word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Always => "always",
+            Self::Once => "once",
         }
     }
 }

@@ -6,7 +6,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::Id;
-use crate::container::{ContainerSpec, Dns, IpcMode, Network, PidMode};
+use crate::container::{
+    ContainerSpec, Device, Dns, IpcMode, Mount, Network, PidMode, Resources, SeccompProfile,
+    VolumesFrom,
+};
 use crate::port::PublishedPort;
 
 /// A sandbox as stored.
@@ -52,6 +55,27 @@ impl SandboxRecord {
             },
             progress: SandboxProgress::default(),
         }
+    }
+}
+
+/// How names of systemd's slices end.
+const SLICE: &str = ".slice";
+
+impl SandboxRecord {
+    /// The control group that holds what it and its containers use together to limits: a path below the runtime's root of
+    /// groups, or with systemd a slice. `None` where it has no limits of its own.
+    pub fn own_group(&self, manager: &str) -> Option<String> {
+        self.spec.resources.as_ref()?;
+        let (id, parent) = (&self.id, self.spec.cgroup_parent.as_deref());
+        if manager == "systemd" || parent.is_some_and(|parent| parent.ends_with(SLICE)) {
+            let slice = parent.and_then(|parent| parent.strip_suffix(SLICE));
+            let slice = slice.unwrap_or("machine").trim_end_matches('-');
+            let dash = if slice.is_empty() { "" } else { "-" };
+            return Some(format!("{slice}{dash}podman_cri_{id}{SLICE}"));
+        }
+        let parent = parent.unwrap_or_default().trim_matches('/');
+        let slash = if parent.is_empty() { "" } else { "/" };
+        Some(format!("/{parent}{slash}podman-cri-{id}"))
     }
 }
 
@@ -107,6 +131,70 @@ pub struct PodSpec {
     pub restart: Option<crate::container::RestartPolicy>,
     /// The client's command line, shown by inspect.
     pub create_command: Vec<String>,
+    /// Mounts that each of its containers gets.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub mounts: Vec<Mount>,
+    /// The containers whose mounts are among these, as asked.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub volumes_from: Vec<VolumesFrom>,
+    /// Device nodes that each of its containers gets; folders of the request are expanded at create.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub devices: Vec<Device>,
+    /// The same of the Container Device Interface.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub cdi_devices: Vec<String>,
+    /// Security options of each of its containers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub security: Option<PodSecurity>,
+    /// Bytes of the `/dev/shm` that its containers share, 0 for no bound; `None` means the runtime's 64 MiB.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shm_bytes: Option<u64>,
+    /// Limits of all its containers together.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resources: Option<Resources>,
+}
+
+impl PodSpec {
+    /// What each of its containers gets, as if one had asked for it all. Podman's infra container is the one that has.
+    pub fn share_of_each(&self) -> ContainerSpec {
+        let security = self.security.clone().unwrap_or_default();
+        ContainerSpec {
+            mounts: self.mounts.clone(),
+            volumes_from: self.volumes_from.clone(),
+            devices: self.devices.clone(),
+            cdi_devices: self.cdi_devices.clone(),
+            no_new_privileges: security.no_new_privileges,
+            seccomp_unconfined: security.seccomp_unconfined,
+            seccomp: security.seccomp,
+            apparmor_unconfined: security.apparmor_unconfined,
+            apparmor: security.apparmor,
+            selinux: security.selinux,
+            ..ContainerSpec::default()
+        }
+    }
+
+    /// Bytes of the memory that its containers share at `/dev/shm`, where it is not the runtime's and not the host's.
+    pub fn own_shm(&self) -> Option<u64> {
+        self.shm_bytes.filter(|_| !self.host_ipc)
+    }
+}
+
+/// What the security options of a pod ask for.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct PodSecurity {
+    /// No new privileges.
+    pub no_new_privileges: bool,
+    /// Seccomp off.
+    pub seccomp_unconfined: bool,
+    /// A seccomp profile.
+    pub seccomp: Option<SeccompProfile>,
+    /// `AppArmor` off.
+    pub apparmor_unconfined: bool,
+    /// An `AppArmor` profile by name.
+    pub apparmor: Option<String>,
+    /// `SELinux` options as asked.
+    pub selinux: Vec<String>,
 }
 
 /// What a pod does when its last container exits.

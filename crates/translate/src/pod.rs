@@ -10,7 +10,6 @@ use model::request::{NewPod, PodReport};
 use model::view::{PodBody, PodView};
 use podman_api::container::libpod::Namespace;
 use podman_api::network::PortMapping;
-use podman_api::oci;
 use podman_api::pod::{
     InspectPod, InspectPodContainer, InspectPodInfra, ListPod, ListPodContainer, PodActionReport,
     PodRmReport, PodSpecGenerator, PodStartReport, PodStopReport,
@@ -19,9 +18,12 @@ use podman_api::pod::{
 use crate::container::NETWORK;
 use crate::container::common::{dns, handler, hosts, name, restart, some};
 use crate::container::{namespace, network, shown_restarts, sysctls};
-use crate::fields::{self, POD, POD_HOST_PID, POD_LIMITS};
+use crate::fields::{self, POD, POD_HOST_PID};
 use crate::refuse::{Body, invalid};
 use crate::{human, ports};
+
+mod shown;
+mod whole;
 
 const BODY: Body = Body::new(&POD);
 /// Podman's text for the ports of a pod without a network of its own.
@@ -71,12 +73,19 @@ pub fn pod_create(spec: PodSpecGenerator) -> Result<NewPod, Error> {
         no_manage_hosts: _,    // refused
         host_add,
         cgroup_parent,
-        resource_limits: _, // refused
-        mounts: _,          // refused
-        volumes: _,         // refused
-        shm_size: _,        // refused
-        security_opt: _,    // refused
-        rest: _,            // refused, or asks for nothing
+        resource_limits,
+        cpu_period,
+        cpu_quota,
+        throttle_read_bps_device,
+        mounts,
+        volumes,
+        overlay_volumes,
+        image_volumes,
+        volumes_from,
+        pod_devices,
+        shm_size,
+        security_opt,
+        rest: _, // refused, or asks for nothing
     } = spec;
     let tries = restart_tries.unwrap_or(0);
     let policy = some(restart_policy)
@@ -113,7 +122,23 @@ pub fn pod_create(spec: PodSpecGenerator) -> Result<NewPod, Error> {
         shared_namespaces,
         restart: policy,
         create_command: pod_create_command,
+        ..PodSpec::default() // of all its containers: the next lines
     };
+    let asked = whole::Asked {
+        mounts,
+        volumes,
+        overlay_volumes,
+        image_volumes,
+        volumes_from,
+        pod_devices,
+        security_opt,
+        shm_size,
+        resource_limits,
+        cpu_period,
+        cpu_quota,
+        throttle_read_bps_device,
+    };
+    let spec = whole::with(spec, asked, no_infra)?;
     Ok(NewPod {
         name: name(asked_name)?,
         no_infra,
@@ -131,13 +156,6 @@ fn refuse(spec: &PodSpecGenerator) -> Result<(), Error> {
     BODY.refuse("no_manage_resolv_conf", &spec.no_manage_resolv_conf)?;
     BODY.refuse("no_manage_hostname", &spec.no_manage_hostname)?;
     BODY.refuse("no_manage_hosts", &spec.no_manage_hosts)?;
-    BODY.refuse("mounts", &spec.mounts)?;
-    BODY.refuse("volumes", &spec.volumes)?;
-    BODY.refuse("shm_size", &spec.shm_size)?;
-    BODY.refuse("security_opt", &spec.security_opt)?;
-    if spec.resource_limits.as_ref().is_some_and(limits_something) {
-        return Err(Error::unsupported("resource_limits", POD_LIMITS));
-    }
     namespace(BODY, "userns", &spec.userns, &["host"])?;
     namespace(BODY, "utsns", &spec.utsns, &["private"])
 }
@@ -193,16 +211,6 @@ fn pod_ports(
         }),
         Network::Default => ports::published(asked),
     }
-}
-
-fn limits_something(limits: &oci::Resources) -> bool {
-    let mut plain = limits.clone();
-    plain.cpu = plain.cpu.filter(|cpu| *cpu != oci::Cpu::default());
-    plain.memory = plain
-        .memory
-        .filter(|memory| *memory != oci::Memory::default());
-    plain.pids = plain.pids.filter(|pids| pids.limit > 0);
-    plain != oci::Resources::default()
 }
 
 /// Podman's checks of a pod without infra container.
@@ -360,6 +368,7 @@ pub fn pod_inspect(view: &PodView) -> InspectPod {
     let spec = own(view).map_or(&none, |record| &record.spec);
     let mut shared_namespaces = spec.shared_namespaces.clone();
     shared_namespaces.sort();
+    let whole = shown::with_whole(InspectPod::default(), spec);
     InspectPod {
         id: view.id().to_owned(),
         name: view.name().to_owned(),
@@ -382,13 +391,14 @@ pub fn pod_inspect(view: &PodView) -> InspectPod {
             .restart
             .map(|policy| policy.word().to_owned())
             .unwrap_or_default(),
-        lock_number: 0,          // there are no locks of this kind
-        ..InspectPod::default()  // limits, mounts and devices of a whole pod, which are refused
+        lock_number: 0, // there are no locks of this kind
+        ..whole
     }
 }
 
 fn infra_config(view: &PodView, spec: &PodSpec) -> InspectPodInfra {
     let list = |list: &[String]| Some(list.to_vec()).filter(|list| !list.is_empty());
+    let limits = spec.resources.clone().unwrap_or_default();
     InspectPodInfra {
         port_bindings: Some(ports::shown_bindings(&spec.ports)),
         host_network: on_host(view),
@@ -400,7 +410,10 @@ fn infra_config(view: &PodView, spec: &PodSpec) -> InspectPodInfra {
         pid_ns: if spec.host_pid { "host" } else { "private" }.to_owned(),
         userns: "host".to_owned(),
         uts_ns: "private".to_owned(),
-        ..InspectPodInfra::default() // fixed addresses, files of the image, limits: refused
+        cpu_period: limits.cpu_period_us.unwrap_or(0),
+        cpu_quota: limits.cpu_quota_us.unwrap_or(0),
+        cpuset_cpus: limits.cpuset_cpus.unwrap_or_default(),
+        ..InspectPodInfra::default() // fixed addresses, files of the image: refused
     }
 }
 

@@ -71,17 +71,19 @@ fn what_is_not_carried_out_is_refused_by_name() {
         (json!({"infra_command": ["x"]}), "infra_command"),
         (json!({"infra_name": "x"}), "infra_name"),
         (json!({"share_parent": false}), "share_parent"),
-        (json!({"volumes": [{"Name": "v", "Dest": "/d"}]}), "volumes"),
         (
-            json!({"mounts": [{"type": "bind", "destination": "/d"}]}),
-            "mounts",
+            json!({"security_opt": ["mask=/proc/x"]}),
+            "security_opt \"/proc/x\"",
         ),
-        (json!({"shm_size": 5}), "shm_size"),
-        (json!({"security_opt": ["label=disable"]}), "security_opt"),
+        (
+            json!({"mounts": [{"type": "ramfs", "destination": "/d"}]}),
+            "mounts of type \"ramfs\"",
+        ),
+        (json!({"shm_size_systemd": 5}), "shm_size_systemd"),
         (json!({"no_manage_hosts": true}), "no_manage_hosts"),
         (
-            json!({"resource_limits": {"cpu": {"quota": 5}}}),
-            "resource_limits",
+            json!({"resource_limits": {"rdma": {"x": {"hcaHandles": 1}}}}),
+            "resource_limits.rdma",
         ),
         (json!({"pidns": {"nsmode": "host"}}), "pidns \"host\""),
         (json!({"userns": {"nsmode": "auto"}}), "userns"),
@@ -98,8 +100,6 @@ fn what_is_not_carried_out_is_refused_by_name() {
             json!({"shared_namespaces": ["ipc", "net", "uts", "cgroup"]}),
             "shared_namespaces \"cgroup\"",
         ),
-        (json!({"pod_devices": ["/dev/null"]}), "pod_devices"),
-        (json!({"volumes_from": ["c"]}), "volumes_from"),
     ] {
         match remote(change) {
             Err(Error::Unsupported { what, .. }) => assert_eq!(what, name),
@@ -137,6 +137,126 @@ fn what_cannot_be_meant_is_refused_in_podmans_words() {
         ),
     ] {
         assert_eq!(remote(change).unwrap_err().to_string(), text);
+    }
+}
+
+#[test]
+fn what_all_containers_get_arrives() {
+    let made = remote(json!({
+        "mounts": [{"type": "bind", "source": "/srv", "destination": "/s", "options": ["ro"]},
+            {"type": "tmpfs", "destination": "/t"}],
+        "volumes": [{"Name": "v", "Dest": "/v"}], "image_volumes": [{"Source": "i", "Destination": "/i"}],
+        "overlay_volumes": [{"source": "/srv", "destination": "/o"}], "volumes_from": ["c:ro"],
+        "pod_devices": ["/dev/null:/dev/x:r"], "shm_size": 1_000_000,
+        "security_opt": ["no-new-privileges", "seccomp=unconfined", "label=type:spc_t"],
+        "resource_limits": {"cpu": {"quota": 50_000, "period": 100_000}, "memory": {"limit": 64_000_000}}
+    }));
+    let spec = made.unwrap().spec;
+    let places: Vec<_> = spec
+        .mounts
+        .iter()
+        .map(|mount| mount.destination.as_str())
+        .collect();
+    assert_eq!(places, ["/s", "/t", "/v", "/o", "/i"]);
+    assert!(spec.mounts[0].read_only && spec.mounts[3].is_overlay());
+    assert_eq!(spec.volumes_from[0].container, "c");
+    assert_eq!(spec.devices[0].destination, "/dev/x");
+    assert_eq!(spec.own_shm(), Some(1_000_000));
+    let each = spec.share_of_each();
+    assert!(each.no_new_privileges && each.seccomp_unconfined && !each.apparmor_unconfined);
+    assert_eq!(each.selinux, ["type:spc_t"]);
+    let limits = spec.resources.unwrap();
+    assert_eq!(
+        (limits.cpu_quota_us, limits.memory_bytes),
+        (Some(50_000), Some(64_000_000))
+    );
+}
+
+#[test]
+fn the_limits_of_podman_4_3_count_where_resource_limits_have_none() {
+    let made = remote(json!({
+        "cpu_period": 100_000, "cpu_quota": 20_000, "resource_limits": {"cpu": {"quota": 50_000}},
+        "throttleReadBpsDevice": {"/dev/loop0": {"rate": 1000}}
+    }));
+    let limits = made.unwrap().spec.resources.unwrap();
+    assert_eq!(
+        (limits.cpu_quota_us, limits.cpu_period_us),
+        (Some(50_000), Some(100_000))
+    );
+    assert_eq!(limits.by_cgroup.read_bps[0].path, "/dev/loop0");
+}
+
+#[test]
+fn a_pod_without_infra_passes_nothing_on() {
+    for (field, value) in [
+        ("mounts", json!([{"type": "tmpfs", "destination": "/t"}])),
+        ("volumes_from", json!(["c"])),
+        ("pod_devices", json!(["/dev/null"])),
+        ("security_opt", json!(["label=disable"])),
+        ("shm_size", json!(5)),
+    ] {
+        let mut change = json!({"no_infra": true, "shared_namespaces": null});
+        change[field] = value;
+        let error = remote(change).unwrap_err().to_string();
+        assert!(
+            error.starts_with(&format!("{field}: a pod without infra")),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn inspect_shows_what_is_of_the_whole_pod() {
+    let spec = remote(json!({
+        "volumes": [{"Name": "v", "Dest": "/v"}], "volumes_from": ["c:ro"], "security_opt": ["label=disable"],
+        "resource_limits": {"cpu": {"quota": 50_000, "period": 100_000, "shares": 512, "cpus": "0"},
+            "memory": {"limit": 64_000_000, "swap": 128_000_000}, "blockIO": {"weight": 100}}
+    }));
+    let shown = shown::with_whole(InspectPod::default(), &spec.unwrap().spec);
+    assert_eq!(
+        (shown.cpu_period, shown.cpu_quota, shown.cpu_shares),
+        (100_000, 50_000, 512)
+    );
+    assert_eq!(
+        (shown.memory_limit, shown.memory_swap),
+        (64_000_000, 128_000_000)
+    );
+    assert_eq!((shown.cpuset_cpus.as_str(), shown.blkio_weight), ("0", 100));
+    assert_eq!(shown.mounts[0].destination, "/v");
+    assert_eq!(
+        (shown.volumes_from, shown.security_opt),
+        (vec!["c:ro".to_owned()], vec!["label=disable".to_owned()])
+    );
+}
+
+#[test]
+fn a_pod_with_limits_has_a_control_group_of_its_own() {
+    let id = model::Id::generate();
+    let mut record = SandboxRecord {
+        role: Role::Pod { infra: None },
+        ..SandboxRecord::hidden(
+            &id,
+            "p",
+            &model::container::ContainerSpec::default(),
+            jiff::Timestamp::UNIX_EPOCH,
+        )
+    };
+    let id = record.id.clone();
+    assert_eq!(record.own_group("cgroupfs"), None);
+    record.spec.resources = Some(model::container::Resources::default());
+    for (manager, parent, group) in [
+        ("cgroupfs", None, format!("/podman-cri-{id}")),
+        ("", Some("/mine/own/"), format!("/mine/own/podman-cri-{id}")),
+        ("systemd", None, format!("machine-podman_cri_{id}.slice")),
+        (
+            "systemd",
+            Some("a-b.slice"),
+            format!("a-b-podman_cri_{id}.slice"),
+        ),
+        ("systemd", Some("-.slice"), format!("podman_cri_{id}.slice")),
+    ] {
+        record.spec.cgroup_parent = parent.map(str::to_owned);
+        assert_eq!(record.own_group(manager), Some(group));
     }
 }
 

@@ -14,9 +14,10 @@ use model::{Error, Id};
 
 use super::volumes::{add_image_volumes, volumes_of};
 use crate::events::{of_container, of_volume};
+use crate::pods::inherit;
 use crate::ports::to_publish;
 use crate::runtime::Runtime as _;
-use crate::store::Found;
+use crate::store::{Found, is_pod};
 use crate::system::{Engine, Inner};
 use crate::volumes::on_disk;
 
@@ -45,6 +46,10 @@ impl Engine {
         let pod = pod.map(|pod| inner.pod_to_join(&pod)).transpose()?;
         spec.requires = inner.required(&requires, pod.as_deref())?;
         let home = inner.join(&mut spec, &joins, pod)?;
+        if let Some(pod) = home.as_deref().filter(|home| is_pod(home)) {
+            inherit(&mut spec, &pod.spec)?;
+            inner.check_init_container(&spec, pod).await?;
+        }
         inner.check_handler(&mut spec.handler, home.as_deref())?;
         spec.image = inner.image_for_create(&spec.image.asked, spec.face).await?;
         inner.read_profiles(&mut spec).await?;
@@ -121,6 +126,7 @@ fn leave_out_of_v2(limits: &mut ByCgroup) -> Vec<String> {
 fn restart_as_pod(spec: &mut ContainerSpec, home: Option<&SandboxRecord>) {
     if let Some(restart) = home.and_then(|pod| pod.spec.restart)
         && spec.restart == RestartPolicy::No
+        && spec.init_container.is_none()
     {
         spec.restart = restart;
     }
@@ -193,7 +199,7 @@ impl Inner {
     }
 
     /// Devices as they are on the host at this moment: a folder's are all that lie in it.
-    async fn find_devices(&self, spec: &mut ContainerSpec) -> Result<(), Error> {
+    pub(crate) async fn find_devices(&self, spec: &mut ContainerSpec) -> Result<(), Error> {
         if spec.devices.is_empty() {
             return Ok(());
         }

@@ -17,7 +17,7 @@ fn images_of(spec: &ContainerSpec) -> impl Iterator<Item = &Mount> {
 
 impl Inner {
     /// At create: images are mounted from the layers that a runtime keeps, and not each shows where.
-    pub(super) fn check_image_mounts(&self, spec: &ContainerSpec) -> Result<(), Error> {
+    pub(crate) fn check_image_mounts(&self, spec: &ContainerSpec) -> Result<(), Error> {
         let any = images_of(spec).next().is_some();
         match any && self.facts().kind == RuntimeKind::Other {
             false => Ok(()),

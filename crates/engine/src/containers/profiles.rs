@@ -21,7 +21,7 @@ pub(crate) const APPARMOR: &str = "/sys/kernel/security/apparmor";
 impl Inner {
     /// Reads the seccomp profile that a container asks for, as Podman does at the create: what becomes of the file later
     /// does not matter. An `AppArmor` profile is the kernel's, by name.
-    pub(super) async fn read_profiles(&self, spec: &mut ContainerSpec) -> Result<(), Error> {
+    pub(crate) async fn read_profiles(&self, spec: &mut ContainerSpec) -> Result<(), Error> {
         let read = self.read_seccomp(spec).await;
         read.and_then(|()| check_apparmor(spec, Path::new(APPARMOR)))
             .map_err(|error| spec.face.at_create(error))

@@ -134,7 +134,8 @@ impl Inner {
         self.remove_files(record, pod.as_deref()).await?;
         self.unmount_idle_volumes().await?;
         if record.progress.removing_volumes {
-            self.remove_anonymous_volumes(record).await;
+            self.remove_anonymous_volumes(&record.id, &record.spec.mounts)
+                .await;
         }
         let event = of_container(record, pod.as_deref(), Action::Remove);
         self.store.remove_container(&record.id, vec![event]).await?;

@@ -82,7 +82,7 @@ impl Inner {
     ///
     /// # Errors
     /// No such container, in Podman's words.
-    pub(super) async fn take_mounts(&self, spec: &mut ContainerSpec) -> Result<(), Error> {
+    pub(crate) async fn take_mounts(&self, spec: &mut ContainerSpec) -> Result<(), Error> {
         let mut taken = Vec::new();
         for VolumesFrom { container, options } in &spec.volumes_from {
             let other = self.own_container(container).await;
@@ -100,7 +100,7 @@ impl Inner {
 
     /// Gives each volume of a new container its name and its folder; answers those that are new. The
     /// caller holds [`crate::store::Store::change_volumes`] until they are stored.
-    pub(super) async fn make_volumes(
+    pub(crate) async fn make_volumes(
         &self,
         spec: &mut ContainerSpec,
     ) -> Result<Vec<VolumeRecord>, Error> {
@@ -328,15 +328,17 @@ impl Inner {
         volumes_of(&record.spec).any(|mount| self.to_fill(mount).is_some())
     }
 
-    /// The anonymous volumes of a container that nobody else uses, with their data.
-    pub(super) async fn remove_anonymous_volumes(&self, record: &ContainerRecord) {
-        for mount in volumes_of(&record.spec) {
-            let name = &mount.volume;
+    /// The anonymous volumes of a container, or of a pod by its infra container, that nobody else uses, with their data.
+    pub(crate) async fn remove_anonymous_volumes(&self, user: &Id, mounts: &[Mount]) {
+        let volumes = mounts
+            .iter()
+            .filter(|mount| mount.kind == MountKind::Volume);
+        for name in volumes.map(|mount| &mount.volume) {
             let volume = self.store.read(|book| book.volumes.get(name).cloned());
             if !volume.is_some_and(|volume| volume.anonymous) {
                 continue;
             }
-            match self.remove_volume_but_for(name, Some(&record.id)).await {
+            match self.remove_volume_but_for(name, Some(user)).await {
                 // Another container uses it, or it has just been removed.
                 Ok(()) | Err(Error::Conflict { .. } | Error::NotFound { .. }) => {}
                 Err(error) => tracing::warn!(volume = name, %error, "an anonymous volume stays"),

@@ -115,7 +115,10 @@ fn is_done(sandbox: &SandboxNow, members: &[&ContainerNow]) -> bool {
     if !sandbox.is_pod {
         return all_down;
     }
-    let ended = members.iter().any(|member| member.ended.is_some());
+    let ends = |member: &&ContainerNow| {
+        member.ended.is_some() && member.record.spec.init_container.is_none()
+    };
+    let ended = members.iter().copied().any(|member| ends(&member));
     let follows = sandbox.record.spec.exit_policy == ExitPolicy::Stop && ended && all_down;
     follows || !sandbox.record.progress.up
 }

@@ -1,4 +1,4 @@
-use model::container::{ContainerSpec, Progress, RestartPolicy, Wanted};
+use model::container::{ContainerSpec, InitContainer, Progress, RestartPolicy, Wanted};
 use model::health::{Health, HealthCheck, HealthSpec, HealthStatus, OnUnhealthy};
 use model::pod::{ExitPolicy, PodSpec, Role, SandboxAttempt, SandboxProgress};
 use proptest::prelude::*;
@@ -524,6 +524,19 @@ fn a_pod_with_exit_policy_stop_goes_down_with_its_last_container() {
         decide(&world, at(100)).actions,
         [Action::StopSandbox { id }]
     );
+}
+
+#[test]
+fn the_end_of_an_init_container_is_no_reason_for_its_pod_to_go_down() {
+    let mut world = exited(RestartPolicy::No, 0);
+    world.sandboxes[0].is_pod = true;
+    Arc::make_mut(&mut world.sandboxes[0].record)
+        .spec
+        .exit_policy = ExitPolicy::Stop;
+    Arc::make_mut(&mut world.containers[0].record)
+        .spec
+        .init_container = Some(InitContainer::Always);
+    assert_eq!(decide(&world, at(100)).actions, []);
 }
 
 #[test]

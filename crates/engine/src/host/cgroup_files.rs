@@ -15,7 +15,7 @@ use model::cgroup::FileBefore;
 use model::container::Resources;
 
 use super::cgroup::{Groups, ROOT};
-use which::limits;
+pub(super) use which::{limits, of_cri};
 
 /// When limits are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,18 +28,18 @@ pub(crate) enum Moment {
 
 /// One limit: the files that may carry it, of which the first that is there does, and what is written.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Limit {
-    what: &'static str,
+pub(super) struct Limit {
+    pub(super) what: &'static str,
     /// Of cgroup v1; v2 has one folder for all.
-    controller: &'static str,
+    pub(super) controller: &'static str,
     /// Names and texts.
-    files: Vec<(String, String)>,
+    pub(super) files: Vec<(String, String)>,
     /// The runtime has set it where there is a file: where there is none, nobody misses it.
-    optional: bool,
+    pub(super) optional: bool,
 }
 
 impl Limit {
-    fn new(
+    pub(super) fn new(
         what: &'static str,
         controller: &'static str,
         file: impl Into<String>,
@@ -58,7 +58,17 @@ impl Limit {
         self
     }
 
-    fn in_folder(&self, folder: &Path) -> Option<(PathBuf, &str)> {
+    /// The refusal of a limit that the kernel has no file for.
+    pub(super) fn missing(&self) -> Error {
+        let names: Vec<_> = self.files.iter().map(|(name, _)| name.as_str()).collect();
+        let why = format!(
+            "the control groups of this host have no file {}",
+            names.join(" or ")
+        );
+        Error::unsupported(self.what, why)
+    }
+
+    pub(super) fn in_folder(&self, folder: &Path) -> Option<(PathBuf, &str)> {
         let there = |(name, _): &&(String, String)| folder.join(name).exists();
         let (name, text) = self.files.iter().find(there)?;
         Some((folder.join(name), text))
@@ -173,22 +183,26 @@ impl Own {
 /// Podman's for what is no block device, and for files of cgroup v2 on v1; [`Error::Unsupported`] for a limit whose file the
 /// kernel does not have.
 pub(crate) fn check_limits(resources: &Resources, unified: bool) -> Result<(), Error> {
+    check_version(resources, unified)?;
+    for limit in limits(resources, unified, Moment::Update)? {
+        if !limit.optional && !exists(&limit, unified) {
+            return Err(limit.missing());
+        }
+    }
+    Ok(())
+}
+
+/// What the host's version of control groups has not at all.
+///
+/// # Errors
+/// Podman's for files of cgroup v2 on v1; [`Error::Unsupported`] for rules of devices on v2.
+pub(super) fn check_version(resources: &Resources, unified: bool) -> Result<(), Error> {
     if !unified && !resources.by_cgroup.unified.is_empty() {
         let text = "cannot use --cgroup-conf without cgroup v2".to_owned();
         return Err(Error::Plain(text));
     }
     if unified && !resources.by_cgroup.device_rules.is_empty() {
         return Err(Error::unsupported("rules of devices", DEVICES_V2));
-    }
-    for limit in limits(resources, unified, Moment::Update)? {
-        if !limit.optional && !exists(&limit, unified) {
-            let names: Vec<_> = limit.files.iter().map(|(name, _)| name.as_str()).collect();
-            let why = format!(
-                "the control groups of this host have no file {}",
-                names.join(" or ")
-            );
-            return Err(Error::unsupported(limit.what, why));
-        }
     }
     Ok(())
 }
@@ -208,7 +222,7 @@ fn failed(what: &str, why: &str) -> Error {
 }
 
 /// A file of this name is in a group of the controller: the uppermost one has not all of them.
-fn exists(limit: &Limit, unified: bool) -> bool {
+pub(super) fn exists(limit: &Limit, unified: bool) -> bool {
     let root = match unified {
         true => PathBuf::from(ROOT),
         false => Path::new(ROOT).join(limit.controller),

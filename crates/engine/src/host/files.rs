@@ -18,6 +18,7 @@ use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
 use super::etc_files::{self, hosts, resolv};
 use super::gate::Gate;
 use super::overlays::{self, IMAGE, OVERLAY};
+use super::pod_shm::ensure_pod_shm;
 use super::volume_mounts::{BOUND, MountPoints};
 use super::{neighbours, secrets, volumes};
 use crate::containers::volumes_of;
@@ -36,6 +37,8 @@ const PRIVATE_MODE: u32 = 0o600;
 /// Everything needed to write a container's files.
 pub(crate) struct FilesJob {
     pub(crate) dir: PathBuf,
+    /// That of its sandbox.
+    pub(crate) pod_dir: PathBuf,
     pub(crate) record: ContainerRecord,
     pub(crate) sandbox: SandboxRecord,
     /// The other containers that know it by name: see [`neighbours`].
@@ -133,6 +136,7 @@ impl FilesJob {
         }
         files.extend(secrets::write(&self.dir, &self.secrets)?);
         files.extend(self.closed_shared_memory_of_host());
+        files.extend(self.shared_memory_of_pod()?);
         files.extend(self.gate.mounts(&self.record.spec, &self.dir, self.held)?);
         Ok(files)
     }
@@ -324,7 +328,8 @@ impl FilesJob {
             }
         }
         let (sized, closed) = (spec.shm_bytes.is_some(), self.shared_memory_is_closed());
-        if (sized || closed)
+        if self.sandbox.spec.own_shm().is_none()
+            && (sized || closed)
             && !matches!(spec.ipc, IpcMode::Host | IpcMode::None)
             && !self.mounts_shared_memory()
         {
@@ -349,6 +354,19 @@ impl FilesJob {
             destination: SHARED_MEMORY.to_owned(),
             read_only: true,
         })
+    }
+
+    /// That of a pod which asked for a size.
+    fn shared_memory_of_pod(&self) -> Result<Option<FileMount>, Error> {
+        let asked = self.sandbox.spec.own_shm();
+        let Some(bytes) = asked.filter(|_| !self.mounts_shared_memory()) else {
+            return Ok(None);
+        };
+        Ok(Some(FileMount {
+            source: ensure_pod_shm(&self.pod_dir, bytes)?,
+            destination: SHARED_MEMORY.to_owned(),
+            read_only: self.shared_memory_is_closed(),
+        }))
     }
 
     /// Podman's read-only container has nothing that it may write to, unless it is given some tmpfs.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use model::container::{ContainerRecord, Face};
+use model::container::{ContainerRecord, Face, MountKind};
 use model::error::Kind;
 use model::pod::{Role, SandboxRecord};
 use model::secret::SecretRecord;
@@ -160,9 +160,20 @@ impl Book {
         }
     }
 
-    /// The containers that use each volume.
+    /// The containers that use each volume, and before them the infra containers of pods that have it, as
+    /// Podman shows them.
     pub(crate) fn volume_users(&self) -> HashMap<&str, Vec<Id>> {
         let mut users = HashMap::<&str, Vec<Id>>::new();
+        for record in self.sandboxes.values() {
+            let Role::Pod { infra: Some(infra) } = &record.role else {
+                continue;
+            };
+            for mount in &record.spec.mounts {
+                if mount.kind == MountKind::Volume {
+                    users.entry(&mount.volume).or_default().push(infra.clone());
+                }
+            }
+        }
         for record in self.containers.values() {
             for mount in crate::containers::volumes_of(&record.spec) {
                 let of_this = users.entry(&mount.volume).or_default();

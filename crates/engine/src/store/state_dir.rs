@@ -47,7 +47,7 @@ impl StateDir {
     /// [`Error::Internal`] when it cannot be made, or another daemon has it.
     pub fn lock(path: &Path, lock_dir: &Path) -> Result<Self, Error> {
         private_dir(path)?;
-        for part in ["containers", "volumes"] {
+        for part in ["containers", "pods", "volumes"] {
             private_dir(&path.join(part))?;
         }
         private_dir(lock_dir)?;
@@ -137,6 +137,11 @@ impl StateDir {
     /// A container's folder.
     pub fn container(&self, id: &Id) -> PathBuf {
         self.containers().join(id.as_str())
+    }
+
+    /// A pod's folder, with what is mounted for all its containers.
+    pub fn pod(&self, id: &Id) -> PathBuf {
+        self.path.join("pods").join(id.as_str())
     }
 
     /// Where named volumes lie.

@@ -192,7 +192,10 @@ async fn a_container_joins_no_pod_that_is_gone_or_being_removed() {
     };
     assert!(is_no_pod(join("early").await));
     let made = event(&pod.id, Action::Create);
-    store.create_pod(pod.clone(), made).await.unwrap();
+    store
+        .create_pod(pod.clone(), Vec::new(), vec![made])
+        .await
+        .unwrap();
     join("in time").await.unwrap();
     store
         .update_sandbox(&pod.id, Write::SandboxRemoving, |pod| {

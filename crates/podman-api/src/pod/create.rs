@@ -10,9 +10,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::container::libpod::{NamedVolume, Namespace};
+use crate::container::libpod::{ImageVolume, NamedVolume, Namespace, OverlayVolume};
 use crate::network::{PerNetworkOptions, PortMapping};
-use crate::oci::{Mount, Resources};
+use crate::oci::{Mount, Resources, ThrottleDevice};
 use crate::wire::null_default;
 
 /// `POST /libpod/pods/create`: what the pod shall be.
@@ -81,15 +81,34 @@ pub struct PodSpecGenerator {
     #[serde(deserialize_with = "null_default")]
     pub cgroup_parent: String,
     pub resource_limits: Option<Resources>,
+    /// Of 4.3 alone: microseconds.
+    #[serde(deserialize_with = "null_default")]
+    pub cpu_period: u64,
+    /// The same.
+    #[serde(deserialize_with = "null_default")]
+    pub cpu_quota: i64,
+    /// Of 4.3 alone: by the device's path.
+    #[serde(rename = "throttleReadBpsDevice", deserialize_with = "null_default")]
+    pub throttle_read_bps_device: BTreeMap<String, ThrottleDevice>,
     #[serde(deserialize_with = "null_default")]
     pub mounts: Vec<Mount>,
     #[serde(deserialize_with = "null_default")]
     pub volumes: Vec<NamedVolume>,
+    #[serde(deserialize_with = "null_default")]
+    pub overlay_volumes: Vec<OverlayVolume>,
+    #[serde(deserialize_with = "null_default")]
+    pub image_volumes: Vec<ImageVolume>,
+    /// `CONTAINER[:OPTIONS]`.
+    #[serde(deserialize_with = "null_default")]
+    pub volumes_from: Vec<String>,
+    /// `HOST[:CONTAINER][:PERMISSIONS]`.
+    #[serde(deserialize_with = "null_default")]
+    pub pod_devices: Vec<String>,
     /// Bytes.
     pub shm_size: Option<i64>,
     #[serde(deserialize_with = "null_default")]
     pub security_opt: Vec<String>,
-    /// The fields that are not carried out yet, and unknown ones, under their names.
+    /// The fields that are refused, and unknown ones, under their names.
     #[serde(flatten)]
     pub rest: BTreeMap<String, Value>,
 }

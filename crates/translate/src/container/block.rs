@@ -57,7 +57,7 @@ pub(super) fn from_oci(block: oci::BlockIo) -> Result<ByCgroup, Error> {
 }
 
 /// Devices of a libpod create, by their paths.
-pub(super) fn at_paths(devices: BTreeMap<String, oci::ThrottleDevice>) -> Vec<DeviceLimit> {
+pub(crate) fn at_paths(devices: BTreeMap<String, oci::ThrottleDevice>) -> Vec<DeviceLimit> {
     let one = |(path, device): (String, oci::ThrottleDevice)| at_path(path, device.rate);
     devices.into_iter().map(one).collect()
 }

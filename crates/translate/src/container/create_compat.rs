@@ -251,7 +251,7 @@ fn from_host_config(
         mask,
         unmask,
         proc_options,
-    } = security::from_compat(HOST_CONFIG, &security_opt)?;
+    } = security::from_words(HOST_CONFIG, "SecurityOpt", &security_opt, super::FILL_OUT)?;
     let (pid, ipc) = (pid(&pid_mode)?, ipc(&ipc_mode)?);
     sysctls::check_allowed(&sysctls).map_err(|error| error.behind(FILL_OUT))?;
     let shm_size = Some(shm_size).filter(|bytes| *bytes > 0); // Podman reads no other
@@ -301,6 +301,7 @@ fn from_host_config(
         resources,
         remove: auto_remove,
         restart: restart(&policy, tries)?,
+        init_container: None, // Docker has none
         ..ContainerSpec::default()
     };
     security::check_privileged(HOST_CONFIG, "SecurityOpt", &spec)?;

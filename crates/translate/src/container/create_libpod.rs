@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use model::Error;
 use model::cgroup::ByCgroup;
-use model::container::{ContainerSpec, Face, ImageRef, IpcMode, Network, PidMode, UMASK};
+use model::container::{
+    ContainerSpec, Face, ImageRef, InitContainer, IpcMode, Network, PidMode, UMASK,
+};
 use model::health::{DEFAULT_LOG_COUNT, DEFAULT_LOG_SIZE, HealthCheck, HealthSpec};
 use model::joined::Joined;
 use model::request::{ImageVolumes, NewContainer};
@@ -127,6 +129,7 @@ pub fn libpod_create(mut spec: SpecGenerator, host: &Host) -> Result<NewContaine
         startup_health_config,
         health_max_log_count,
         health_max_log_size,
+        init_container_type,
         rest: _, // refused, or asks for nothing
     } = spec;
     if image.is_empty() {
@@ -145,12 +148,7 @@ pub fn libpod_create(mut spec: SpecGenerator, host: &Host) -> Result<NewContaine
     }
     annotations.remove(TTY_ANNOTATION);
     check_annotations("annotations", &annotations)?;
-    let mounts = mounts.into_iter().map(mounts::from_libpod);
-    let mounts = mounts.chain(volumes.into_iter().map(mounts::from_named));
-    let mounts = mounts.chain(overlay_volumes.into_iter().map(mounts::from_overlay));
-    let mounts = mounts.chain(image_volumes.into_iter().map(mounts::from_image));
-    let mounts = mounts.collect::<Result<Vec<_>, _>>()?;
-    mounts::check_distinct(&mounts)?;
+    let mounts = mounts::of_create(mounts, volumes, overlay_volumes, image_volumes)?;
     let (devices, cdi_devices) = devices::from_libpod(devices)?;
     let network = network(BODY, &netns, networks, in_pod)?;
     let publish_all = publish_image_ports.unwrap_or(false);
@@ -244,6 +242,7 @@ pub fn libpod_create(mut spec: SpecGenerator, host: &Host) -> Result<NewContaine
         timeout: Some(u32::try_from(timeout).unwrap_or(u32::MAX)).filter(|secs| *secs > 0),
         remove: remove.unwrap_or(false),
         restart: restart(&restart_policy, restart_tries.unwrap_or(0))?,
+        init_container: init_container(&init_container_type, in_pod)?,
         create_command: container_create_command,
         requires: Vec::new(),      // the engine finds them
         joined: Joined::default(), // the same
@@ -283,6 +282,25 @@ fn check_joined(spec: &SpecGenerator, joins: &Joined<String>) -> Result<(), Erro
         ],
     };
     joined::check(joins, BODY, (BODY, "hostname"), &beside)
+}
+
+/// Podman's checks of an init container.
+fn init_container(kind: &str, in_pod: bool) -> Result<Option<InitContainer>, Error> {
+    let kind = match kind {
+        "" => return Ok(None),
+        "always" => InitContainer::Always,
+        "once" => InitContainer::Once,
+        other => {
+            let text = format!("{other} is invalid init container type");
+            return Err(Error::Plain(text));
+        }
+    };
+    match in_pod {
+        true => Ok(Some(kind)),
+        false => Err(Error::InvalidArgument(
+            "init containers must be created in a pod".to_owned(),
+        )),
+    }
 }
 
 fn volumes_of_image(mode: &str) -> Result<ImageVolumes, Error> {

@@ -214,10 +214,6 @@ fn what_is_not_carried_out_is_refused_by_name() {
             "log_configuration",
         ),
         (json!({"rootfs": "/r"}), "rootfs"),
-        (
-            json!({"init_container_type": "once"}),
-            "init_container_type",
-        ),
         (json!({"systemd": "always"}), "systemd"),
         (json!({"use_image_hosts": true}), "use_image_hosts"),
     ] {

@@ -17,8 +17,17 @@ const ALL: &str = "rwm";
 /// # Errors
 /// Podman's words for a text that names no device.
 pub(super) fn from_libpod(devices: Vec<oci::Device>) -> Result<(Vec<Device>, Vec<String>), Error> {
-    let paths = devices.into_iter().map(|device| device.path);
-    let (cdi, paths): (Vec<_>, Vec<_>) = paths.partition(|path| is_cdi(path));
+    from_words(devices.into_iter().map(|device| device.path))
+}
+
+/// `pod_devices` of a pod's create, which are such texts.
+///
+/// # Errors
+/// The same.
+pub(crate) fn from_words(
+    words: impl IntoIterator<Item = String>,
+) -> Result<(Vec<Device>, Vec<String>), Error> {
+    let (cdi, paths): (Vec<_>, Vec<_>) = words.into_iter().partition(|path| is_cdi(path));
     let devices = paths.iter().map(|path| parse(path));
     Ok((devices.collect::<Result<_, _>>()?, cdi))
 }

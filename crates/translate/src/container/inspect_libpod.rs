@@ -226,6 +226,11 @@ fn secrets(spec: Option<&ContainerSpec>) -> Vec<InspectSecret> {
     all.iter().map(shown).collect()
 }
 
+/// The mounts that were asked for.
+pub(crate) fn inspect_mounts(spec: &ContainerSpec) -> Vec<InspectMount> {
+    show::mounts_of(spec).into_iter().map(mount).collect()
+}
+
 fn mount(mount: ShownMount) -> InspectMount {
     let (kind, driver) = mount.type_and_driver();
     let ShownMount {

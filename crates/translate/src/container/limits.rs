@@ -17,7 +17,7 @@ const NANO_CPUS_PER_US: i64 = 10_000;
 const LIMITS: Body = Body::new(&LIBPOD).at("resource_limits");
 
 /// `resource_limits` and `oom_score_adj` of a libpod create.
-pub(super) fn from_libpod(
+pub(crate) fn from_libpod(
     limits: Option<oci::Resources>,
     oom_score_adj: Option<i64>,
 ) -> Result<Resources, Error> {

@@ -1,24 +1,24 @@
 //! Containers: create, list and inspect, both faces.
 
-mod block;
+pub(crate) mod block;
 mod by_cgroup;
 pub(crate) mod common;
 mod create_compat;
 mod create_libpod;
-mod devices;
+pub(crate) mod devices;
 pub(crate) mod health;
 mod health_update;
 mod inspect_compat;
 mod inspect_libpod;
 mod joined;
-mod limits;
+pub(crate) mod limits;
 mod list;
 mod log;
 mod mount_options;
-mod mounts;
-mod security;
+pub(crate) mod mounts;
+pub(crate) mod security;
 pub(crate) mod show;
-mod show_host;
+pub(crate) mod show_host;
 mod show_network;
 pub(crate) mod sysctls;
 mod ulimits;
@@ -28,6 +28,7 @@ pub use create_compat::compat_create;
 pub use create_libpod::libpod_create;
 pub(crate) use create_libpod::{namespace, network};
 pub use inspect_compat::compat_inspect;
+pub(crate) use inspect_libpod::inspect_mounts;
 pub use inspect_libpod::{libpod_inspect, libpod_inspect_v4};
 pub use list::{compat_item, libpod_item};
 pub(crate) use mount_options::PROPAGATIONS;

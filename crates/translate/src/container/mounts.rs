@@ -13,8 +13,27 @@ use super::mount_options::{DROPPED, PROPAGATIONS, check_options, key, without_cl
 use crate::fields::VOLUMES;
 use crate::refuse::invalid;
 
+/// The mounts of a libpod create, of a container or of a pod.
+///
+/// # Errors
+/// A value that is not carried out, two mounts at one place.
+pub(crate) fn of_create(
+    mounts: Vec<oci::Mount>,
+    volumes: Vec<NamedVolume>,
+    overlays: Vec<OverlayVolume>,
+    images: Vec<ImageVolume>,
+) -> Result<Vec<Mount>, Error> {
+    let all = mounts.into_iter().map(from_libpod);
+    let all = all.chain(volumes.into_iter().map(from_named));
+    let all = all.chain(overlays.into_iter().map(from_overlay));
+    let all = all.chain(images.into_iter().map(from_image));
+    let all = all.collect::<Result<Vec<_>, _>>()?;
+    check_distinct(&all)?;
+    Ok(all)
+}
+
 /// A mount of a libpod create (`mounts[]`): type `bind` or `tmpfs`.
-pub(super) fn from_libpod(mount: oci::Mount) -> Result<Mount, Error> {
+fn from_libpod(mount: oci::Mount) -> Result<Mount, Error> {
     let oci::Mount {
         destination,
         r#type,
@@ -42,7 +61,7 @@ pub(super) fn from_libpod(mount: oci::Mount) -> Result<Mount, Error> {
 }
 
 /// A volume of a libpod create (`volumes[]`).
-pub(super) fn from_named(volume: NamedVolume) -> Result<Mount, Error> {
+fn from_named(volume: NamedVolume) -> Result<Mount, Error> {
     let NamedVolume {
         name,
         dest,
@@ -57,7 +76,7 @@ pub(super) fn from_named(volume: NamedVolume) -> Result<Mount, Error> {
 }
 
 /// An overlay of a libpod create (`overlay_volumes[]`): a bind mount with the option `O`, which it is without.
-pub(super) fn from_overlay(overlay: OverlayVolume) -> Result<Mount, Error> {
+fn from_overlay(overlay: OverlayVolume) -> Result<Mount, Error> {
     let OverlayVolume {
         destination,
         source,
@@ -76,7 +95,7 @@ pub(super) fn from_overlay(overlay: OverlayVolume) -> Result<Mount, Error> {
 }
 
 /// An image as a mount of a libpod create (`image_volumes[]`).
-pub(super) fn from_image(image: ImageVolume) -> Result<Mount, Error> {
+fn from_image(image: ImageVolume) -> Result<Mount, Error> {
     let ImageVolume {
         source,
         destination,
@@ -285,7 +304,7 @@ pub(super) fn from_tmpfs(destination: &str, options: &str) -> Result<Mount, Erro
 }
 
 /// `CONTAINER[:OPTIONS]`, with Podman's checks and words.
-pub(super) fn volumes_from(asked: &[String]) -> Result<Vec<VolumesFrom>, Error> {
+pub(crate) fn volumes_from(asked: &[String]) -> Result<Vec<VolumesFrom>, Error> {
     asked.iter().map(|text| from_container(text)).collect()
 }
 

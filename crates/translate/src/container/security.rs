@@ -9,29 +9,33 @@ use crate::refuse::{Body, invalid};
 
 /// What a container's record keeps of them.
 #[derive(Debug, Default, PartialEq)]
-pub(super) struct Security {
-    pub(super) no_new_privileges: bool,
-    pub(super) seccomp: Profile,
-    pub(super) apparmor: Profile,
-    pub(super) selinux: Vec<String>,
-    pub(super) mask: Vec<String>,
-    pub(super) unmask: Vec<String>,
-    pub(super) proc_options: Vec<String>,
+pub(crate) struct Security {
+    pub(crate) no_new_privileges: bool,
+    pub(crate) seccomp: Profile,
+    pub(crate) apparmor: Profile,
+    pub(crate) selinux: Vec<String>,
+    pub(crate) mask: Vec<String>,
+    pub(crate) unmask: Vec<String>,
+    pub(crate) proc_options: Vec<String>,
 }
 
-/// `SecurityOpt` of a compat create: `KEY=VALUE`, or the old `KEY:VALUE`.
+/// `SecurityOpt` of a compat create and `security_opt` of a pod's: `KEY=VALUE`, or the old `KEY:VALUE`.
 ///
 /// # Errors
-/// [`Error::Unsupported`] for a value that is not carried out; else Podman's text.
-pub(super) fn from_compat(body: Body, options: &[String]) -> Result<Security, Error> {
-    const FIELD: &str = "SecurityOpt";
+/// [`Error::Unsupported`] for a value that is not carried out; else Podman's text behind what it says it was `doing`.
+pub(crate) fn from_words(
+    body: Body,
+    field: &str,
+    options: &[String],
+    doing: &str,
+) -> Result<Security, Error> {
     let mut security = Security::default();
     for option in options {
         let (key, value) = option
             .split_once('=')
             .or_else(|| option.split_once(':'))
             .map_or((option.as_str(), None), |(key, value)| (key, Some(value)));
-        let malformed = |text: String| Err(Error::Plain(text).behind(super::FILL_OUT));
+        let malformed = |text: String| Err(Error::Plain(text).behind(doing));
         match (key, value) {
             ("no-new-privileges", None | Some("true" | "1" | "t" | "T" | "TRUE" | "True")) => {
                 security.no_new_privileges = true;
@@ -57,8 +61,8 @@ pub(super) fn from_compat(body: Body, options: &[String]) -> Result<Security, Er
             (_, None) => return malformed(format!("invalid --security-opt 1: {option:?}")),
         }
     }
-    check_labels(body, FIELD, &security.selinux, SECURITY_OPT)?;
-    check_masks(FIELD, &security.mask)?;
+    check_labels(body, field, &security.selinux, SECURITY_OPT)?;
+    check_masks(field, &security.mask)?;
     Ok(security)
 }
 
@@ -82,7 +86,7 @@ pub(super) const UNCONFINED: &str = "unconfined";
 
 /// Which profile is asked for, of seccomp or of `AppArmor`.
 #[derive(Debug, Default, PartialEq)]
-pub(super) enum Profile {
+pub(crate) enum Profile {
     /// None is named: the runtime's default one.
     #[default]
     Default,
@@ -101,12 +105,12 @@ impl Profile {
         }
     }
 
-    pub(super) fn is_off(&self) -> bool {
+    pub(crate) fn is_off(&self) -> bool {
         *self == Self::Unconfined
     }
 
     /// Its name, where it has one.
-    pub(super) fn own(self) -> Option<String> {
+    pub(crate) fn own(self) -> Option<String> {
         match self {
             Self::Own(name) => Some(name),
             Self::Default | Self::Unconfined => None,
@@ -114,7 +118,7 @@ impl Profile {
     }
 
     /// As a seccomp profile, which the engine is to read.
-    pub(super) fn of_seccomp(self) -> Option<SeccompProfile> {
+    pub(crate) fn of_seccomp(self) -> Option<SeccompProfile> {
         self.own().map(|asked| SeccompProfile {
             asked,
             ..SeccompProfile::default()
@@ -185,7 +189,7 @@ mod tests {
 
     fn read(options: &[&str]) -> Result<Security, Error> {
         let options: Vec<String> = options.iter().map(|&option| option.to_owned()).collect();
-        from_compat(BODY, &options)
+        from_words(BODY, "SecurityOpt", &options, super::super::FILL_OUT)
     }
 
     fn words(list: &[&str]) -> Vec<String> {

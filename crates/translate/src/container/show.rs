@@ -355,9 +355,7 @@ impl ShownMount {
 /// The bind mounts and volumes asked for; a foreign one's mounts as the runtime reports them.
 pub(super) fn mounts(view: &ContainerView, detail: Option<&ContainerDetail>) -> Vec<ShownMount> {
     if let Some(spec) = spec(view) {
-        let mut all: Vec<_> = binds(spec).map(shown_mount).collect();
-        all.sort_by_key(|mount| mount.volume.is_empty()); // volumes first, as Podman
-        return all;
+        return mounts_of(spec);
     }
     let reported = detail
         .and_then(|detail| detail.status.as_ref())
@@ -374,6 +372,13 @@ pub(super) fn mounts(view: &ContainerView, detail: Option<&ContainerDetail>) -> 
         propagation: String::new(),
     });
     reported.collect()
+}
+
+/// The bind mounts, volumes and images that were asked for.
+pub(super) fn mounts_of(spec: &ContainerSpec) -> Vec<ShownMount> {
+    let mut all: Vec<_> = binds(spec).map(shown_mount).collect();
+    all.sort_by_key(|mount| mount.volume.is_empty()); // volumes first, as Podman
+    all
 }
 
 fn shown_mount(mount: &Mount) -> ShownMount {

@@ -66,7 +66,7 @@ pub(super) fn host_config(detail: &ContainerDetail, caps: &Caps) -> InspectHostC
         security_opt: security_opt(spec),
         tmpfs: tmpfs(spec),
         uts_mode: modes.uts,
-        shm_size: shm_size(spec),
+        shm_size: shm_size(detail, spec),
         cgroup_parent: spec.cgroup_parent.clone().unwrap_or_default(),
         devices: devices(spec),
         init: spec.init,
@@ -86,7 +86,7 @@ fn own_ports(detail: &ContainerDetail) -> &[PublishedPort] {
     }
 }
 
-fn with_limits(base: InspectHostConfig, resources: &Resources) -> InspectHostConfig {
+pub(crate) fn with_limits(base: InspectHostConfig, resources: &Resources) -> InspectHostConfig {
     let Resources {
         cpu_quota_us,
         cpu_period_us,
@@ -173,7 +173,7 @@ fn shows_blocks(by_cgroup: &ByCgroup) -> bool {
 }
 
 /// As asked.
-fn volumes_from(spec: &ContainerSpec) -> Vec<String> {
+pub(crate) fn volumes_from(spec: &ContainerSpec) -> Vec<String> {
     let text = |from: &VolumesFrom| match from.options.as_slice() {
         [] => from.container.clone(),
         options => format!("{}:{}", from.container, options.join(",")),
@@ -208,7 +208,7 @@ fn tmpfs(spec: &ContainerSpec) -> BTreeMap<String, String> {
 }
 
 /// The words by which Podman shows what a container is not like others in.
-fn security_opt(spec: &ContainerSpec) -> Vec<String> {
+pub(crate) fn security_opt(spec: &ContainerSpec) -> Vec<String> {
     let word = |on: bool, word: &str| on.then(|| word.to_owned());
     let all = [
         word(spec.no_new_privileges, "no-new-privileges"),
@@ -239,8 +239,11 @@ fn ulimit(limit: &Ulimit) -> InspectUlimit {
     }
 }
 
-fn shm_size(spec: &ContainerSpec) -> i64 {
-    i64::try_from(spec.shm_bytes.unwrap_or(SHM_BYTES)).unwrap_or(i64::MAX)
+/// That of its pod counts, where that has one.
+fn shm_size(detail: &ContainerDetail, spec: &ContainerSpec) -> i64 {
+    let of_pod = show::pod(detail).and_then(|pod| pod.spec.shm_bytes);
+    let bytes = of_pod.or(spec.shm_bytes).unwrap_or(SHM_BYTES);
+    i64::try_from(bytes).unwrap_or(i64::MAX)
 }
 
 fn restart_policy(policy: RestartPolicy) -> InspectRestartPolicy {

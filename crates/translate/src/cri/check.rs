@@ -147,6 +147,8 @@ fn check_cgroup_parent(parent: Option<&str>, manager: &str) -> Result<(), Error>
 pub fn check_pod(spec: &PodSpec, runtime: &RuntimeFacts) -> Result<(), Error> {
     check_annotations(spec.annotations.keys())?;
     check_cgroup_parent(spec.cgroup_parent.as_deref(), &runtime.cgroup_manager)?;
+    check_cdi_devices(&spec.share_of_each(), runtime.kind)?;
+    spec.mounts.iter().try_for_each(check_mount)?;
     if let (Network::Host, Some(name)) = (spec.network, spec.hostname.as_deref()) {
         return Err(no_name_on_host_network(name));
     }

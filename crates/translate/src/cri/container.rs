@@ -123,6 +123,7 @@ fn asked(order: &ContainerOrder<'_>, spec: &ContainerSpec) -> Result<v1::Contain
         timeout: _,        // the engine's loop carries it out
         remove: _,         // the engine's loop carries it out
         restart: _,        // the engine's loop carries it out
+        init_container: _, // the engine's order of starts
         handler: _,        // the sandbox's
         create_command: _, // shown by inspect only
         ports: _,          // the sandbox's

@@ -49,7 +49,7 @@ pub fn sandbox_config(order: &SandboxOrder<'_>) -> Result<SandboxConfig, Error> 
         privileged,
         dns,
         handler,
-        runtime: _, // no runtime needs a sandbox of another form
+        runtime,
     } = order;
     let SandboxRecord {
         id,
@@ -77,6 +77,13 @@ pub fn sandbox_config(order: &SandboxOrder<'_>) -> Result<SandboxConfig, Error> 
         handler: _,           // `order.handler` is the one in effect
         restart: _,           // given to its containers at create
         create_command: _,    // shown by inspect only
+        mounts: _,            // each container has them since its create
+        volumes_from: _,      // among these
+        devices: _,           // the same
+        cdi_devices: _,       // the same
+        security: _,          // the same
+        shm_bytes: _,         // a tmpfs of the host side's, bound into each container
+        resources: _,         // files of the control group that `cgroup_parent` names
     } = spec;
     let hostname = match network {
         // The runtimes take UTS from the host together with the network, and a kubelet gives no name
@@ -98,9 +105,9 @@ pub fn sandbox_config(order: &SandboxOrder<'_>) -> Result<SandboxConfig, Error> 
         labels: pod_labels(record),
         annotations: marked(annotations, owner, record, handler),
         linux: Some(v1::LinuxPodSandboxConfig {
-            cgroup_parent: cgroup_parent
-                .as_deref()
-                .map(cgroup_path)
+            cgroup_parent: record
+                .own_group(&runtime.cgroup_manager)
+                .or(cgroup_parent.as_deref().map(cgroup_path))
                 .unwrap_or_default(),
             security_context: Some(sandbox_security(record, *privileged || *for_privileged)),
             sysctls: sysctls.clone(),

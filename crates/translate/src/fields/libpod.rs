@@ -59,7 +59,11 @@ const LIFE: &[Row] = &[
         "started with it, before it, and not removed before it",
     )
     .kept(&["requires"]),
-    Row::refused("init_container_type", INIT_CONTAINERS),
+    Row::daemon(
+        "init_container_type",
+        "run to its end, one after another, at the start of the pod; once: removed then",
+    )
+    .kept(&["init_container"]),
     Row::anyway(
         "systemd",
         "true and false, for nothing is set up for systemd",

@@ -106,23 +106,59 @@ const NETWORK: &[Row] = &[
 ];
 
 const REST: &[Row] = &[
-    Row::refused("mounts", POD_MOUNTS),
-    Row::refused("volumes", POD_MOUNTS),
-    Row::refused("overlay_volumes", POD_MOUNTS),
-    Row::refused("image_volumes", POD_MOUNTS),
-    Row::refused("volumes_from", POD_MOUNTS),
-    Row::refused("shm_size", POD_SHM),
+    Row::host("mounts", OF_EACH)
+        .kept(&["mounts"])
+        .but(MOUNT_OPTIONS)
+        .in_vm(VM_FOLDERS),
+    Row::host("volumes", OF_EACH)
+        .kept(&["mounts"])
+        .but(MOUNT_OPTIONS)
+        .in_vm(VM_FOLDERS),
+    Row::host("overlay_volumes", OF_EACH)
+        .kept(&["mounts"])
+        .but(MOUNT_OPTIONS)
+        .in_vm(VM_FOLDERS),
+    Row::host("image_volumes", OF_EACH)
+        .kept(&["mounts"])
+        .in_vm(VM_FOLDERS),
+    Row::host(
+        "volumes_from",
+        "found at the pod's create; given to each of its containers at that one's",
+    )
+    .kept(&["volumes_from"])
+    .in_vm(VM_FOLDERS),
+    Row::host(
+        "shm_size",
+        "a tmpfs of that size, mounted on the host for as long as the pod is up, at /dev/shm of all its containers",
+    )
+    .kept(&["shm_bytes"])
+    .in_vm(VM_TMPFS),
     Row::refused("shm_size_systemd", SHM_SYSTEMD),
-    Row::refused(
+    Row::daemon(
         "security_opt",
-        "options of a whole pod are not carried out yet; give each container its own",
-    ),
-    Row::refused("pod_devices", POD_DEVICES),
-    Row::refused("resource_limits", POD_LIMITS),
-    Row::refused("cpu_period", POD_LIMITS),
-    Row::refused("cpu_quota", POD_LIMITS),
-    Row::refused("throttleReadBpsDevice", POD_LIMITS),
+        "given to each container at its create, where it has none of the kind itself; seccomp and AppArmor profiles to none that is privileged",
+    )
+    .kept(&["security"])
+    .but(SECURITY_OPT),
+    Row::daemon(
+        "pod_devices",
+        "given to each container at its create that has no devices of its own",
+    )
+        .kept(&["devices", "cdi_devices"])
+        .in_vm(VM_DEVICES),
+    POD_LIMIT.named("resource_limits").but(BLOCK_LEAVES),
+    POD_LIMIT.named("cpu_period"),
+    POD_LIMIT.named("cpu_quota"),
+    POD_LIMIT.named("throttleReadBpsDevice"),
 ];
 
-const POD_MOUNTS: &str =
-    "mounts of a whole pod are not carried out yet; give each container its own";
+const OF_EACH: &str =
+    "given to each container at its create, where it is carried out as one of its own";
+
+const POD_LIMIT: Row = Row::host(
+    "",
+    "files of the control group that the pod's containers lie in, written before the first of them is made",
+)
+.reaches(&["LinuxPodSandboxConfig.cgroup_parent"])
+.kept(&["resources"])
+.in_vm(VM_CGROUPS);

@@ -14,6 +14,7 @@ pub(super) fn beside(request: Request, name: &str) -> Vec<(&'static str, Value)>
         (Request::Compat, "HostConfig.MemorySwap") => {
             vec![("HostConfig.Memory", json!(1_000_000))]
         }
+        (Request::Libpod, "init_container_type") => vec![("pod", json!("p"))],
         (Request::Pod, "pidns") => {
             vec![("shared_namespaces", json!(["ipc", "net", "uts", "pid"]))]
         }
@@ -86,6 +87,10 @@ pub(super) fn carried(request: Request, name: &str) -> Value {
         "devices" if name.contains("resource_limits") => {
             json!([{"allow": false, "type": "c", "major": 10, "access": "rw"}])
         }
+        "pod_devices" => json!(["/dev/null:/dev/x:r", "vendor.com/class=one"]),
+        "security_opt" => json!(["no-new-privileges", "label=disable"]),
+        "init_container_type" => json!("once"),
+        "resource_limits" => json!({"memory": {"limit": 64_000_000}}),
         "devices" => json!([{"path": "/dev/null:/dev/x:r"}, {"path": "vendor.com/class=one"}]),
         "devicerequests" => json!([{"Driver": "cdi", "DeviceIDs": ["vendor.com/class=one"]}]),
         "r_limits" => json!([{"type": "nofile", "soft": 10, "hard": 20}]),
@@ -137,8 +142,10 @@ pub(super) fn carried(request: Request, name: &str) -> Value {
         "shared_namespaces" => json!(["ipc", "net", "uts", "pid"]),
         "nanocpus" => json!(500_000_000),
         "realtimeruntime" | "realtimeperiod" | "cpurealtimeruntime" | "cpurealtimeperiod"
-        | "kerneltcp" | "reservation" | "memoryreservation" | "shares" | "quota" | "period"
-        | "cpushares" | "cpuquota" | "cpuperiod" | "pidslimit" => json!(50_000),
+        | "kerneltcp" | "reservation" | "memoryreservation" | "cpu_period" | "cpu_quota"
+        | "shares" | "quota" | "period" | "cpushares" | "cpuquota" | "cpuperiod" | "pidslimit" => {
+            json!(50_000)
+        }
         // the flags
         _ => json!(true),
     }
@@ -206,7 +213,6 @@ pub(super) fn any(request: Request, name: &str) -> Vec<Value> {
             vec![json!({})]
         }
         (Request::Libpod, "resource_limits.memory.checkBeforeUpdate") => vec![json!(true)],
-        (Request::Pod, "resource_limits") => vec![json!({"memory": {"limit": 1_000_000}})],
         _ => vec![
             json!(true),
             json!(7),
@@ -298,7 +304,8 @@ pub(super) fn not_carried(request: Request, name: &str) -> (Value, Vec<(&'static
         }
         "portmappings" => json!([{"container_port": 80, "host_ip": "::1"}]),
         "portbindings" => json!({"80/tcp": [{"HostIp": "::1"}]}),
-        "securityopt" => json!(["label=filetype:usr_t"]),
+        "securityopt" | "security_opt" => json!(["label=filetype:usr_t"]),
+        "resource_limits" => json!({"blockIO": {"leafWeight": 100}}),
         "apparmor_profile" => return (json!("mine"), vec![("privileged", json!(true))]),
         "selinux_opts" => json!(["filetype:usr_t"]),
         "mask" => return (json!(["/data"]), vec![("privileged", json!(true))]),

@@ -180,14 +180,18 @@ fn of_container(mut new: NewContainer) -> Result<Outcome, model::Error> {
 }
 
 fn of_pod(new: NewPod) -> Result<Outcome, model::Error> {
-    crate::cri::check_pod(&new.spec, &facts())?;
+    let mut facts = facts();
+    if !new.spec.cdi_devices.is_empty() {
+        facts.kind = model::observed::RuntimeKind::CriO; // alone
+    }
+    crate::cri::check_pod(&new.spec, &facts)?;
     let (_, mut sandbox) = records(&NewContainer {
         pod: Some(new.name.clone().unwrap_or_else(|| "p".to_owned())),
         ..NewContainer::default()
     });
     sandbox.id = model::Id::parse(&"0".repeat(64)).unwrap();
     sandbox.spec = new.spec;
-    let cri = spelled_out(None, &sandbox_config(&order_of(&sandbox, &facts()))?);
+    let cri = spelled_out(None, &sandbox_config(&order_of(&sandbox, &facts))?);
     let mut record = difference(&sandbox.spec, &PodSpec::default())?;
     record.insert("name".to_owned(), json!(new.name));
     record.insert("no_infra".to_owned(), json!(new.no_infra));

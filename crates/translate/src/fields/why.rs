@@ -14,11 +14,10 @@ pub(crate) const HEALTH_LOG: &str =
 /// Of what the gate would do.
 pub(crate) const NO_GATE: &str =
     "CRI has no field for it, and the program that does it before the command lies below /dev";
-pub(super) const POD_SHM: &str = "the containers of a pod share one /dev/shm, which is the runtime's (64 MiB); mount a tmpfs with a size at another path";
+pub(super) const POD_SHM: &str =
+    "the containers of a pod share one /dev/shm; give the size to the pod";
 pub(super) const SHM_SYSTEMD: &str =
     "nothing is set up for systemd in a container; mount a tmpfs at the path that needs one";
-pub(super) const POD_DEVICES: &str =
-    "devices of a whole pod are not passed on yet; give them to each container";
 pub(super) const DEVICES_FROM: &str =
     "the devices of another container are not taken over; name them";
 pub(super) const HOST_DEVICES: &str =
@@ -59,8 +58,6 @@ pub(super) const HOST_VARIABLES: &str =
     "the daemon's environment is not the user's; give each variable with its value";
 pub(super) const ROOTFS: &str = "a container is made from an image here";
 pub(super) const LOGS: &str = "the log is a file (k8s-file, json-file; max-size, max-file) or none, and no other driver, path or option is carried out";
-pub(super) const INIT_CONTAINERS: &str =
-    "init containers are not carried out yet; start one, wait for it, then start the others";
 pub(super) const NO_CONMON: &str =
     "there is neither conmon nor systemd between daemon and container";
 pub(super) const INFRA: &str = "the sandbox is the runtime's own, and so is its image";
@@ -108,9 +105,9 @@ pub(crate) const SECURITY_OPT: &str = "CRI has labels of processes alone, none o
 /// Of `image_volume_mode=ignore`.
 pub(crate) const IGNORED_VOLUMES: &str =
     "containerd mounts a folder of its own there; name a mount for each path";
-/// Of limits of a whole pod.
-pub(crate) const POD_LIMITS: &str =
-    "limits of a whole pod are not carried out yet; give each container its own";
+/// Of hidden paths of a whole pod.
+pub(crate) const POD_MASKS: &str =
+    "Podman gives them to the infra container alone; give them to each container";
 /// Of the namespaces of a pod.
 pub(crate) const SHARED: &str =
     "CRI shares ipc, net, uts and pid among the containers of a pod, and no other";

@@ -11,7 +11,7 @@ use rustix::fs::{major, minor};
 use super::{Limit, Moment};
 
 /// All limits with a file of their own.
-pub(super) fn limits(
+pub(in crate::host) fn limits(
     resources: &Resources,
     unified: bool,
     moment: Moment,
@@ -136,7 +136,7 @@ fn rdma_text(device: &str, limit: &RdmaLimit) -> String {
 }
 
 /// What CRI has fields for, which not every runtime reads in an update.
-fn of_cri(asked: &ByCgroup, unified: bool) -> Vec<Limit> {
+pub(in crate::host) fn of_cri(asked: &ByCgroup, unified: bool) -> Vec<Limit> {
     let huge = |(size, limit): (&String, &u64)| {
         let file = match unified {
             true => format!("hugetlb.{size}.max"),

@@ -226,7 +226,10 @@ pub struct SpecGenerator {
     /// Bytes of a run's output that are kept; 0 for all.
     #[serde(rename = "healthMaxLogSize")]
     pub health_max_log_size: Option<u64>,
-    /// The fields that are not carried out yet, and unknown ones, under their names.
+    /// `always`, `once`; empty for a container that is none.
+    #[serde(deserialize_with = "null_default")]
+    pub init_container_type: String,
+    /// The fields that are refused, and unknown ones, under their names.
     #[serde(flatten)]
     pub rest: BTreeMap<String, Value>,
 }
