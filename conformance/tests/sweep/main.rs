@@ -33,6 +33,7 @@ const EXCUSED: &[(&str, &str)] = &[
     ("disk:log", "tests/logs.rs"),
     ("disk:network", "tests/inside/no_network.rs"),
     ("runtime:ReopenContainerLog", "tests/logs.rs"),
+    ("runtime:RemoveImage", "cases/containers-etc.toml"),
 ];
 
 /// Those of layers that change places, which they do where nothing is mounted before the start.

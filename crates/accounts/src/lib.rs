@@ -112,6 +112,24 @@ pub fn groups(
     asked.iter().map(|group| group_id(group, open)).collect()
 }
 
+/// The fields of the first line with this name or number.
+///
+/// # Errors
+/// The file cannot be read.
+pub fn line(
+    table: Table,
+    asked: &str,
+    open: impl Fn(Table) -> io::Result<File>,
+) -> Result<Option<Vec<String>>, NotFound> {
+    let number = id(asked);
+    find_line(&open, table, |fields| {
+        let [name, _, its, ..] = fields else {
+            return false;
+        };
+        *name == asked || (number.is_some() && id(its) == number)
+    })
+}
+
 type Open<'a> = dyn Fn(Table) -> io::Result<File> + 'a;
 
 /// The names of all users or groups by their numbers; of two names for one number the first.
@@ -141,14 +159,7 @@ fn find_user(
     open: &Open<'_>,
 ) -> Result<Option<String>, NotFound> {
     let wanted = if user.is_empty() { "0" } else { user };
-    let number = id(wanted);
-    let entry = find_line(open, Table::Passwd, |fields| {
-        let [name, _, uid, ..] = fields else {
-            return false;
-        };
-        *name == user || (number.is_some() && id(uid) == number)
-    })?;
-    match (entry, number) {
+    match (line(Table::Passwd, wanted, open)?, id(wanted)) {
         (Some(entry), _) => {
             let field = |at: usize| entry.get(at).map(String::as_str).unwrap_or_default();
             account.uid = id(field(2)).unwrap_or_default();
@@ -168,15 +179,9 @@ fn find_user(
 }
 
 fn group_id(group: &str, open: &Open<'_>) -> Result<u32, NotFound> {
-    let number = id(group);
-    let entry = find_line(open, Table::Group, |fields| {
-        let [name, _, gid, ..] = fields else {
-            return false;
-        };
-        *name == group || (number.is_some() && id(gid) == number)
-    })?;
+    let entry = line(Table::Group, group, open)?;
     let found = entry.and_then(|entry| id(entry.get(2)?));
-    found.or(number).ok_or_else(|| {
+    found.or(id(group)).ok_or_else(|| {
         NotFound::new(
             &format!("unable to find group {group}"),
             "no matching entries in group file",
@@ -198,7 +203,8 @@ fn groups_of(name: &str, open: &Open<'_>) -> Result<Vec<u32>, NotFound> {
     Ok(groups)
 }
 
-fn id(text: &str) -> Option<u32> {
+/// A user or group id, as text of digits alone.
+pub fn id(text: &str) -> Option<u32> {
     let digits = text.bytes().all(|byte| byte.is_ascii_digit());
     let id = text.parse().ok().filter(|_| digits)?;
     (id <= MAX_ID).then_some(id)

@@ -2,6 +2,7 @@
 
 mod create;
 mod groups;
+mod image_gone;
 mod image_mounts;
 mod init;
 mod joined;
@@ -224,7 +225,8 @@ impl Inner {
         let ContainerBody::Own(record) = &view.body else {
             return Ok(());
         };
-        let booked = record.progress.has_ended(view.run.attempt);
+        let progress = &record.progress;
+        let booked = progress.has_ended(view.run.attempt) || progress.stopped_unstarted.is_some();
         match view.state == State::Exited && view.run.finished_at.is_some() && !booked {
             true => self.record_run(&record.id, view.run.clone()).await,
             false => Ok(()),

@@ -111,7 +111,9 @@ impl Inner {
         if size {
             view.size = self.size_of(&view).await;
         }
-        let files = self.file_paths(&record.id);
+        let shared = sandbox.as_ref().map(|sandbox| sandbox.spec.etc.clone());
+        let etc = record.spec.etc.in_sandbox(&shared.unwrap_or_default());
+        let files = self.file_paths(&record.id).without_those_of_image(&etc);
         Ok(self.detail(view, sandbox, status, files))
     }
 

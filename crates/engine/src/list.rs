@@ -21,6 +21,9 @@ use crate::pods::is_init;
 use crate::store::is_pod;
 use crate::system::{Engine, Inner};
 
+/// The exit code of what SIGKILL has ended.
+pub(crate) const KILLED: i32 = 137;
+
 /// Everything one answer is made from.
 pub(crate) struct Snapshot {
     pub(crate) seen: Arc<Seen>,
@@ -321,6 +324,9 @@ impl Now<'_> {
         let mut run = run.unwrap_or_default();
         if state == State::Initialized {
             run.exit_code = 0; // the times stay, as Podman shows it
+        } else if let Some(at) = record.progress.stopped_unstarted {
+            run.exit_code = KILLED;
+            run.finished_at = Some(at);
         }
         // Its network is there before it runs.
         let is_connected = state.is_up() || state == State::Initialized;
@@ -350,6 +356,9 @@ impl Now<'_> {
         }
         if self.initialized {
             return State::Initialized;
+        }
+        if record.progress.stopped_unstarted.is_some() {
+            return State::Exited;
         }
         if record.progress.current.is_none() {
             return State::Created;

@@ -25,7 +25,7 @@ use jiff::Timestamp;
 use model::container::{Attempt, ContainerRecord, Network, Wanted};
 use model::event::Action;
 use model::health::Health;
-use model::observed::{RuntimeFacts, SandboxStatus};
+use model::observed::{RuntimeFacts, RuntimeKind, SandboxStatus};
 use model::order::{ContainerOrder, FileMount, SandboxOrder};
 use model::pod::{SandboxAttempt, SandboxRecord};
 use model::{Error, Id};
@@ -39,6 +39,7 @@ use crate::observe::network_of;
 use crate::runtime::Runtime as _;
 use crate::store::{LOG, Write, is_pod};
 use crate::system::Inner;
+use crate::volumes::on_disk;
 
 /// What a CRI container is made for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,7 +109,25 @@ impl Inner {
             Some(cri_id) => cri_id,
             None => self.make_or_hold(record, &live, &mut hold, purpose).await?,
         };
+        if purpose == Purpose::Run {
+            self.write_user(record, &cri_id).await?;
+        }
         Ok((live, hold, cri_id))
+    }
+
+    /// Adds the container's user to its own `/etc/passwd` and `/etc/group`, where Podman does and they are in its layer.
+    async fn write_user(&self, record: &ContainerRecord, cri_id: &str) -> Result<(), Error> {
+        if !crate::host::may_be_written(&record.spec, self.facts().kind) {
+            return Ok(());
+        }
+        let status = self.runtime.container_status(cri_id, true).await?;
+        let Some(layer) = status.verbose.layer else {
+            return Ok(()); // a runtime that shows no layers, or a virtual machine
+        };
+        let at = self.store.dir().container(&record.id).join("image");
+        let spec = record.spec.clone();
+        let written = on_disk(move || crate::host::write_user(&spec, &layer, &at)).await;
+        written.map_err(|error| crate::host::while_starting(&record.id, error))
     }
 
     async fn check_attempt(&self, record: &Arc<ContainerRecord>) -> Result<(), Error> {
@@ -434,7 +453,8 @@ impl Inner {
         live: &Live,
         hold: &Hold,
     ) -> Result<Vec<FileMount>, Error> {
-        let job = crate::host::FilesJob {
+        let kind = self.facts().kind;
+        let mut job = crate::host::FilesJob {
             images: self.mounted_images(record).await?,
             dir: self.store.dir().container(&record.id),
             pod_dir: self.store.dir().pod(&live.record.id),
@@ -447,7 +467,15 @@ impl Inner {
             held: hold.in_gate,
             letters: hold.letters,
             secrets: self.secret_files(record).await?,
+            layers: Vec::new(),
+            kind,
+            // CRI-O does on the host's network alone
+            runtime_mounts_hosts: kind != RuntimeKind::CriO
+                || live.record.spec.network == Network::Host,
         };
+        if job.needs_image() {
+            job.layers = self.layers_before(record).await?;
+        }
         // A volume that is mounted for this container is not unmounted before it has it.
         let _change = match volumes_of(&record.spec).next() {
             Some(_) => Some(self.store.change_volumes().await),
@@ -495,6 +523,7 @@ impl Inner {
                 record.progress.current = Some(record.progress.next.take().or(waited)?);
                 record.progress.error = None;
                 record.progress.exchange = None;
+                record.progress.stopped_unstarted = None;
                 record.progress.health = match record.spec.health.checked() {
                     Some(_) => Health::starting(),
                     None => Health::default(),

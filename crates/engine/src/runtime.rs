@@ -128,6 +128,8 @@ pub trait Runtime: Send + Sync {
         name: &str,
         credentials: Option<&Credentials>,
     ) -> Result<String, Error>;
+    /// `RemoveImage`: of CRI-O the name alone where the image has more, of containerd all its names.
+    async fn remove_image(&self, name: &str) -> Result<(), Error>;
     /// The folders of an image's layers, topmost first; empty where only a container shows them. CRI does not
     /// say.
     async fn image_layers(
@@ -161,6 +163,7 @@ pub(crate) const CHANGING_CALLS: &[&str] = &[
     "Exec",
     "ExecSync",
     "PullImage",
+    "RemoveImage",
 ];
 
 /// The one way to the runtime: a crash point after every changing call.
@@ -293,6 +296,9 @@ impl Runtime for Probed {
         credentials: Option<&Credentials>,
     ) -> Result<String, Error> {
         Self::passed("PullImage", self.0.pull_image(name, credentials).await)
+    }
+    async fn remove_image(&self, name: &str) -> Result<(), Error> {
+        Self::passed("RemoveImage", self.0.remove_image(name).await)
     }
     async fn image_layers(
         &self,

@@ -3,12 +3,16 @@
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt as _;
 
+use nix::sys::personality::Persona;
 use nix::sys::resource::Resource;
 use nix::sys::stat::Mode as FileMode;
 
 use crate::failure::Failure;
 use crate::init;
 use crate::inside::{self, Change};
+
+/// The kernel's `PER_LINUX32`.
+const LINUX32: i32 = 8;
 
 /// What is to be done.
 #[derive(Debug, PartialEq, Eq)]
@@ -54,6 +58,8 @@ pub(crate) struct Order {
     pub(crate) foreground: bool,
     /// Permissions that new files do not get.
     pub(crate) umask: Option<FileMode>,
+    /// The execution domain.
+    pub(crate) personality: Option<Persona>,
     /// What the command may use of what.
     pub(crate) limits: Vec<Limit>,
     pub(crate) argv: Vec<OsString>,
@@ -164,6 +170,7 @@ fn order(mut words: std::iter::Peekable<impl Iterator<Item = OsString>>) -> Resu
             b"--init" => order.init = yes(&value)?,
             b"--foreground" => order.foreground = yes(&value)?,
             b"--umask" => order.umask = Some(umask(&text(value)?)?),
+            b"--personality" => order.personality = Some(personality(&text(value)?)?),
             b"--ulimit" => order.limits.push(limit(&text(value)?)?),
             _ => return Err(usage()),
         }
@@ -202,6 +209,15 @@ fn yes(word: &OsStr) -> Result<bool, Failure> {
 fn umask(word: &str) -> Result<FileMode, Failure> {
     let bits = u32::from_str_radix(word, 8).ok();
     bits.and_then(FileMode::from_bits).ok_or_else(usage)
+}
+
+/// OCI's words for the kernel's numbers.
+fn personality(word: &str) -> Result<Persona, Failure> {
+    match word {
+        "LINUX" => Ok(Persona::empty()),
+        "LINUX32" => Ok(Persona::from_bits_retain(LINUX32)),
+        _ => Err(usage()),
+    }
 }
 
 /// `NAME=SOFT:HARD`.
@@ -253,6 +269,6 @@ fn text(word: OsString) -> Result<String, Failure> {
 fn usage() -> Failure {
     Failure::other(
         "usage: gate wait PIPE [ORDER]… -- ARGV… | gate let-go PIPE | gate run [ORDER]… -- ARGV… \
-         | gate tied PARENT -- ARGV… | gate reap PARENT FILE -- ARGV… | gate inside MARK [CHANGE]…\nORDER: --user U[:G[:G,…]], --workdir DIR, --env N=V, --unset-env N, --keep-env N, --init yes, --foreground yes, --umask OCTAL, --ulimit N=SOFT:HARD",
+         | gate tied PARENT -- ARGV… | gate reap PARENT FILE -- ARGV… | gate inside MARK [CHANGE]…\nORDER: --user U[:G[:G,…]], --workdir DIR, --env N=V, --unset-env N, --keep-env N, --init yes, --foreground yes, --umask OCTAL, --personality LINUX|LINUX32, --ulimit N=SOFT:HARD",
     )
 }

@@ -5,7 +5,7 @@
 //! gate let-go PIPE           writes that word into PIPE, from where it is the same one
 //! gate run [ORDER]… -- ARGV…  becomes ARGV at once
 //!   ORDER, what CRI cannot say: --user USER[:GROUP[:GROUP,…]], --workdir DIR, --env NAME=VALUE, --umask OCTAL,
-//!     --ulimit NAME=SOFT:HARD, --unset-env NAME, --keep-env NAME (all but these are taken away),
+//!     --personality LINUX|LINUX32, --ulimit NAME=SOFT:HARD, --unset-env NAME, --keep-env NAME (all but these are taken away),
 //!     --init yes (with an init before it), --foreground yes (it takes the terminal)
 //! /run/podman-init -- ARGV…   the same program by another name: executes ARGV, passes signals on to it, reaps what it
 //!                             leaves behind, and ends as it did

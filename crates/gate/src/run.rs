@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use accounts::Account;
 use nix::errno::Errno;
+use nix::sys::personality::{self, Persona};
 use nix::sys::resource::{getrlimit, setrlimit};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::stat::{Mode, umask as set_umask};
@@ -28,6 +29,7 @@ pub(crate) struct Prepared {
     init: bool,
     foreground: bool,
     umask: Option<Mode>,
+    personality: Option<Persona>,
     limits: Vec<Limit>,
 }
 
@@ -50,6 +52,7 @@ pub(crate) fn prepare(order: Order) -> Result<Prepared, Failure> {
         init,
         foreground,
         umask,
+        personality,
         limits,
         argv,
     } = order;
@@ -82,6 +85,7 @@ pub(crate) fn prepare(order: Order) -> Result<Prepared, Failure> {
         init,
         foreground,
         umask,
+        personality,
         limits,
     })
 }
@@ -108,6 +112,7 @@ impl Prepared {
             init,
             foreground,
             umask,
+            personality,
             limits,
         } = self;
         if foreground {
@@ -119,6 +124,9 @@ impl Prepared {
         }
         if let Some(mask) = umask {
             set_umask(mask);
+        }
+        if let Some(Err(errno)) = personality.map(personality::set) {
+            return Failure::of("gate: personality", errno);
         }
         // A limit may be too low for anything but the command itself.
         match limits.iter().try_for_each(limit) {

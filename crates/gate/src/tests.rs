@@ -29,6 +29,12 @@ fn the_command_stands_behind_two_dashes_and_keeps_its_own() {
         hard: u64::MAX,
     };
     assert_eq!(order.limits, [limit]);
+    let line = "run --personality LINUX32 -- uname -m";
+    let Mode::Run(order) = parse(words(line).into_iter()).unwrap() else {
+        panic!("not run");
+    };
+    let domain = order.personality.map(|domain| domain.bits());
+    assert_eq!(domain, Some(8));
     let tied = parse(words("tied 7 -- sh -- -c").into_iter()).unwrap();
     let argv = words("sh -- -c");
     assert_eq!(tied, Mode::Tied { parent: 7, argv });
@@ -94,6 +100,7 @@ fn what_cannot_be_meant_is_refused() {
         "run --gid 0 -- sh",
         "run --umask 8 -- sh",
         "run --init no -- sh",
+        "run --personality BSD -- sh",
         "run --ulimit nofile -- sh",
         "run --ulimit nosuch=1:1 -- sh",
         "run --ulimit nofile=1 -- sh",

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::Id;
 use crate::cgroup::{ByCgroup, FileBefore};
 use crate::error::Error;
+use crate::etc::{EtcFiles, UserEntries};
 use crate::health::{Health, HealthSpec};
 use crate::image::ImageConfig;
 use crate::joined::Joined;
@@ -97,6 +98,15 @@ pub struct ContainerSpec {
     pub dns: Dns,
     /// `--add-host` entries, `name:address`.
     pub hosts: Vec<String>,
+    /// What it has of `/etc/hosts` and its sisters.
+    #[serde(skip_serializing_if = "EtcFiles::is_default")]
+    pub etc: EtcFiles,
+    /// Its user in `/etc/passwd` and `/etc/group`.
+    #[serde(skip_serializing_if = "UserEntries::is_default")]
+    pub entries: UserEntries,
+    /// Folders of its root that get `/etc/hosts` and `/etc/resolv.conf` too.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub chroots: Vec<String>,
     /// Ports published for it; none in a pod, which has its own.
     pub ports: Vec<PublishedPort>,
     /// Ports exposed beside the image's.
@@ -145,6 +155,12 @@ pub struct ContainerSpec {
     /// An init that reaps and passes signals on is its first process.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub init: bool,
+    /// The host's program that is this init; `None` means the daemon's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub init_path: Option<String>,
+    /// The execution domain of its processes; `None` means the runtimes' (LINUX).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub personality: Option<Personality>,
     /// The permissions that its processes' new files do not get; `None` means the runtimes' 0022.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub umask: Option<u32>,
@@ -160,6 +176,9 @@ pub struct ContainerSpec {
     pub timeout: Option<u32>,
     /// `--rm`.
     pub remove: bool,
+    /// Its image goes with it, unless others use that (`--rmi`).
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub remove_image: bool,
     /// What happens when it exits.
     pub restart: RestartPolicy,
     /// In a pod: it runs to its end before the others, when the pod starts.
@@ -190,6 +209,23 @@ impl ContainerSpec {
             || self.secret_env.contains_key(variable)
             || ALWAYS_SET.contains(&variable);
         !asked && (self.unset_env_all || self.unset_env.iter().any(|name| name == variable))
+    }
+
+    /// The init that is a program of the host's.
+    pub fn own_init(&self) -> Option<&str> {
+        self.init_path.as_deref().filter(|_| self.init)
+    }
+
+    /// The user asked for, else the image's; empty for root.
+    pub fn effective_user(&self) -> &str {
+        self.user.as_deref().unwrap_or(&self.image.config.user)
+    }
+
+    /// The working folder asked for, else the image's, else the root.
+    pub fn effective_work_dir(&self) -> &str {
+        let asked = self.work_dir.as_deref().unwrap_or_default();
+        let mut all = [asked, &self.image.config.work_dir].into_iter();
+        all.find(|path| !path.is_empty()).unwrap_or("/")
     }
 
     /// The text of its own seccomp profile, where that filters something.
@@ -259,10 +295,35 @@ pub struct ImageRef {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct SeccompProfile {
-    /// As asked: a path on the host, or the profile's own text, which Docker's clients send.
+    /// As asked: a path on the host, or the profile's own text, which Docker's clients send; empty for that of the image.
     pub asked: String,
     /// What it comes to for this container, as the runtime reads it; empty where it filters nothing.
     pub resolved: String,
+}
+
+/// An execution domain of the kernel's that OCI knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Personality {
+    /// What a process has anyway.
+    Linux,
+    /// That of a machine of 32 bits: uname(2) says so.
+    Linux32,
+}
+
+impl Personality {
+    /// OCI's word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Linux => "LINUX",
+            Self::Linux32 => "LINUX32",
+        }
+    }
+
+    /// By that word.
+    pub fn parse(word: &str) -> Option<Self> {
+        let all = [Self::Linux, Self::Linux32];
+        all.into_iter().find(|domain| domain.word() == word)
+    }
 }
 
 /// A container whose mounts another one gets.
@@ -656,6 +717,9 @@ pub struct Progress {
     /// An attempt that waits at the runtime for a start.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub prepared: Option<Prepared>,
+    /// When it was stopped after it had been initialised and before it ran. A start or an `init` ends that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stopped_unstarted: Option<Timestamp>,
     /// Its image has not got its command: a runtime that looks for it before the container has its files is given the gate.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub late_command: bool,

@@ -58,14 +58,18 @@ pub fn orders(spec: &ContainerSpec) -> Vec<String> {
     let umask = spec
         .umask
         .map(|umask| ["--umask".to_owned(), format!("{umask:04o}")]);
+    let personality = spec
+        .personality
+        .map(|domain| ["--personality".to_owned(), domain.word().to_owned()]);
     let all = limits.chain(umask.into_iter().flatten());
+    let all = all.chain(personality.into_iter().flatten());
     all.chain(variables(spec)).collect()
 }
 
 /// The same for its own command, which may have an init before it.
 fn first_orders(spec: &ContainerSpec) -> Vec<String> {
     let mut all = orders(spec);
-    if spec.init {
+    if spec.init && spec.init_path.is_none() {
         all.extend(["--init".to_owned(), "yes".to_owned()]);
     }
     all
@@ -89,7 +93,8 @@ pub fn needed(spec: &ContainerSpec, unified: bool) -> Option<&'static str> {
     let needs = [
         ("ulimits", !spec.ulimits.is_empty()),
         ("umask", spec.umask.is_some()),
-        ("init", spec.init),
+        ("init", spec.init && spec.init_path.is_none()),
+        ("personality", spec.personality.is_some()),
         (
             "a limit by control groups",
             spec.resources.some_by_cgroup(unified),
@@ -166,7 +171,7 @@ pub fn asked(argv: &[String]) -> &[String] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::container::Mount;
+    use crate::container::{Mount, Personality};
 
     #[test]
     fn a_mount_over_its_place_leaves_it_out() {
@@ -215,9 +220,11 @@ mod tests {
                 hard: 5,
             }],
             umask: Some(0o27),
+            personality: Some(Personality::Linux32),
             ..ContainerSpec::default()
         };
-        assert_eq!(orders(&spec).join(" "), "--ulimit core=0:5 --umask 0027");
+        let all = "--ulimit core=0:5 --umask 0027 --personality LINUX32";
+        assert_eq!(orders(&spec).join(" "), all);
         for spec in [&ContainerSpec::default(), &spec] {
             assert_eq!(asked(&held(spec, &argv)), argv);
         }
@@ -227,6 +234,17 @@ mod tests {
         };
         assert_eq!(held(&spec, &argv)[3..5], ["--init", "yes"]);
         assert!(orders(&spec).is_empty());
+        assert_eq!(needed(&spec, true), Some("init"));
+        let spec = ContainerSpec {
+            init_path: Some("/sbin/init".to_owned()),
+            ..spec
+        };
+        assert_eq!(
+            held(&spec, &argv)[3],
+            "--",
+            "the host's stands among the words"
+        );
+        assert_eq!(needed(&spec, true), None);
         assert_eq!(asked(&argv), argv);
         let other: Vec<_> = [PROGRAM, "run", PIPE, "--", "x"]
             .map(ToOwned::to_owned)

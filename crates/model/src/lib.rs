@@ -10,6 +10,7 @@ pub mod commit;
 pub mod container;
 pub mod duration;
 pub mod error;
+pub mod etc;
 pub mod event;
 pub mod exec;
 pub mod gate;

@@ -10,6 +10,7 @@ use crate::container::{
     ContainerSpec, Device, Dns, IpcMode, Mount, Network, PidMode, Resources, SeccompProfile,
     VolumesFrom,
 };
+use crate::etc::EtcFiles;
 use crate::port::PublishedPort;
 
 /// A sandbox as stored.
@@ -48,6 +49,10 @@ impl SandboxRecord {
                 ports: spec.ports.clone(),
                 dns: spec.dns.clone(),
                 hosts: spec.hosts.clone(),
+                etc: EtcFiles {
+                    image_hostname: false, // of who joins its network it is the own one
+                    ..spec.etc.clone()
+                },
                 privileged: spec.privileged,
                 handler: spec.handler.clone(),
                 annotations: spec.annotations.clone(),
@@ -119,6 +124,9 @@ pub struct PodSpec {
     pub dns: Dns,
     /// `--add-host` entries.
     pub hosts: Vec<String>,
+    /// What its containers have of `/etc/hosts` and its sisters.
+    #[serde(skip_serializing_if = "EtcFiles::is_default")]
+    pub etc: EtcFiles,
     /// `continue` or `stop`.
     pub exit_policy: ExitPolicy,
     /// Privileged containers may live in it.

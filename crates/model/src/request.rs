@@ -26,6 +26,8 @@ pub struct NewContainer {
     pub joins: Joined<String>,
     /// What lies at the image's volumes.
     pub image_volumes: ImageVolumes,
+    /// It gets the daemon's own variables too (`--env-host`).
+    pub host_env: bool,
     /// What the user should know of what was left out.
     pub warnings: Vec<String>,
 }

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use crate::Id;
 use crate::container::{ContainerRecord, Run};
+use crate::etc::EtcFiles;
 use crate::health::HealthStatus;
 use crate::observed::ContainerStatus;
 use crate::pod::SandboxRecord;
@@ -203,6 +204,23 @@ pub struct FilePaths {
     pub hosts: String,
     /// Its log.
     pub log: String,
+}
+
+impl FilePaths {
+    /// Without those that are the image's.
+    #[must_use]
+    pub fn without_those_of_image(self, etc: &EtcFiles) -> Self {
+        let unless = |of_image: bool, path: String| match of_image {
+            true => String::new(),
+            false => path,
+        };
+        Self {
+            resolv_conf: unless(etc.image_resolv_conf, self.resolv_conf),
+            hostname: unless(etc.image_hostname, self.hostname),
+            hosts: unless(etc.image_hosts, self.hosts),
+            ..self
+        }
+    }
 }
 
 /// Podman's pod states.

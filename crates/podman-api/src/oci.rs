@@ -46,6 +46,18 @@ pub struct Mount {
     pub gid_mappings: Vec<IdMapping>,
 }
 
+/// An execution domain.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Personality {
+    /// `LINUX` or `LINUX32`.
+    #[serde(deserialize_with = "null_default")]
+    pub domain: String,
+    /// OCI knows none yet.
+    #[serde(deserialize_with = "null_default")]
+    pub flags: Vec<String>,
+}
+
 /// One range of an id mapping of a mount.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase")]

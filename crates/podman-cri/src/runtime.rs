@@ -346,6 +346,12 @@ impl Runtime for CriRuntime {
             .map_err(|error| self.image_failed(error))
     }
 
+    async fn remove_image(&self, name: &str) -> Result<(), Error> {
+        images::remove(&self.client, name)
+            .await
+            .map_err(|error| self.image_failed(error))
+    }
+
     async fn image_layers(
         &self,
         facts: &RuntimeFacts,

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use model::Error;
 use model::container::{IpcMode, Network};
+use model::etc::EtcFiles;
 use model::pod::{ExitPolicy, PodSpec, Role, SandboxRecord};
 use model::port::PublishedPort;
 use model::request::{NewPod, PodReport};
@@ -43,6 +44,7 @@ const SHARED: [&str; 3] = ["ipc", "net", "uts"];
 pub fn pod_create(spec: PodSpecGenerator) -> Result<NewPod, Error> {
     refuse(&spec)?;
     check_without_infra(&spec)?;
+    check_unmanaged(&spec)?;
     let PodSpecGenerator {
         name: asked_name,
         hostname,
@@ -65,12 +67,13 @@ pub fn pod_create(spec: PodSpecGenerator) -> Result<NewPod, Error> {
         netns,
         port_mappings,
         networks,
-        no_manage_resolv_conf: _, // refused
+        no_manage_resolv_conf,
         dns_server,
         dns_search,
         dns_option,
-        no_manage_hostname: _, // refused
-        no_manage_hosts: _,    // refused
+        no_manage_hostname,
+        no_manage_hosts,
+        hosts_file,
         host_add,
         cgroup_parent,
         resource_limits,
@@ -108,6 +111,12 @@ pub fn pod_create(spec: PodSpecGenerator) -> Result<NewPod, Error> {
         ports: pod_ports(network, port_mappings, no_infra)?,
         dns: dns("dns_server", dns_server, dns_search, dns_option)?,
         hosts: hosts("hostadd", host_add)?,
+        etc: EtcFiles {
+            image_hosts: no_manage_hosts,
+            image_hostname: no_manage_hostname,
+            image_resolv_conf: no_manage_resolv_conf,
+            base_hosts: hosts_file,
+        },
         exit_policy: match exit_policy.as_str() {
             "" | "continue" => ExitPolicy::Continue,
             "stop" => ExitPolicy::Stop,
@@ -153,9 +162,6 @@ fn refuse(spec: &PodSpecGenerator) -> Result<(), Error> {
     BODY.refuse("infra_image", &spec.infra_image)?;
     BODY.refuse("infra_name", &spec.infra_name)?;
     BODY.refuse("share_parent", &spec.share_parent)?;
-    BODY.refuse("no_manage_resolv_conf", &spec.no_manage_resolv_conf)?;
-    BODY.refuse("no_manage_hostname", &spec.no_manage_hostname)?;
-    BODY.refuse("no_manage_hosts", &spec.no_manage_hosts)?;
     namespace(BODY, "userns", &spec.userns, &["host"])?;
     namespace(BODY, "utsns", &spec.utsns, &["private"])
 }
@@ -229,11 +235,11 @@ fn check_without_infra(spec: &PodSpecGenerator) -> Result<(), Error> {
         (!spec.dns_search.is_empty(), "DNSSearch"),
         (!spec.dns_server.is_empty(), "DNSServer"),
         (!spec.host_add.is_empty(), "HostAdd"),
+        (!spec.hosts_file.is_empty(), "HostsFile"),
+        (spec.no_manage_resolv_conf, "NoManageResolvConf"),
     ];
     if let Some((_, other)) = exclusive.into_iter().find(|(set, _)| *set) {
-        return Err(Error::Plain(format!(
-            "NoInfra and {other} are mutually exclusive pod options: invalid pod spec"
-        )));
+        return Err(exclude("NoInfra", other));
     }
     if !matches!(spec.netns.mode.as_str(), "" | "default") {
         return Err(Error::Plain(
@@ -249,6 +255,43 @@ fn check_without_infra(spec: &PodSpecGenerator) -> Result<(), Error> {
             "cannot set networks options without infra container".to_owned(),
         )),
         false => Ok(()),
+    }
+}
+
+/// Podman's checks of the files that are left to the images.
+fn check_unmanaged(spec: &PodSpecGenerator) -> Result<(), Error> {
+    let resolv = spec.no_manage_resolv_conf;
+    let exclusive = [
+        (resolv, !spec.dns_server.is_empty(), "DNSServer"),
+        (resolv, !spec.dns_search.is_empty(), "DNSSearch"),
+        (resolv, !spec.dns_option.is_empty(), "DNSOption"),
+        (spec.no_manage_hosts, !spec.host_add.is_empty(), "HostAdd"),
+        (
+            spec.no_manage_hosts,
+            !spec.hosts_file.is_empty(),
+            "HostsFile",
+        ),
+    ];
+    match exclusive
+        .into_iter()
+        .find(|(unmanaged, set, _)| *unmanaged && *set)
+    {
+        Some((_, _, other)) if other.starts_with("DNS") => {
+            Err(exclude("NoManageResolvConf", other))
+        }
+        Some((_, _, other)) => Err(exclude("NoManageHosts", other)),
+        None => Ok(()),
+    }
+}
+
+/// Podman's words for two options that do not go together.
+fn exclude(one: &str, other: &str) -> Error {
+    let cause = "invalid pod spec".to_owned();
+    Error::Failed {
+        message: format!(
+            "failed to make pod: {one} and {other} are mutually exclusive pod options: {cause}"
+        ),
+        cause,
     }
 }
 

@@ -80,7 +80,6 @@ fn what_is_not_carried_out_is_refused_by_name() {
             "mounts of type \"ramfs\"",
         ),
         (json!({"shm_size_systemd": 5}), "shm_size_systemd"),
-        (json!({"no_manage_hosts": true}), "no_manage_hosts"),
         (
             json!({"resource_limits": {"rdma": {"x": {"hcaHandles": 1}}}}),
             "resource_limits.rdma",
@@ -129,7 +128,7 @@ fn what_cannot_be_meant_is_refused_in_podmans_words() {
         ),
         (
             json!({"no_infra": true}),
-            "NoInfra and SharedNamespaces are mutually exclusive pod options: invalid pod spec",
+            "failed to make pod: NoInfra and SharedNamespaces are mutually exclusive pod options: invalid pod spec",
         ),
         (
             json!({"no_infra": true, "shared_namespaces": null, "netns": {"nsmode": "host"}}),

@@ -102,16 +102,13 @@ mod tests {
         let body = Body::new(&LIBPOD);
         let rest = |key: &str, value: Value| BTreeMap::from([(key.to_owned(), value)]);
         let error = body
-            .refuse_rest(&rest(
-                "Personality",
-                serde_json::json!({"domain": "LINUX32"}),
-            ))
+            .refuse_rest(&rest("Procfs_Opts", serde_json::json!(["hidepid=2"])))
             .unwrap_err();
         assert_eq!(
             error.to_string(),
-            "personality is not supported: CRI has no field for it; use setarch(8) in the command"
+            "procfs_opts is not supported: CRI has no options of the mount of /proc; leave them out"
         );
-        body.refuse_rest(&rest("init_path", serde_json::json!("")))
+        body.refuse_rest(&rest("rootfs", serde_json::json!("")))
             .unwrap();
         body.refuse_rest(&rest("nosuchfield", serde_json::json!(1)))
             .unwrap();

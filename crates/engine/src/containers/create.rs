@@ -36,6 +36,7 @@ impl Engine {
             requires,
             joins,
             image_volumes,
+            host_env,
             mut warnings,
         } = new;
         if inner.facts().unified_cgroups {
@@ -56,6 +57,9 @@ impl Engine {
         inner.find_secrets(&mut spec)?;
         inner.take_mounts(&mut spec).await?;
         take_from_image(&mut spec, image_volumes)?;
+        if host_env {
+            take_from_host(&mut spec);
+        }
         let exposed = to_publish(&spec);
         spec.ports = inner.choose_ports(spec.ports, exposed).await?;
         restart_as_pod(&mut spec, home.as_deref());
@@ -142,6 +146,16 @@ fn take_from_image(spec: &mut ContainerSpec, volumes: ImageVolumes) -> Result<()
     spec.health.complete(spec.image.config.health.as_ref())?;
     add_image_volumes(spec, volumes);
     Ok(())
+}
+
+/// The daemon's own variables below those that were asked for.
+fn take_from_host(spec: &mut ContainerSpec) {
+    for (name, value) in std::env::vars_os() {
+        // CRI has text alone
+        if let (Ok(name), Ok(value)) = (name.into_string(), value.into_string()) {
+            spec.env.entry(name).or_insert(value);
+        }
+    }
 }
 
 impl Inner {

@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use model::container::{ContainerRecord, Wanted};
 use model::observed::CriState;
 use model::request::Changed;
 use model::{Error, Id};
 
-use crate::list::is_initialized;
+use super::ended_events;
+use crate::list::{KILLED, is_initialized};
 use crate::materialise::Purpose;
 use crate::store::{Write, is_pod};
 use crate::system::{Engine, Inner};
@@ -59,8 +61,8 @@ impl Inner {
         Ok(())
     }
 
-    /// A stop of what is initialised: it is as it was before, but for what has been written since. Answers whether it was.
-    /// The caller holds its claim.
+    /// A stop of what is initialised: it is shown as killed from now on, as Podman does it, and keeps what has been written
+    /// since. Answers whether it was. The caller holds its claim.
     pub(super) async fn end_init(
         self: &Arc<Self>,
         record: &ContainerRecord,
@@ -69,10 +71,12 @@ impl Inner {
         if asked.is_none_or(|prepared| !prepared.initialized) {
             return Ok(false);
         }
-        let change = |record: &mut ContainerRecord| {
+        let sandbox = self.store.sandbox(&record.sandbox).ok();
+        let change = move |record: &mut ContainerRecord| {
             record.progress.prepared.as_mut()?.initialized = false;
             record.progress.wanted = Wanted::Stopped;
-            Some(Vec::new())
+            record.progress.stopped_unstarted = Some(Timestamp::now());
+            Some(ended_events(record, sandbox.as_deref(), KILLED))
         };
         let ended = self
             .store

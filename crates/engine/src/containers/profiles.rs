@@ -15,6 +15,9 @@ use crate::volumes::on_disk;
 /// Bytes of a seccomp profile at most: Podman's own has 12 KiB.
 const PROFILE_LIMIT: u64 = 1024 * 1024;
 
+/// The label of an image with the seccomp profile of its containers.
+const SECCOMP_LABEL: &str = "io.containers.seccomp.profile";
+
 /// Where `AppArmor` shows itself.
 pub(crate) const APPARMOR: &str = "/sys/kernel/security/apparmor";
 
@@ -31,17 +34,35 @@ impl Inner {
         let Some(asked) = spec.seccomp.as_ref().map(|profile| profile.asked.clone()) else {
             return Ok(());
         };
+        if asked.is_empty() {
+            return self.read_seccomp_of_image(spec);
+        }
         let (text, name) = if is_text(&asked) {
             (asked.into_bytes(), "its text".to_owned())
         } else {
             let path = asked.clone();
             (on_disk(move || read(Path::new(&path))).await?, asked)
         };
+        self.resolve_seccomp(spec, &text)
+            .map_err(|error| error.behind(&format!("loading seccomp profile ({name}) failed")))
+    }
+
+    /// The profile in the image's label.
+    fn read_seccomp_of_image(&self, spec: &mut ContainerSpec) -> Result<(), Error> {
+        let label = spec.image.config.labels.get(SECCOMP_LABEL);
+        let text = label.filter(|text| !text.is_empty()).cloned();
+        let text = text.ok_or_else(|| {
+            let text = "no seccomp policy defined by image";
+            Error::Plain(text.to_owned())
+        })?;
+        self.resolve_seccomp(spec, text.as_bytes())
+            .map_err(|error| error.behind("loading seccomp profile failed"))
+    }
+
+    fn resolve_seccomp(&self, spec: &mut ContainerSpec, text: &[u8]) -> Result<(), Error> {
         let kernel = rustix::system::uname();
         let kernel = kernel.release().to_string_lossy();
-        let made = self.runtime.seccomp_profile(&text, spec, &kernel);
-        let made = made
-            .map_err(|error| error.behind(&format!("loading seccomp profile ({name}) failed")))?;
+        let made = self.runtime.seccomp_profile(text, spec, &kernel)?;
         if let Some(profile) = &mut spec.seccomp {
             profile.resolved = made.unwrap_or_default();
         }

@@ -60,9 +60,11 @@ impl Inner {
             self.want_stopped(id, None).await?;
             self.record_end(&record).await?;
             let was_initialized = self.end_init(&record).await?;
-            return Ok(match record.progress.current {
-                Some(_) if !was_initialized => Changed::Already,
-                Some(_) | None => Changed::Now,
+            let progress = &record.progress;
+            let has_ended = progress.current.is_some() || progress.stopped_unstarted.is_some();
+            return Ok(match has_ended && !was_initialized {
+                true => Changed::Already,
+                false => Changed::Now,
             });
         };
         self.want_stopped(id, None).await?;

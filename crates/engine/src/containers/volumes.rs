@@ -196,7 +196,7 @@ impl Inner {
 
     /// The root file system of a container before its next attempt is there: what the one before wrote, over its image.
     /// Topmost first; empty where the runtime does not show the image.
-    pub(super) async fn layers_before(
+    pub(crate) async fn layers_before(
         &self,
         record: &ContainerRecord,
     ) -> Result<Vec<PathBuf>, Error> {

@@ -4,6 +4,7 @@
 //! The texts are pure functions of what is asked and of the host's files, which the caller reads;
 //! the rules are those of Podman 5.8, and the tests hold what it wrote, byte by byte.
 
+pub mod entries;
 pub mod hosts;
 pub mod resolv;
 

@@ -1,5 +1,7 @@
 //! The files and folders that this daemon makes for a container and mounts into it.
 
+mod etc;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::ErrorKind;
@@ -9,6 +11,7 @@ use model::Error;
 use model::container::{
     ContainerRecord, IpcMode, LogDriver, Mount, MountKind, Network, SHARED_MEMORY, SHM_BYTES,
 };
+use model::observed::RuntimeKind;
 use model::order::FileMount;
 use model::pod::{Role, SandboxRecord};
 use model::secret::{SecretData, SecretMount};
@@ -54,6 +57,11 @@ pub(crate) struct FilesJob {
     pub(crate) secrets: Vec<(SecretMount, SecretData)>,
     /// The layers of the images among its mounts, by name, topmost first.
     pub(crate) images: BTreeMap<String, Vec<PathBuf>>,
+    /// Its own layers, topmost first, where it [needs](Self::needs_image) them.
+    pub(crate) layers: Vec<PathBuf>,
+    pub(crate) kind: RuntimeKind,
+    /// The runtime mounts an `/etc/hosts` of its own where none is given to it.
+    pub(crate) runtime_mounts_hosts: bool,
 }
 
 /// The other containers of a sandbox that has a network of its own; else none.
@@ -84,38 +92,9 @@ impl FilesJob {
         self.log_folder()?;
         unmount_below(&self.dir)?;
         self.seccomp()?;
-        let texts = [
-            ("hosts", "/etc/hosts", self.hosts()?),
-            (
-                "hostname",
-                "/etc/hostname",
-                etc_files::hostname(&self.hostname),
-            ),
-            ("resolv.conf", "/etc/resolv.conf", self.resolv_conf()),
-            ("containerenv", "/run/.containerenv", self.containerenv()),
-        ];
-        let mut files = Vec::new();
-        for (name, destination, text) in texts {
-            // A mount of the user's own over it wins.
-            if self
-                .record
-                .spec
-                .mounts
-                .iter()
-                .any(|mount| mount.destination == destination)
-            {
-                continue;
-            }
-            let source = self.dir.join(name);
-            etc_files::write_atomically(&source, &text, etc_files::MODE)
-                .map_err(|error| about(&source, error))?;
-            files.push(FileMount {
-                source,
-                destination: destination.to_owned(),
-                read_only: false,
-            });
-        }
+        let mut files = self.etc_files()?;
         files.extend(self.localtime()?);
+        files.extend(self.init());
         neighbours::tell(&self.record.name, &self.peers.dirs);
         for (number, volume) in volumes_of(&self.record.spec).enumerate() {
             let source = self.dir.join(format!("{BOUND}{number}"));
@@ -162,6 +141,16 @@ impl FilesJob {
         }))
     }
 
+    /// The host's program that is its init.
+    fn init(&self) -> Option<FileMount> {
+        let own = self.record.spec.own_init()?;
+        Some(FileMount {
+            source: own.into(),
+            destination: model::gate::INIT.to_owned(),
+            read_only: true,
+        })
+    }
+
     /// The seccomp profile of the container's own, which the runtime reads.
     fn seccomp(&self) -> Result<(), Error> {
         let Some(text) = self.record.spec.seccomp_text() else {
@@ -183,7 +172,7 @@ impl FilesJob {
         made.map_err(|error| about(&log, error))
     }
 
-    fn hosts(&self) -> Result<String, Error> {
+    fn hosts(&self, base: &str) -> Result<String, Error> {
         let host_network = self.sandbox.spec.network == Network::Host;
         let no_gateway = self.sandbox.spec.network != Network::Default;
         let mut asked = self.record.spec.hosts.clone();
@@ -195,11 +184,10 @@ impl FilesJob {
                 .filter(|entry| !self.record.spec.hosts.contains(entry))
                 .cloned(),
         );
-        let base = fs::read_to_string("/etc/hosts").unwrap_or_default();
         let gateway = Some(self.network.gateway.clone()).filter(|gateway| !gateway.is_empty());
         let host_ip = match no_gateway {
             true => super::address(),
-            false => gateway,
+            false => gateway.or_else(super::address),
         };
         let own = match host_network {
             true => Vec::new(),
@@ -207,7 +195,7 @@ impl FilesJob {
         };
         let wanted = hosts::Hosts {
             asked: &asked,
-            base: &base,
+            base,
             host_ip: host_ip.as_deref(),
             own: &own,
         };
@@ -236,9 +224,6 @@ impl FilesJob {
     }
 
     fn resolv_conf(&self) -> String {
-        if self.network.none {
-            return String::new(); // as with Podman, there is nobody to ask
-        }
         let private = self.sandbox.spec.network != Network::Host;
         let mut host = fs::read_to_string("/etc/resolv.conf").unwrap_or_default();
         if private

@@ -33,6 +33,7 @@ mod sources;
 mod timezone;
 mod ulimits;
 mod usage;
+mod users;
 mod volume_mounts;
 mod volumes;
 
@@ -59,6 +60,7 @@ pub(crate) use sources::{check_sources, make_or_miss_sources};
 pub(crate) use timezone::check_timezone;
 pub(crate) use ulimits::{raise_limits, set_limits};
 pub(crate) use usage::{Place, usage_of};
+pub(crate) use users::{may_be_written, while_starting, write_user};
 pub(crate) use volume_mounts::{MountPoints, mount_volume, unmount_volume};
 pub(crate) use volumes::{ImageTree, VolumeToFill, copy_tree, own, take_over};
 

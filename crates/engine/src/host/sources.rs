@@ -8,6 +8,7 @@ use model::container::{ContainerSpec, Face, MountKind};
 
 /// At create: Docker's `-v` makes a missing source, and so does the compat face; libpod refuses.
 pub(crate) fn make_or_miss_sources(spec: &ContainerSpec) -> Result<(), Error> {
+    check_init(spec)?;
     for (source, error) in unreachable(spec, &[MountKind::Bind]) {
         if spec.face == Face::Compat && error.kind() == ErrorKind::NotFound {
             fs::create_dir_all(source)
@@ -26,6 +27,7 @@ pub(crate) fn make_or_miss_sources(spec: &ContainerSpec) -> Result<(), Error> {
 /// At start: what is gone since create is refused, sources of mounts in the words of Podman's OCI runtime.
 pub(crate) fn check_sources(spec: &ContainerSpec) -> Result<(), Error> {
     super::devices::check(&spec.devices)?;
+    check_init(spec)?;
     let Some((source, error)) = unreachable(spec, &[MountKind::Bind, MountKind::Volume]).next()
     else {
         return Ok(());
@@ -35,6 +37,25 @@ pub(crate) fn check_sources(spec: &ContainerSpec) -> Result<(), Error> {
         ErrorKind::NotFound => Error::command_not_found(text),
         _ => Error::Plain(text),
     })
+}
+
+/// Podman's words for an init of the host's that is not there.
+fn check_init(spec: &ContainerSpec) -> Result<(), Error> {
+    let Some(path) = spec.own_init() else {
+        return Ok(());
+    };
+    match fs::metadata(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            let cause = words(&error).to_lowercase();
+            Err(Error::Failed {
+                message: format!(
+                    "container-init binary not found on the host: faccessat {path}: {cause}"
+                ),
+                cause,
+            })
+        }
+        _ => Ok(()),
+    }
 }
 
 fn unreachable<'a>(

@@ -13,13 +13,15 @@ use std::sync::atomic::Ordering;
 
 use model::container::{ContainerRecord, MountKind, Prepared, Wanted};
 use model::event::Action;
-use model::observed::{ContainerStatus, CriState};
+use model::observed::{ContainerStatus, CriState, RuntimeKind};
 use model::{Error, Id};
 use sha2::{Digest as _, Sha256};
 
 use super::{Live, Purpose};
 use crate::attach::{Hold, Starter};
 use crate::events::of_container;
+use crate::host::Command;
+use crate::host::layer::View;
 use crate::kubelet_node::Leave;
 use crate::list::{attempts_of, found};
 use crate::runtime::Runtime as _;
@@ -57,6 +59,9 @@ impl Inner {
         // those who wait for its start go on waiting
         let ready = self.ready_attempt(record, Starter::Policy, purpose);
         let (live, hold, cri_id) = ready.await?;
+        if purpose == Purpose::Run {
+            self.check_command(record, &cri_id).await?;
+        }
         let made_of = self.made_of(record, &live, &hold).await?;
         self.keep_prepared(record, &live, purpose, made_of).await?;
         let waited = record.progress.prepared.as_ref();
@@ -64,6 +69,32 @@ impl Inner {
         let waited = waited.filter(|waited| *waited != cri_id);
         self.remove_attempts(record, waited.into_iter()).await;
         Ok(())
+    }
+
+    /// Whether the command of an attempt is there, where the runtime has not looked for it: containerd calls the OCI runtime
+    /// at the start.
+    ///
+    /// # Errors
+    /// [`Error::CommandNotFound`] or [`Error::CommandNotExecutable`], where that is certain.
+    async fn check_command(&self, record: &ContainerRecord, cri_id: &str) -> Result<(), Error> {
+        if self.facts().kind != RuntimeKind::Containerd {
+            return Ok(());
+        }
+        let status = self.runtime.container_status(cri_id, true).await?;
+        let (Some(layer), Some(command)) = (&status.verbose.layer, Command::new(&status.verbose))
+        else {
+            return Ok(()); // a virtual machine's
+        };
+        let folders: Vec<_> = std::iter::once(&layer.upper)
+            .chain(&layer.lower)
+            .cloned()
+            .collect();
+        let at = self.store.dir().container(&record.id).join("image");
+        on_disk(move || {
+            let view = View::mount(&folders, &at).map_err(Error::internal)?;
+            command.check(view.path())
+        })
+        .await
     }
 
     /// Stores that an attempt waits: the one being made, or the one that waits already.
@@ -89,6 +120,7 @@ impl Inner {
                 });
                 record.progress.error = None;
                 if initialized {
+                    record.progress.stopped_unstarted = None;
                     // No policy starts it again, whatever it was before.
                     record.progress.wanted = Wanted::Created;
                 }

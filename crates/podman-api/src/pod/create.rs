@@ -76,6 +76,9 @@ pub struct PodSpecGenerator {
     pub no_manage_hostname: bool,
     #[serde(deserialize_with = "null_default")]
     pub no_manage_hosts: bool,
+    /// What `/etc/hosts` begins with: a file of the host, `image` or `none`; empty is the host's own.
+    #[serde(rename = "hostsFile", deserialize_with = "null_default")]
+    pub hosts_file: String,
     #[serde(rename = "hostadd", deserialize_with = "null_default")]
     pub host_add: Vec<String>,
     #[serde(deserialize_with = "null_default")]

@@ -39,6 +39,11 @@ pub(super) async fn pull(
     }
 }
 
+/// `RemoveImage`.
+pub(super) async fn remove(client: &Client, name: &str) -> Result<(), Error> {
+    client.remove_image(named(name)).await
+}
+
 /// Bytes of all images; none where the runtime counts something else: CRI-O names the folder of its
 /// metadata, some KiB (measured).
 pub(super) fn bytes(info: &ImageFsInfoResponse) -> Option<u64> {

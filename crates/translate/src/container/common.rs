@@ -8,8 +8,11 @@ use model::container::{Dns, RestartPolicy};
 use model::record::HANDLER;
 
 use crate::cri::words::is_word;
-use crate::fields::{HOST_GATEWAY, MERGED};
+use crate::fields::MERGED;
 use crate::refuse::{Body, invalid};
+
+/// The host's own address, as a container reaches it.
+const HOST_GATEWAY: &str = "host-gateway";
 
 /// A name as asked for; the empty one is none.
 pub(crate) fn name(text: String) -> Result<Option<String>, Error> {
@@ -83,11 +86,8 @@ pub(crate) fn hosts(field: &str, entries: Vec<String>) -> Result<Vec<String>, Er
                 format!("name in add-host {entry:?} is empty"),
             ));
         }
-        if address == "host-gateway" {
-            return Err(Error::unsupported(
-                format!("{field} {entry:?}"),
-                HOST_GATEWAY,
-            ));
+        if address == HOST_GATEWAY {
+            continue; // known at the start
         }
         let bare = address
             .strip_prefix('[')
@@ -201,9 +201,15 @@ mod tests {
 
     #[test]
     fn host_entries_are_checked_as_podman_checks_them() {
-        let good = ["x:1.2.3.4", "a;b:10.0.0.1", "v6:fe80::1", "v6:[::1]"]
-            .map(str::to_owned)
-            .to_vec();
+        let good = [
+            "x:1.2.3.4",
+            "a;b:10.0.0.1",
+            "v6:fe80::1",
+            "v6:[::1]",
+            "a;b:host-gateway",
+        ]
+        .map(str::to_owned)
+        .to_vec();
         assert_eq!(hosts("hostadd", good.clone()).unwrap(), good);
         for bad in [
             "x",
@@ -211,7 +217,7 @@ mod tests {
             "x:nosuch",
             "x:",
             "a;:1.2.3.4",
-            "x:host-gateway",
+            ":host-gateway",
         ] {
             let error = hosts("hostadd", vec![bad.to_owned()])
                 .unwrap_err()

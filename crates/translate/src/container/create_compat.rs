@@ -18,8 +18,10 @@ use super::common::{
 };
 use super::create_libpod::shm_bytes;
 use super::joined::{self, Beside};
-use super::{FILL_OUT, Host, devices, health, limits, log, mounts, security, sysctls, ulimits};
-use crate::fields::COMPAT;
+use super::{
+    FILL_OUT, Host, devices, etc, health, limits, log, mounts, security, sysctls, ulimits,
+};
+use crate::fields::{COMPAT, NETNS_PATH};
 use crate::ports::{self, Ports};
 use crate::refuse::{Body, invalid};
 
@@ -139,6 +141,7 @@ pub fn compat_create(
         requires: Vec::new(), // nor dependencies
         joins,
         image_volumes: ImageVolumes::Anonymous,
+        host_env: false, // Docker's API does not have it
         warnings: ports.warnings,
     })
 }
@@ -273,6 +276,7 @@ fn from_host_config(
         volumes_from: mounts::volumes_from(&volumes_from)?,
         dns: dns("HostConfig.Dns", servers, dns_search, dns_options)?,
         hosts: hosts("HostConfig.ExtraHosts", extra_hosts)?,
+        etc: etc::of_compat(),
         cap_add: cap_add.unwrap_or_default(),
         cap_drop: cap_drop.unwrap_or_default(),
         privileged,
@@ -383,6 +387,9 @@ fn network(mode: &str, config: NetworkingConfig) -> Result<Network, Error> {
         "" | "default" | "bridge" | "private" | super::NETWORK => Network::Default,
         "host" => Network::Host,
         "none" => Network::None,
+        path if path.starts_with("ns:") => {
+            return Err(HOST_CONFIG.refusal_of("NetworkMode", path, NETNS_PATH));
+        }
         _ => return Err(HOST_CONFIG.refusal("NetworkMode")),
     };
     for (name, endpoint) in endpoints_config {

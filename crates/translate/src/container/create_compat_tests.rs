@@ -1,4 +1,5 @@
 use model::container::RestartPolicy;
+use model::etc::EtcFiles;
 
 use serde_json::{Value, json};
 
@@ -58,6 +59,10 @@ fn what_docker_sends_unasked_asks_for_nothing() {
         },
         command: Some(vec!["sleep".into(), "1000".into()]),
         face: Face::Compat,
+        etc: EtcFiles {
+            base_hosts: "none".to_owned(), // what Podman gives Docker's clients
+            ..EtcFiles::default()
+        },
         ..ContainerSpec::default()
     };
     let made = docker(json!({}), json!({})).unwrap();
@@ -70,6 +75,7 @@ fn what_docker_sends_unasked_asks_for_nothing() {
             joins: Joined::default(),
             requires: Vec::new(),
             image_volumes: ImageVolumes::Anonymous,
+            host_env: false,
             warnings: Vec::new(),
         }
     );
@@ -190,7 +196,7 @@ fn what_is_not_carried_out_is_refused_by_name() {
         (
             none(),
             json!({"NetworkMode": "ns:/x"}),
-            "HostConfig.NetworkMode",
+            "HostConfig.NetworkMode \"ns:/x\"",
         ),
         (
             none(),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use model::Error;
 use model::cgroup::ByCgroup;
 use model::container::{
-    ContainerSpec, Face, ImageRef, InitContainer, IpcMode, Network, PidMode, UMASK,
+    ContainerSpec, Face, ImageRef, InitContainer, IpcMode, Network, Personality, PidMode, UMASK,
 };
 use model::health::{DEFAULT_LOG_COUNT, DEFAULT_LOG_SIZE, HealthCheck, HealthSpec};
 use model::joined::Joined;
@@ -13,15 +13,16 @@ use model::request::{ImageVolumes, NewContainer};
 use podman_api::container::Signal;
 use podman_api::container::libpod::{Namespace, SpecGenerator};
 use podman_api::network::PerNetworkOptions;
+use podman_api::oci;
 use serde_json::Value;
 
 use super::common::{check_annotations, dns, handler, hosts, merged, name, on_pod, restart, some};
 use super::joined::{self, Beside};
 use super::security::Profile;
 use super::{
-    Host, block, by_cgroup, devices, health, limits, log, mounts, security, sysctls, ulimits,
+    Host, block, by_cgroup, devices, etc, health, limits, log, mounts, security, sysctls, ulimits,
 };
-use crate::fields::{IGNORED_VOLUMES, KEEP_GROUPS, LIBPOD};
+use crate::fields::{IGNORED_VOLUMES, KEEP_GROUPS, LIBPOD, NETNS_PATH};
 use crate::ports::{self, Ports};
 use crate::refuse::{Body, invalid};
 
@@ -43,12 +44,15 @@ pub fn libpod_create(mut spec: SpecGenerator, host: &Host) -> Result<NewContaine
     let joins = joined::from_libpod(&mut spec)?;
     check_joined(&spec, &joins)?;
     refuse(&spec, *host)?;
+    etc::check(&spec)?;
+    let (etc, entries) = (etc::files(&spec), etc::entries(&spec));
     let SpecGenerator {
         name: asked_name,
         pod,
         entrypoint,
         command,
         env,
+        env_host,
         envmerge,
         unsetenv,
         unsetenvall,
@@ -70,12 +74,19 @@ pub fn libpod_create(mut spec: SpecGenerator, host: &Host) -> Result<NewContaine
         hostname,
         sysctl,
         remove,
+        remove_image,
         container_create_command,
         timezone,
         image,
         raw_image_name: _, // the name before Podman's auto-update looks at it
         image_volume_mode,
         init,
+        init_path,
+        personality,
+        manage_password: _, // in `entries`
+        passwd_entry: _,    // the same
+        group_entry: _,     // the same
+        chroot_directories,
         mounts,
         volumes,
         overlay_volumes,
@@ -91,6 +102,7 @@ pub fn libpod_create(mut spec: SpecGenerator, host: &Host) -> Result<NewContaine
         groups,
         cap_add,
         cap_drop,
+        seccomp_policy,
         seccomp_profile_path,
         selinux_opts,
         apparmor_profile,
@@ -113,6 +125,10 @@ pub fn libpod_create(mut spec: SpecGenerator, host: &Host) -> Result<NewContaine
         dns_search,
         dns_option,
         host_add,
+        use_image_resolve_conf: _, // in `etc`
+        use_image_hostname: _,     // the same
+        use_image_hosts: _,        // the same
+        base_hosts_file: _,        // the same
         resource_limits,
         rlimits,
         oom_score_adj,
@@ -164,7 +180,7 @@ pub fn libpod_create(mut spec: SpecGenerator, host: &Host) -> Result<NewContaine
     };
     let log = log::from_libpod(&log_configuration.unwrap_or_default())?;
     BODY.refuse_if(log.is_none(), "log_configuration")?;
-    let seccomp = Profile::asked(&seccomp_profile_path);
+    let seccomp = security::seccomp_by_policy(&seccomp_policy, &seccomp_profile_path)?;
     let apparmor = Profile::asked(&apparmor_profile);
     let (pid, ipc) = (pid(&pidns)?, ipc(&ipcns, in_pod)?);
     let mut resources = limits::from_libpod(resource_limits, oom_score_adj)?;
@@ -215,6 +231,9 @@ pub fn libpod_create(mut spec: SpecGenerator, host: &Host) -> Result<NewContaine
         cgroup_parent: some(cgroup_parent),
         dns: dns("dns_server", dns_server, dns_search, dns_option)?,
         hosts: hosts("hostadd", host_add)?,
+        etc,
+        entries,
+        chroots: chroot_directories,
         ports: ports.published,
         exposed: ports.exposed,
         publish_all: ports.publish_all,
@@ -234,6 +253,8 @@ pub fn libpod_create(mut spec: SpecGenerator, host: &Host) -> Result<NewContaine
         proc_options: procfs_opts,
         timezone: some(timezone),
         init: init.unwrap_or(false),
+        init_path: some(init_path).filter(|_| init == Some(true)), // else Podman does not look at it
+        personality: personality.map(domain).transpose()?.flatten(),
         umask: umask_of(&umask)?,
         ulimits: ulimits::from_libpod(&rlimits)?,
         resources,
@@ -241,6 +262,7 @@ pub fn libpod_create(mut spec: SpecGenerator, host: &Host) -> Result<NewContaine
         stop_timeout: stop_timeout.map(|secs| u32::try_from(secs).unwrap_or(u32::MAX)),
         timeout: Some(u32::try_from(timeout).unwrap_or(u32::MAX)).filter(|secs| *secs > 0),
         remove: remove.unwrap_or(false),
+        remove_image: with_image(remove, remove_image)?,
         restart: restart(&restart_policy, restart_tries.unwrap_or(0))?,
         init_container: init_container(&init_container_type, in_pod)?,
         create_command: container_create_command,
@@ -266,6 +288,7 @@ pub fn libpod_create(mut spec: SpecGenerator, host: &Host) -> Result<NewContaine
         requires: dependency_containers,
         joins,
         image_volumes: volumes_of_image(&image_volume_mode)?,
+        host_env: env_host.unwrap_or(false),
         warnings: ports.warnings,
     })
 }
@@ -313,6 +336,32 @@ fn volumes_of_image(mode: &str) -> Result<ImageVolumes, Error> {
             format!(
                 "invalid image volume mode {other:?} must be one of ignore, tmpfs, or anonymous"
             ),
+        )),
+    }
+}
+
+/// An image that goes with its container, which goes by itself then.
+fn with_image(remove: Option<bool>, image: Option<bool>) -> Result<bool, Error> {
+    match (remove.unwrap_or(false), image.unwrap_or(false)) {
+        (false, true) => Err(Error::InvalidArgument(
+            "autoremoving image requires autoremoving the container".to_owned(),
+        )),
+        (_, image) => Ok(image),
+    }
+}
+
+/// OCI has no flags yet, and the OCI runtimes refuse all.
+fn domain(asked: oci::Personality) -> Result<Option<Personality>, Error> {
+    let oci::Personality { domain, flags } = asked;
+    if let Some(flag) = flags.first() {
+        return Err(invalid("personality", format!("unknown flag {flag:?}")));
+    }
+    match (domain.as_str(), Personality::parse(&domain)) {
+        ("", _) => Ok(None),
+        (_, Some(domain)) => Ok(Some(domain)),
+        (_, None) => Err(invalid(
+            "personality",
+            format!("invalid personality domain {domain:?}, it must be LINUX or LINUX32"),
         )),
     }
 }
@@ -439,6 +488,7 @@ pub(crate) fn network(
         ("" | "default" | "private" | "bridge", "") => Network::Default,
         ("host", "") => Network::Host,
         ("none", "") => Network::None,
+        ("path", path) => return Err(body.refusal_of("netns", path, NETNS_PATH)),
         _ => return Err(body.refusal("netns")),
     };
     if asked != Network::Default && !networks.is_empty() {

@@ -59,6 +59,7 @@ fn what_podman_remote_sends_unasked_asks_for_nothing() {
             joins: Joined::default(),
             requires: Vec::new(),
             image_volumes: ImageVolumes::Anonymous,
+            host_env: false,
             warnings: Vec::new(),
         }
     );
@@ -179,20 +180,21 @@ fn what_is_not_carried_out_is_refused_by_name() {
             json!({"healthLogDestination": "/var/log"}),
             "healthLogDestination",
         ),
-        (json!({"init_path": "/x"}), "init_path"),
         (
             json!({"mask": ["/data"], "privileged": true}),
             "mask \"/data\"",
         ),
         (json!({"envmerge": ["A='b'"]}), "envmerge \"A='b'\""),
-        (json!({"env_host": true}), "env_host"),
         (json!({"userns": {"nsmode": "auto"}}), "userns"),
         (json!({"pidns": {"nsmode": "path", "value": "/x"}}), "pidns"),
         (json!({"ipcns": {"nsmode": "path", "value": "/x"}}), "ipcns"),
+        (
+            json!({"netns": {"nsmode": "path", "value": "/x"}}),
+            "netns \"/x\"",
+        ),
         (json!({"utsns": {"nsmode": "host"}}), "utsns"),
         (json!({"cgroupns": {"nsmode": "host"}}), "cgroupns"),
         (json!({"netns": {"nsmode": "pasta"}}), "netns"),
-        (json!({"netns": {"nsmode": "path", "value": "/x"}}), "netns"),
         (
             json!({"netns": {"nsmode": "bridge"}, "Networks": {"mynet": {}}}),
             "Networks",
@@ -215,7 +217,6 @@ fn what_is_not_carried_out_is_refused_by_name() {
         ),
         (json!({"rootfs": "/r"}), "rootfs"),
         (json!({"systemd": "always"}), "systemd"),
-        (json!({"use_image_hosts": true}), "use_image_hosts"),
     ] {
         match remote(change) {
             Err(Error::Unsupported { what, why }) => {
@@ -424,4 +425,70 @@ fn what_belongs_to_the_other_container_is_refused_beside_it() {
         assert!(error.starts_with(text), "{error}");
     }
     remote(json!({"netns": other, "shm_size": 1000})).unwrap();
+}
+
+/// The texts were asked of Podman 5.8.6.
+#[test]
+fn what_belongs_into_a_file_of_the_images_is_refused_beside_it() {
+    for (change, one, other) in [
+        (
+            json!({"use_image_hosts": true, "hostadd": ["a:1.2.3.4"]}),
+            "UseImageHosts",
+            "HostAdd",
+        ),
+        (
+            json!({"use_image_resolve_conf": true, "dns_search": ["x"]}),
+            "UseImageResolvConf",
+            "DNSSearch",
+        ),
+        (
+            json!({"use_image_resolve_conf": true, "dns_server": ["10.0.0.1"]}),
+            "UseImageResolvConf",
+            "DNSServer",
+        ),
+    ] {
+        let error = remote(change).unwrap_err();
+        let text =
+            format!("invalid config provided: {one} and {other} are mutually exclusive options");
+        assert_eq!(error.to_string(), text);
+    }
+    remote(json!({"use_image_hostname": true, "hostname": "a"})).unwrap();
+}
+
+#[test]
+fn an_init_of_the_hosts_means_something_beside_init_alone() {
+    let spec = |change| remote(change).unwrap().spec;
+    assert_eq!(spec(json!({"init_path": "/x"})).init_path, None);
+    let made = spec(json!({"init": true, "init_path": "/x"}));
+    assert_eq!(made.own_init(), Some("/x"));
+    assert_eq!(spec(json!({"init": true})).own_init(), None);
+}
+
+#[test]
+fn other_execution_domains_and_seccomp_policies_are_refused() {
+    for (change, text) in [
+        (
+            json!({"personality": {"domain": "BSD"}}),
+            "LINUX or LINUX32",
+        ),
+        (
+            json!({"personality": {"domain": "LINUX", "flags": ["X"]}}),
+            "unknown flag",
+        ),
+        (
+            json!({"seccomp_policy": "x"}),
+            "invalid seccomp policy \"x\": valid policies are [\"default\" \"image\"]",
+        ),
+        (
+            json!({"removeImage": true}),
+            "autoremoving image requires autoremoving the container: invalid argument",
+        ),
+    ] {
+        let error = remote(change).unwrap_err().to_string();
+        assert!(error.contains(text), "{error}");
+    }
+    let spec = remote(json!({"personality": {"domain": "LINUX32"}}))
+        .unwrap()
+        .spec;
+    assert_eq!(spec.personality, Some(Personality::Linux32));
 }

@@ -25,6 +25,7 @@ pub fn libpod_inspect(detail: &ContainerDetail) -> InspectContainer {
     let argv = show::argv(detail);
     let caps = show::caps(detail);
     let infra = show::infra_of(detail).map(model::Id::as_str);
+    let spec = show::spec(view);
     InspectContainer {
         id: view.id().to_owned(),
         created: human::rfc3339_or_zero(view.created_at()),
@@ -82,8 +83,8 @@ pub fn libpod_inspect(detail: &ContainerDetail) -> InspectContainer {
         kube_exit_code_propagation: "invalid".to_owned(), // of kube play
         lock_number: 0,                                   // there are no locks of this kind
         config: config(detail),
-        use_image_hosts: false,    // refused at create
-        use_image_hostname: false, // the same
+        use_image_hosts: spec.is_some_and(|spec| spec.etc.image_hosts),
+        use_image_hostname: spec.is_some_and(|spec| spec.etc.image_hostname),
     }
 }
 
@@ -194,7 +195,8 @@ fn config(detail: &ContainerDetail) -> InspectConfig {
             .unwrap_or_default(),
         timeout: spec.and_then(|spec| spec.timeout).map_or(0, u64::from),
         stop_timeout: u64::from(stop_timeout(detail)),
-        passwd: Some(false), // the runtimes add no entry
+        passwd: spec.map(|spec| !spec.entries.left_alone).or(Some(false)),
+        chroot_dirs: spec.map(|spec| spec.chroots.clone()).unwrap_or_default(),
         exposed_ports: config_exposed(view)
             .iter()
             .map(ToString::to_string)

@@ -6,6 +6,7 @@ pub(crate) mod common;
 mod create_compat;
 mod create_libpod;
 pub(crate) mod devices;
+mod etc;
 pub(crate) mod health;
 mod health_update;
 mod inspect_compat;

@@ -96,6 +96,20 @@ pub(crate) enum Profile {
     Own(String),
 }
 
+/// The seccomp profile of a libpod create: that of the image's label, whatever file is named, or the one that is named.
+///
+/// # Errors
+/// A policy that Podman does not know, in its words.
+pub(super) fn seccomp_by_policy(policy: &str, path: &str) -> Result<Profile, Error> {
+    match policy {
+        "" | "default" => Ok(Profile::asked(path)),
+        "image" => Ok(Profile::Own(String::new())),
+        other => Err(Error::Plain(format!(
+            "invalid seccomp policy {other:?}: valid policies are [\"default\" \"image\"]"
+        ))),
+    }
+}
+
 impl Profile {
     pub(super) fn asked(profile: &str) -> Self {
         match profile {

@@ -69,7 +69,11 @@ pub(super) fn annotations(view: &ContainerView) -> BTreeMap<String, String> {
         ContainerBody::Foreign(foreign) => foreign.annotations.clone(),
     };
     if let Some(spec) = spec(view) {
-        for (name, on) in [("autoremove", spec.remove), ("privileged", spec.privileged)] {
+        for (name, on) in [
+            ("autoremove", spec.remove),
+            ("autoremove-image", spec.remove_image),
+            ("privileged", spec.privileged),
+        ] {
             if on {
                 all.insert(format!("io.podman.annotations.{name}"), "TRUE".to_owned());
             }
@@ -88,6 +92,7 @@ pub(super) fn annotations(view: &ContainerView) -> BTreeMap<String, String> {
 /// Its seccomp profile as asked for.
 pub(super) fn seccomp(spec: &ContainerSpec) -> Option<String> {
     let own = spec.seccomp.as_ref().map(|profile| profile.asked.clone());
+    let own = own.filter(|asked| !asked.is_empty()); // of the image's nothing is shown
     own.or_else(|| unconfined(spec.seccomp_unconfined))
 }
 
@@ -151,7 +156,8 @@ pub(super) fn argv(detail: &ContainerDetail) -> Vec<String> {
         ContainerBody::Foreign(foreign) => foreign.command.clone(),
     });
     let init = spec(&detail.view).is_some_and(|spec| spec.init);
-    let before = [gate::INIT, "--"].into_iter().filter(|_| init);
+    let is_there = argv.first().is_some_and(|program| program == gate::INIT);
+    let before = [gate::INIT, "--"].into_iter().filter(|_| init && !is_there);
     before.map(str::to_owned).chain(argv).collect()
 }
 

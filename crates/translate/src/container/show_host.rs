@@ -29,9 +29,9 @@ pub(super) fn host_config(detail: &ContainerDetail, caps: &Caps) -> InspectHostC
     let spec = show::spec(&detail.view).unwrap_or(&none);
     let (cap_add, cap_drop) = show::cap_changes(caps.bounding.as_deref(), spec.privileged);
     let annotations = show::annotations(&detail.view);
-    let (dns, hosts) = match &detail.view.body {
-        ContainerBody::Own(_) | ContainerBody::Foreign(_) => (&spec.dns, &spec.hosts),
-        ContainerBody::Infra { pod, .. } => (&pod.spec.dns, &pod.spec.hosts),
+    let (dns, hosts, etc) = match &detail.view.body {
+        ContainerBody::Own(_) | ContainerBody::Foreign(_) => (&spec.dns, &spec.hosts, &spec.etc),
+        ContainerBody::Infra { pod, .. } => (&pod.spec.dns, &pod.spec.hosts, &pod.spec.etc),
     };
     let modes = modes(detail);
     let base = InspectHostConfig {
@@ -48,6 +48,7 @@ pub(super) fn host_config(detail: &ContainerDetail, caps: &Caps) -> InspectHostC
         port_bindings: crate::ports::shown_bindings(own_ports(detail)),
         restart_policy: restart_policy(spec.restart),
         auto_remove: spec.remove,
+        auto_remove_image: spec.remove_image,
         annotations: Some(annotations).filter(|all| !all.is_empty()),
         volumes_from: Some(volumes_from(spec)).filter(|all| !all.is_empty()),
         cap_add,
@@ -56,6 +57,7 @@ pub(super) fn host_config(detail: &ContainerDetail, caps: &Caps) -> InspectHostC
         dns_options: dns.options.clone(),
         dns_search: dns.searches.clone(),
         extra_hosts: hosts.clone(),
+        hosts_file: etc.base_hosts.clone(),
         group_add: spec.groups.clone(),
         ipc_mode: modes.ipc,
         cgroups: "default".to_owned(),

@@ -79,9 +79,9 @@ fn asked(order: &ContainerOrder<'_>, spec: &ContainerSpec) -> Result<v1::Contain
         secret_env: _,    // `order.secret_env` has the data
         labels: _,        // in the encoded record: CRI's own labels end at 4,096 bytes
         annotations: _,   // `marked`
-        work_dir,
-        user: _,   // `container_security`
-        groups: _, // `order.groups`
+        work_dir: _,      // `effective_work_dir`
+        user: _,          // `container_security`
+        groups: _,        // `order.groups`
         terminal,
         stdin,
         hostname: _, // `order.hostname` is the one in effect, and the sandbox's
@@ -99,29 +99,35 @@ fn asked(order: &ContainerOrder<'_>, spec: &ContainerSpec) -> Result<v1::Contain
         cgroup_parent: _,       // the sandbox's
         dns: _,                 // the sandbox's, and /etc/resolv.conf among `files`
         hosts: _,               // /etc/hosts among `files`
-        cap_add: _,             // `container_security`
-        cap_drop: _,            // `container_security`
-        privileged: _,          // `container_security`, and the sandbox's
-        read_only: _,           // `container_security`
-        read_write_tmpfs: _,    // the host side's folders among `files`
-        no_new_privileges: _,   // `container_security`
-        seccomp_unconfined: _,  // `container_security`
-        seccomp: _,             // a file of the host side's, `order.seccomp`
+        etc: _,                 // the same, with its sisters
+        entries: _,  // /etc/passwd and /etc/group among `files`, or written into the layer
+        chroots: _,  // /etc/hosts and /etc/resolv.conf once more among `files`
+        cap_add: _,  // `container_security`
+        cap_drop: _, // `container_security`
+        privileged: _, // `container_security`, and the sandbox's
+        read_only: _, // `container_security`
+        read_write_tmpfs: _, // the host side's folders among `files`
+        no_new_privileges: _, // `container_security`
+        seccomp_unconfined: _, // `container_security`
+        seccomp: _,  // a file of the host side's, `order.seccomp`
         apparmor_unconfined: _, // `container_security`
-        apparmor: _,            // `container_security`
-        selinux: _,             // `container_security`
-        mask: _,                // `container_security`
-        unmask: _,              // `container_security`
-        proc_options: _,        // the host side's, from inside: `model::gate::changes_inside`
+        apparmor: _, // `container_security`
+        selinux: _,  // `container_security`
+        mask: _,     // `container_security`
+        unmask: _,   // `container_security`
+        proc_options: _, // the host side's, from inside: `model::gate::changes_inside`
         resources,
-        timezone: _, // /etc/localtime among `files`
-        init: _,     // the same
-        umask: _,    // the same
-        ulimits: _,  // the gate's, in `command_and_args`
+        timezone: _,    // /etc/localtime among `files`
+        init: _,        // the gate's, in `command_and_args`
+        init_path: _,   // the same, and a program among `files`
+        personality: _, // the same
+        umask: _,       // the same
+        ulimits: _,     // the same
         stop_signal,
         stop_timeout: _,   // the engine gives it with each stop
         timeout: _,        // the engine's loop carries it out
         remove: _,         // the engine's loop carries it out
+        remove_image: _,   // the engine's removal
         restart: _,        // the engine's loop carries it out
         init_container: _, // the engine's order of starts
         handler: _,        // the sandbox's
@@ -141,7 +147,7 @@ fn asked(order: &ContainerOrder<'_>, spec: &ContainerSpec) -> Result<v1::Contain
         image: Some(image_spec(image)),
         command,
         args,
-        working_dir: working_dir(work_dir.as_deref(), &image.config.work_dir),
+        working_dir: spec.effective_work_dir().to_owned(),
         envs: cri_environment(spec, &order.hostname, &order.secret_env),
         mounts: cri_mounts(mounts, &order.files)?,
         devices: devices.iter().map(device).collect(),
@@ -198,9 +204,13 @@ fn device(device: &Device) -> v1::Device {
     }
 }
 
-/// CRI's `command` and `args`: what was asked for, in the gate where it is held.
+/// CRI's `command` and `args`: what was asked for, behind an init of the host's, in the gate where it is held.
 fn command_and_args(order: &ContainerOrder<'_>) -> (Vec<String>, Vec<String>) {
-    let argv = effective_argv(&order.record.spec);
+    let mut argv = effective_argv(&order.record.spec);
+    if order.record.spec.own_init().is_some() {
+        let init = [gate::INIT, "--"].map(ToOwned::to_owned);
+        argv.entrypoint.splice(0..0, init);
+    }
     match order.held {
         true => (gate::held(&order.record.spec, &argv.all()), Vec::new()),
         false => argv.command_and_args(),
@@ -211,12 +221,6 @@ fn command_and_args(order: &ContainerOrder<'_>) -> (Vec<String>, Vec<String>) {
 /// answers the old id for a name and attempt that it still knows (measured).
 fn cri_name(record: &ContainerRecord) -> String {
     format!("{}-{}", record.name, record.id.short())
-}
-
-fn working_dir(asked: Option<&str>, image: &str) -> String {
-    let asked = asked.filter(|path| !path.is_empty());
-    let image = Some(image).filter(|path| !path.is_empty());
-    asked.or(image).unwrap_or("/").to_owned()
 }
 
 /// The labels of its sandbox, among them the uid without which CRI-O's events are empty (measured).
@@ -357,7 +361,12 @@ mod tests {
             (Some(""), "/img", "/img"),
         ];
         for (asked, image, wanted) in table {
-            assert_eq!(working_dir(asked, image), wanted);
+            let mut spec = ContainerSpec {
+                work_dir: asked.map(str::to_owned),
+                ..ContainerSpec::default()
+            };
+            image.clone_into(&mut spec.image.config.work_dir);
+            assert_eq!(spec.effective_work_dir(), wanted);
         }
     }
 

@@ -5,6 +5,7 @@ use std::path::Path;
 use cri_api::v1::{self, MountPropagation};
 use model::Error;
 use model::container::{Mount, MountKind, SHARED_MEMORY};
+use model::gate::INIT;
 use model::order::FileMount;
 
 use super::path_text;
@@ -56,8 +57,8 @@ pub(super) fn cri_mounts(asked: &[Mount], files: &[FileMount]) -> Result<Vec<v1:
             container_path: destination.clone(),
             host_path: path_text(source)?,
             readonly: *read_only,
-            // made here, for this container alone, but for the host's own shared memory
-            selinux_relabel: source != Path::new(SHARED_MEMORY),
+            // made here, for this container alone, but for the host's own shared memory and programs
+            selinux_relabel: source != Path::new(SHARED_MEMORY) && destination != INIT,
             propagation: MountPropagation::PropagationPrivate.into(),
             ..Default::default()
         });

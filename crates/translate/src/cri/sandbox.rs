@@ -71,6 +71,7 @@ pub fn sandbox_config(order: &SandboxOrder<'_>) -> Result<SandboxConfig, Error> 
         ports: _, // published by the engine's own rules: CRI runtimes differ in what they do with them
         dns: _,   // `order.dns` is the one in effect
         hosts: _, // in the /etc/hosts made for each container
+        etc: _,   // the files that are bound into its containers
         exit_policy: _, // the engine's loop carries it out
         privileged: for_privileged,
         shared_namespaces: _, // `sandbox_security` and `check_pod`

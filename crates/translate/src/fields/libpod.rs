@@ -31,10 +31,11 @@ const LIFE: &[Row] = &[
     shared::ANNOTATIONS.named("annotations"),
     shared::CREATE_COMMAND.named("containerCreateCommand"),
     Row::daemon("remove", "the daemon's loop removes it when it has ended").kept(&["remove"]),
-    Row::refused(
+    Row::daemon(
         "removeImage",
-        "images are not removed with their containers yet; remove the image yourself",
-    ),
+        "the daemon removes it after the container, unless another one is of it or it has more names",
+    )
+    .kept(&["remove_image"]),
     shared::RESTART_POLICY.named("restart_policy"),
     Row::daemon("restart_tries", "the bound of on-failure").kept(&["restart"]),
     shared::STOP_SIGNAL.named("stop_signal"),
@@ -107,10 +108,12 @@ const IMAGE: &[Row] = &[
         "the runtime decides when a layer reaches the disk",
         "",
     ),
-    Row::refused(
+    Row::host(
         "chroot_directories",
-        "folders of the root are not kept apart yet; leave it out",
-    ),
+        "/etc/hosts and /etc/resolv.conf are bound below each of them too",
+    )
+    .kept(&["chroots"])
+    .in_vm(VM_FILES),
     Row::cri(
         "read_only_filesystem",
         &["LinuxContainerSecurityContext.readonly_rootfs"],
@@ -133,7 +136,11 @@ const COMMAND: &[Row] = &[
     shared::ENV_MERGE.named("envmerge").secret(),
     shared::UNSET_ENV.named("unsetenv"),
     shared::UNSET_ENV_ALL.named("unsetenvall"),
-    Row::refused("env_host", HOST_VARIABLES),
+    Row::daemon(
+        "env_host",
+        "the daemon's own variables at the create, over the image's and below those asked for, as Podman's service gives its own",
+    )
+    .kept(&["host_env"]),
     Row::anyway(
         "httpproxy",
         "the daemon's own proxy variables are given to no container",
@@ -152,7 +159,13 @@ const COMMAND: &[Row] = &[
     shared::TERMINAL.named("terminal"),
     Row::cri("stdin", &["ContainerConfig.stdin"]).kept(&["stdin"]),
     shared::INIT.named("init"),
-    Row::refused("init_path", INIT_PATH),
+    Row::host(
+        "init_path",
+        "the host's program, bound at /run/podman-init before the command; without init it means nothing",
+    )
+    .reaches(&["ContainerConfig.command", "ContainerConfig.args"])
+    .kept(&["init_path"])
+    .in_vm(VM_FILES),
     Row::host(
         "timezone",
         "the host's file of that zone at /etc/localtime, or the host's own for local",
@@ -160,10 +173,8 @@ const COMMAND: &[Row] = &[
     .kept(&["timezone"])
     .in_vm(VM_FILES),
     Row::gate("umask", "set before the command, and for what exec runs").kept(&["umask"]),
-    Row::refused(
-        "personality",
-        "CRI has no field for it; use setarch(8) in the command",
-    ),
+    Row::gate("personality", "LINUX or LINUX32, set before the command, and for what exec runs")
+        .kept(&["personality"]),
 ];
 
 const MOUNTS: &[Row] = &[
@@ -222,7 +233,13 @@ const SECURITY: &[Row] = &[
     .kept(&["seccomp_unconfined", "seccomp"])
     .but(PRIVILEGED_PROFILES)
     .in_vm(VM_SECCOMP),
-    Row::anyway("seccomp_policy", "default", SECCOMP_POLICY),
+    Row::cri(
+        "seccomp_policy",
+        &["LinuxContainerSecurityContext.seccomp"],
+    )
+    .how("default, or image: the profile in the image's label io.containers.seccomp.profile")
+    .kept(&["seccomp"])
+    .in_vm(VM_SECCOMP),
     Row::cri(
         "selinux_opts",
         &["LinuxContainerSecurityContext.selinux_options"],
@@ -254,13 +271,21 @@ const SECURITY: &[Row] = &[
     )
     .how("without those of Podman's hidden and read-only paths that a pattern matches; ALL is all. What CRI-O hides beside others is uncovered before the command")
     .kept(&["unmask"]),
-    Row::anyway(
+    Row::host(
         "manage_password",
-        "the runtime adds the user to /etc/passwd where it can",
-        USERS,
-    ),
-    Row::refused("passwd_entry", USERS),
-    Row::refused("group_entry", USERS),
+        "a user by number that they do not have is added to /etc/passwd and /etc/group, or not",
+    )
+    .kept(&["entries"])
+    .on_crio(BOUND_ENTRIES)
+    .in_vm(VM_FILES),
+    Row::host("passwd_entry", "the line that is added, with $USERNAME, $UID, $GID, $NAME and $HOME in it")
+        .kept(&["entries"])
+        .on_crio(BOUND_ENTRIES)
+        .in_vm(VM_FILES),
+    Row::host("group_entry", "the line that is added, with $GROUPNAME, $GID and $USERLIST in it")
+        .kept(&["entries"])
+        .on_crio(BOUND_ENTRIES)
+        .in_vm(VM_FILES),
 ];
 
 const NAMESPACES: &[Row] = &[
@@ -273,7 +298,7 @@ const NAMESPACES: &[Row] = &[
     ),
     Row::anyway("userns", "host", USERS),
     Row::anyway("idmappings", "none", USERS),
-    Row::refused("hostusers", USERS),
+    Row::refused("hostusers", HOST_USERS),
     Row::anyway(
         "cgroupns",
         "private; on cgroup v1 and hybrid the host's",
@@ -299,8 +324,14 @@ const NETWORK: &[Row] = &[
     shared::DNS_SERVER.named("dns_server"),
     shared::DNS_SEARCH.named("dns_search"),
     shared::DNS_OPTION.named("dns_option"),
-    Row::refused("use_image_resolve_conf", ETC_FILES),
-    Row::refused("use_image_hostname", ETC_FILES),
-    Row::refused("use_image_hosts", ETC_FILES),
-    Row::refused("base_hosts_file", ETC_FILES),
+    Row::host("use_image_resolve_conf", OF_IMAGE)
+        .kept(&["etc"])
+        .in_vm(VM_FILES),
+    Row::host("use_image_hostname", OF_IMAGE)
+        .kept(&["etc"])
+        .in_vm(VM_FILES),
+    Row::host("use_image_hosts", OF_IMAGE)
+        .kept(&["etc"])
+        .in_vm(VM_FILES),
+    shared::BASE_HOSTS.named("base_hosts_file"),
 ];

@@ -11,11 +11,11 @@ pub(super) const LIMITS: &[Row] = &[
     )
     .how("folders expanded at create; VENDOR/CLASS=NAME as a CDI device")
     .kept(&["devices", "cdi_devices"])
-    .on_crio("the node has mode 0666 in the container, whatever it has on the host")
+    .on_crio("the node gets the mode and owner of the host's before the command, for CRI-O makes it with 0666")
     .on_containerd(CDI_DEVICES)
     .in_vm(VM_DEVICES),
     shared::DEVICE_RULES.named("device_cgroup_rule"),
-    Row::refused("devices_from", DEVICES_FROM),
+    Row::nothing("devices_from", "Podman does not look at it"),
     Row::refused("host_device_list", HOST_DEVICES),
     Row::nothing("resource_limits", "an object: its parts are the next rows"),
     shared::MEMORY_LIMIT.named("resource_limits.memory.limit"),

@@ -89,20 +89,20 @@ const NETWORK: &[Row] = &[
         .how("refused on the host's network")
         .kept(&["hostname"])
         .but(HOST_NAME),
-    Row::host(
-        "hostadd",
-        "lines of the /etc/hosts that is bound into each container",
-    )
-    .kept(&["hosts"])
-    .but(HOST_GATEWAY)
-    .in_vm(VM_FILES),
+    shared::HOSTADD.named("hostadd"),
     shared::DNS_SERVER.named("dns_server"),
     shared::DNS_SEARCH.named("dns_search"),
     shared::DNS_OPTION.named("dns_option"),
-    Row::refused("no_manage_resolv_conf", ETC_FILES),
-    Row::refused("no_manage_hostname", ETC_FILES),
-    Row::refused("no_manage_hosts", ETC_FILES),
-    Row::refused("hostsFile", ETC_FILES),
+    Row::host("no_manage_resolv_conf", OF_IMAGE)
+        .kept(&["etc"])
+        .in_vm(VM_FILES),
+    Row::host("no_manage_hostname", OF_IMAGE)
+        .kept(&["etc"])
+        .in_vm(VM_FILES),
+    Row::host("no_manage_hosts", OF_IMAGE)
+        .kept(&["etc"])
+        .in_vm(VM_FILES),
+    shared::BASE_HOSTS.named("hostsFile"),
 ];
 
 const REST: &[Row] = &[

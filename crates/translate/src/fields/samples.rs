@@ -15,6 +15,8 @@ pub(super) fn beside(request: Request, name: &str) -> Vec<(&'static str, Value)>
             vec![("HostConfig.Memory", json!(1_000_000))]
         }
         (Request::Libpod, "init_container_type") => vec![("pod", json!("p"))],
+        (Request::Libpod, "removeImage") => vec![("remove", json!(true))],
+        (Request::Libpod, "init_path") => vec![("init", json!(true))],
         (Request::Pod, "pidns") => {
             vec![("shared_namespaces", json!(["ipc", "net", "uts", "pid"]))]
         }
@@ -43,6 +45,12 @@ pub(super) fn carried(request: Request, name: &str) -> Value {
         "restart_policy" => json!("always"),
         "restartpolicy" => json!({"Name": "always"}),
         "stop_signal" | "stopsignal" => json!("SIGUSR1"),
+        "init_path" | "base_hosts_file" | "hostsfile" => json!("/x"),
+        "personality" => json!({"domain": "LINUX32"}),
+        "seccomp_policy" => json!("image"),
+        "manage_password" => json!(false),
+        "passwd_entry" | "group_entry" => json!("$UID"),
+        "chroot_directories" => json!(["/x"]),
         "restart_tries"
         | "stop_timeout"
         | "stoptimeout"
@@ -269,7 +277,7 @@ pub(super) fn otherwise(name: &str) -> Option<Value> {
         }
         "cgroups_mode" => json!("disabled"),
         "networks" | "endpointsconfig" => json!({"other": {}}),
-        "manage_password" | "share_parent" => json!(false),
+        "share_parent" => json!(false),
         "idmappings" => json!({"AutoUserNs": true}),
         // words
         _ => json!("other"),
@@ -313,13 +321,14 @@ pub(super) fn not_carried(request: Request, name: &str) -> (Value, Vec<(&'static
         "sysctl" | "shm_size" | "cgroup_parent" => {
             return (carried(request, name), vec![("pod", json!("p"))]);
         }
-        "netns" | "pidns" | "ipcns" => json!({"nsmode": "path", "value": "/x"}),
-        "networkmode" | "pidmode" | "ipcmode" => json!("ns:/x"),
+        "netns" => json!({"nsmode": "slirp4netns"}),
+        "pidns" | "ipcns" => json!({"nsmode": "path", "value": "/x"}),
+        "networkmode" => json!("slirp4netns"),
+        "pidmode" | "ipcmode" => json!("ns:/x"),
         "hostname" if request == Request::Compat => {
             return (json!("a"), vec![("HostConfig.NetworkMode", json!("host"))]);
         }
         "hostname" => return (json!("a"), vec![("netns", json!({"nsmode": "host"}))]),
-        "hostadd" | "extrahosts" => json!(["a:host-gateway"]),
         "shared_namespaces" => json!(["ipc", "net", "uts", "cgroup"]),
         _ => carried(request, name),
     };

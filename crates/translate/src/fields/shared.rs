@@ -4,6 +4,10 @@ use super::Row;
 #[allow(clippy::wildcard_imports, reason = "a table of what `why` names")]
 use super::why::*;
 
+/// How an entry of `--add-host` is carried out.
+pub(super) const HOST_LINES: &str = "lines of the /etc/hosts that is bound into the container; host-gateway is the gateway of its network, else an \
+     address of the host's";
+
 const DNS: &str = "and the /etc/resolv.conf that is bound into the container";
 
 /// Published ports.
@@ -130,12 +134,12 @@ pub(super) const HOSTNAME: Row = Row::cri("", &["PodSandboxConfig.hostname"])
     .kept(&["hostname"])
     .but(HOST_NAME)
     .in_vm(VM_FILES);
-pub(super) const HOSTADD: Row = Row::host(
+pub(super) const HOSTADD: Row = Row::host("", HOST_LINES).kept(&["hosts"]).in_vm(VM_FILES);
+pub(super) const BASE_HOSTS: Row = Row::host(
     "",
-    "lines of the /etc/hosts that is bound into the container",
+    "what /etc/hosts begins with: a file of the host at each start, image (what the image has there) or none",
 )
-.kept(&["hosts"])
-.but(HOST_GATEWAY)
+.kept(&["etc"])
 .in_vm(VM_FILES);
 pub(super) const DNS_SERVER: Row = Row::cri("", &["DNSConfig.servers"])
     .how(DNS)
@@ -225,7 +229,7 @@ pub(super) const OOM_SCORE_ADJ: Row = Row::cri("", &["LinuxContainerResources.oo
 pub(super) const DEVICES: Row = Row::cri("", &["ContainerConfig.devices"])
     .how("folders expanded at create")
     .kept(&["devices"])
-    .on_crio("the node has mode 0666 in the container, whatever it has on the host")
+    .on_crio("the node gets the mode and owner of the host's before the command, for CRI-O makes it with 0666")
     .in_vm(VM_DEVICES);
 pub(super) const SHM_SIZE: Row =
     Row::host("", "a tmpfs of that size at /dev/shm, mounted on the host")

@@ -172,6 +172,7 @@ fn of_container(mut new: NewContainer) -> Result<Outcome, model::Error> {
     record.insert("name".to_owned(), json!(new.name));
     record.insert("pod".to_owned(), json!(new.pod));
     record.insert("requires".to_owned(), json!(new.requires));
+    record.insert("host_env".to_owned(), json!(new.host_env));
     record.insert(
         "image_volumes".to_owned(),
         json!(new.image_volumes == ImageVolumes::Tmpfs),

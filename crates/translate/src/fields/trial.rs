@@ -79,6 +79,7 @@ pub(super) fn records(new: &NewContainer) -> (ContainerRecord, SandboxRecord) {
         requires: _, // they are not known
         joins,
         image_volumes: _, // the image is not known
+        host_env: _,      // nor the daemon's variables
         warnings: _,      // of what the client sent beside
     } = new;
     let id = Id::generate();

@@ -18,17 +18,18 @@ pub(super) const POD_SHM: &str =
     "the containers of a pod share one /dev/shm; give the size to the pod";
 pub(super) const SHM_SYSTEMD: &str =
     "nothing is set up for systemd in a container; mount a tmpfs at the path that needs one";
-pub(super) const DEVICES_FROM: &str =
-    "the devices of another container are not taken over; name them";
 pub(super) const HOST_DEVICES: &str =
     "Podman fills it in by itself; name the devices, or use a privileged container";
 /// Of a device of the Container Device Interface.
 pub(crate) const CDI_DEVICES: &str = "CRI-O looks them up; containerd 1.6 does not, and whether a later one does cannot be seen: name the device's nodes";
 pub(crate) const DEVICE_REQUESTS: &str = "devices are requested by the driver cdi and their names (DeviceIDs: VENDOR/CLASS=NAME), and no other way";
 pub(super) const NETWORKS: &str = "there is the runtime's default network (bridge), the host's, none, and for a container another one's, and no other yet";
+/// Of a network namespace by its path.
+pub(crate) const NETNS_PATH: &str = "CRI takes no namespace by its path: the runtime makes the sandbox's own, and takes it down with what CNI has put into it";
 /// Of what is asked for beside `container:x`.
 pub(crate) const OF_THE_JOINED: &str = "it is the sandbox's, which is that of the container whose namespaces are joined; ask for it there";
-pub(super) const USERS: &str = "user namespaces and entries in /etc/passwd are the runtime's";
+pub(super) const USERS: &str = "user namespaces are the runtime's";
+pub(super) const HOST_USERS: &str = "CRI runtimes look the user up in the image's files, which have no account of the host's; give the user by number, with passwd_entry";
 pub(super) const PID_MODE: &str = "a container has a PID namespace of its own, the host's, or with the network of another container that one's; in a pod what the pod says, or that of another container of it; and no other yet";
 pub(super) const IPC_MODE: &str = "the IPC namespace is the sandbox's, which is with the network of another container that one's, or the host's, in a pod the pod's, and no other yet";
 pub(super) const POD_PID_MODE: &str = "the containers of a pod have PID namespaces of their own or share one, which may be the host's, and no other is carried out yet";
@@ -41,11 +42,8 @@ pub(super) const CGROUPS: &str = "CRI has no field for it: a runtime makes a cgr
 pub(super) const CGROUP_NAMESPACE: &str = "CRI has no field for it: runtimes give a cgroup namespace of its own with cgroup v2, and the host's with v1";
 pub(super) const POD_CGROUPS: &str =
     "a container in a pod lies in the pod's cgroup; give the parent to the pod";
-pub(super) const INIT_PATH: &str = "the init is a program of the daemon's own; leave the path out";
 pub(super) const POD_SYSCTLS: &str =
     "sysctls belong to the sandbox, which is the pod's; give them to the pod";
-pub(super) const SECCOMP_POLICY: &str =
-    "a profile in an image's label is not looked for yet; give its file";
 /// Of the label of files.
 pub(crate) const SELINUX_FILES: &str =
     "CRI has labels of processes alone (disable, user, role, type, level)";
@@ -54,17 +52,20 @@ pub(super) const LABEL_NESTED: &str = "CRI has no field for it; use label=disabl
 pub(crate) const PRIVILEGED_MASK: &str = "CRI runtimes hide nothing from a privileged container";
 /// Of `envmerge`.
 pub(crate) const MERGED: &str = "quotes, backslashes and what stands in another variable's place but - and + are not carried out; give the variable with its value";
-pub(super) const HOST_VARIABLES: &str =
-    "the daemon's environment is not the user's; give each variable with its value";
-pub(super) const ROOTFS: &str = "a container is made from an image here";
+pub(super) const ROOTFS: &str =
+    "CRI makes a container's root of an image's layers, and of no folder; commit or build an image";
 pub(super) const LOGS: &str = "the log is a file (k8s-file, json-file; max-size, max-file) or none, and no other driver, path or option is carried out";
 pub(super) const NO_CONMON: &str =
     "there is neither conmon nor systemd between daemon and container";
 pub(super) const INFRA: &str = "the sandbox is the runtime's own, and so is its image";
 /// Of another platform than the host's, in pulls too.
 pub const PLATFORM: &str = "CRI pulls and runs images of the host's platform alone";
-pub(super) const ETC_FILES: &str =
-    "the files are made as Podman makes them; bind-mount a file of your own over one";
+/// Of a file below `/etc` that Podman does not make then.
+pub(super) const OF_IMAGE: &str =
+    "what the image has there is bound over what the runtime makes; empty where it has none";
+/// How a user comes into files that CRI-O makes.
+pub(super) const BOUND_ENTRIES: &str =
+    "CRI-O binds such files itself: there the daemon's are bound, and are in no commit";
 /// How a limit is carried out that CRI has no field for.
 pub(super) const BY_CGROUP: &str = "written into the container's control group while the gate holds the command; refused where the kernel has no file for it";
 /// The same of what Podman leaves out with a warning where it cannot be.
@@ -76,7 +77,7 @@ pub(crate) const BLOCK_LEAVES: &str =
 pub(super) const KERNEL_MEMORY: &str =
     "kernels from 5.4 on have no such limit, although they show its file; use the memory limit";
 pub(super) const STORAGE: &str =
-    "options of the storage are the runtime's; set them in its configuration";
+    "CRI has no options of a container's storage; set them in the runtime's configuration";
 pub(super) const OF_4_3: &str = "only Podman 4.3 knows it; use resource_limits.cpu";
 
 /// Of a group that is not a number.
@@ -84,9 +85,6 @@ pub(crate) const GROUP_NAMES: &str =
     "CRI takes numbers only, and this runtime does not show the image's /etc/group";
 /// Of `keep-groups`.
 pub(crate) const KEEP_GROUPS: &str = "the daemon's groups are not the user's; name them";
-/// Of `host-gateway`.
-pub(crate) const HOST_GATEWAY: &str =
-    "the host's address in the network is known only at start; name the address";
 /// Of added capabilities for another user than root.
 pub(crate) const AMBIENT: &str =
     "CRI runtimes give added capabilities to root alone, for they set no ambient ones";

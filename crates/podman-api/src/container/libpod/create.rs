@@ -12,7 +12,9 @@ use serde_json::Value;
 use super::super::Signal;
 use crate::health::{HealthConfig, StartupHealthCheck};
 use crate::network::{PerNetworkOptions, PortMapping};
-use crate::oci::{Device, DeviceCgroup, Mount, Resources, Rlimit, ThrottleDevice, WeightDevice};
+use crate::oci::{
+    Device, DeviceCgroup, Mount, Personality, Resources, Rlimit, ThrottleDevice, WeightDevice,
+};
 use crate::wire::null_default;
 
 /// A secret as a file.
@@ -49,6 +51,8 @@ pub struct SpecGenerator {
     pub command: Option<Vec<String>>,
     #[serde(deserialize_with = "null_default")]
     pub env: BTreeMap<String, String>,
+    /// The service's own variables too.
+    pub env_host: Option<bool>,
     /// `NAME=value` that may refer to the image's variables.
     #[serde(deserialize_with = "null_default")]
     pub envmerge: Vec<String>,
@@ -90,6 +94,9 @@ pub struct SpecGenerator {
     #[serde(deserialize_with = "null_default")]
     pub sysctl: BTreeMap<String, String>,
     pub remove: Option<bool>,
+    /// The image goes with the container, unless others use it.
+    #[serde(rename = "removeImage")]
+    pub remove_image: Option<bool>,
     /// The client's command line: shown by inspect.
     #[serde(rename = "containerCreateCommand", deserialize_with = "null_default")]
     pub container_create_command: Vec<String>,
@@ -104,6 +111,19 @@ pub struct SpecGenerator {
     #[serde(deserialize_with = "null_default")]
     pub image_volume_mode: String,
     pub init: Option<bool>,
+    /// A program of the host; empty is Podman's own.
+    #[serde(deserialize_with = "null_default")]
+    pub init_path: String,
+    pub personality: Option<Personality>,
+    /// False: the user is not added to `/etc/passwd` and `/etc/group`; `None` is true.
+    pub manage_password: Option<bool>,
+    #[serde(deserialize_with = "null_default")]
+    pub passwd_entry: String,
+    #[serde(deserialize_with = "null_default")]
+    pub group_entry: String,
+    /// Folders of the root that get `/etc/hosts` and `/etc/resolv.conf` too.
+    #[serde(deserialize_with = "null_default")]
+    pub chroot_directories: Vec<String>,
     #[serde(deserialize_with = "null_default")]
     pub mounts: Vec<Mount>,
     #[serde(deserialize_with = "null_default")]
@@ -133,6 +153,9 @@ pub struct SpecGenerator {
     pub cap_add: Vec<String>,
     #[serde(deserialize_with = "null_default")]
     pub cap_drop: Vec<String>,
+    /// `default` or `image` (the profile in its label); empty is the default.
+    #[serde(deserialize_with = "null_default")]
+    pub seccomp_policy: String,
     #[serde(deserialize_with = "null_default")]
     pub seccomp_profile_path: String,
     /// `disable`, or `user:`, `role:`, `type:`, `level:`, `filetype:` and a value.
@@ -182,6 +205,12 @@ pub struct SpecGenerator {
     /// `name:address`.
     #[serde(rename = "hostadd", deserialize_with = "null_default")]
     pub host_add: Vec<String>,
+    pub use_image_resolve_conf: Option<bool>,
+    pub use_image_hostname: Option<bool>,
+    pub use_image_hosts: Option<bool>,
+    /// A file of the host, `image` or `none`; empty is the host's own `/etc/hosts`.
+    #[serde(deserialize_with = "null_default")]
+    pub base_hosts_file: String,
     pub resource_limits: Option<Resources>,
     #[serde(rename = "r_limits", deserialize_with = "null_default")]
     pub rlimits: Vec<Rlimit>,

@@ -93,7 +93,8 @@ pub const SPEC_FIELDS: &[SpecField] = &[
     SpecField::new("artifact_volumes"),
     SpecField::new("devices"),
     SpecField::new("device_cgroup_rule"),
-    SpecField::new("devices_from"),
+    // decoded and never looked at
+    SpecField::ignored("devices_from"),
     SpecField::new("host_device_list"),
     SpecField::new("ipcns"),
     SpecField::null("shm_size", &[]),

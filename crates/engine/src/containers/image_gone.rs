@@ -1,0 +1,63 @@
+//! Images that go with their containers (`--rmi`).
+
+use model::Error;
+use model::container::ContainerRecord;
+use model::event::Action;
+
+use crate::events::of_image;
+use crate::runtime::Runtime as _;
+use crate::system::Inner;
+
+impl Inner {
+    /// Removes the image of a container that goes, whose record is still there: a daemon that dies meanwhile does it again.
+    /// What is in its way is told to nobody but the log, as by Podman's cleanup.
+    pub(super) async fn remove_image_of(&self, record: &ContainerRecord) {
+        if !record.spec.remove_image {
+            return;
+        }
+        if let Err(error) = self.remove_unused_image(record).await {
+            tracing::warn!(container = %record.id, image = record.spec.image.name, %error, "its image stays");
+        }
+    }
+
+    async fn remove_unused_image(&self, record: &ContainerRecord) -> Result<(), Error> {
+        let image = &record.spec.image;
+        let images = self.runtime.images().await?;
+        let Some(there) = images.iter().find(|there| there.id == image.id) else {
+            return Ok(());
+        };
+        if there.tags.len() > 1 {
+            tracing::info!(
+                image = image.name,
+                "the image of a removed container has more names, and stays"
+            );
+            return Ok(());
+        }
+        if self.is_used_by_others(record).await? {
+            tracing::info!(
+                image = image.name,
+                "the image of a removed container is used, and stays"
+            );
+            return Ok(());
+        }
+        self.runtime.remove_image(&image.id).await?;
+        let event = of_image(&image.id, &image.name, Action::Remove);
+        self.store.record_events(vec![event]).await
+    }
+
+    /// Whether another container is of the same image, or has it mounted; those that others made too.
+    async fn is_used_by_others(&self, record: &ContainerRecord) -> Result<bool, Error> {
+        let image = &record.spec.image;
+        let uses = |other: &ContainerRecord| {
+            let mut mounts = other.spec.mounts.iter();
+            other.spec.image.id == image.id || mounts.any(|mount| mount.source == image.name)
+        };
+        let ours = self.store.read(|book| {
+            let mut all = book.containers.values();
+            all.any(|other| other.id != record.id && uses(other))
+        });
+        let seen = self.observer.list().await?;
+        let mut all = seen.listing.containers.iter();
+        Ok(ours || all.any(|other| other.image_ref.contains(&image.id)))
+    }
+}
