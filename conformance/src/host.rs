@@ -268,6 +268,10 @@ set -e
 {cgroups}{joins}{overlays}for file in hosts hostname resolv.conf; do
   cmp -s {keep}/$file /etc/$file || cat {keep}/$file > /etc/$file
 done
+# ids for containers with a user namespace, as Podman's documentation has them
+for file in subuid subgid; do
+  echo containers:2147483647:2147483648 > /etc/$file
+done
 ip link set lo up
 ip link add host0 type dummy 2>/dev/null || ip link add host0 type bridge
 ip address add {HOST_ADDRESS}/24 dev host0

@@ -152,6 +152,36 @@ pub fn names(
     Ok(names)
 }
 
+/// The users that count for no ids of a container.
+const NOBODY: [&str; 2] = ["nobody", "nogroup"];
+/// Their number.
+const NOBODY_ID: u32 = 65_534;
+
+/// How many ids the two files name, from 0 on, without nobody's: Podman's count for a user namespace.
+///
+/// # Errors
+/// A file cannot be read.
+pub fn ids_named(open: impl Fn(Table) -> io::Result<File>) -> Result<u32, NotFound> {
+    let mut count = 0;
+    let mut look = |fields: &[&str]| {
+        let (name, numbers) = match fields {
+            [name, _, numbers @ ..] => (*name, numbers.iter().take(2)),
+            _ => return false,
+        };
+        let ids = numbers.filter_map(|number| id(number));
+        for id in ids.filter(|id| !NOBODY.contains(&name) && *id != NOBODY_ID) {
+            count = count.max(id + 1);
+        }
+        false
+    };
+    find_line(&open, Table::Passwd, &mut look)?;
+    // behind a group's number stand its members
+    find_line(&open, Table::Group, |fields| {
+        look(fields.get(..3).unwrap_or(fields))
+    })?;
+    Ok(count)
+}
+
 /// Fills in what `/etc/passwd` has of a user; the name it has there. "" is root.
 fn find_user(
     account: &mut Account,

@@ -97,3 +97,25 @@ fn groups_are_looked_up_by_name_or_number_each() {
     let words = "unable to find group video: no matching entries in group file";
     assert_eq!(error.message, words);
 }
+
+#[test]
+fn as_many_ids_are_named_as_the_highest_number_needs() {
+    let etc = tempfile::tempdir().unwrap();
+    let count = |passwd: &str, group: &str| {
+        fs::write(etc.path().join("passwd"), passwd).unwrap();
+        fs::write(etc.path().join("group"), group).unwrap();
+        let open =
+            |table: Table| File::open(etc.path().join(table.path().trim_start_matches("/etc/")));
+        ids_named(open).unwrap()
+    };
+    assert_eq!(count("root:x:0:0::/:/\nweb:x:1000:2000::/:/\n", ""), 2001);
+    assert_eq!(
+        count(
+            "nobody:x:70000:70000::/:/\nx:x:5:65534::/:/\n",
+            "nogroup:x:70000:\n"
+        ),
+        6
+    );
+    assert_eq!(count("", "web:x:7:9999\n"), 8);
+    assert_eq!(count("", ""), 0);
+}

@@ -38,6 +38,7 @@ mod streams;
 mod system;
 mod threads;
 mod top;
+mod userns;
 mod volumes;
 
 pub use archive::Packed;

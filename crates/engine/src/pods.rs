@@ -30,6 +30,7 @@ impl Engine {
         let NewPod {
             name,
             no_infra,
+            userns,
             mut spec,
         } = new;
         if let Some(name) = &name {
@@ -38,6 +39,9 @@ impl Engine {
         }
         inner.check_handler(&mut spec.handler, None)?;
         inner.leave().await?;
+        // No other gets the ids that are chosen here.
+        let _ids = inner.choosing_ids(&userns).await;
+        spec.id_mappings = inner.ids_of_pod(&userns).await?;
         inner.runtime.check_pod(&spec, &inner.facts())?;
         inner.find_whole(&mut spec).await?;
         spec.ports = inner.choose_ports(spec.ports, BTreeSet::new()).await?;

@@ -89,6 +89,8 @@ pub(crate) struct Inner {
     pub(crate) attached: Clients,
     /// Counts attempts that became current, for lists that were sent before.
     pub(crate) starts: AtomicU64,
+    /// Held by who chooses ids for a user namespace.
+    pub(crate) ids: tokio::sync::Mutex<()>,
     facts: Mutex<RuntimeFacts>,
     locks: Mutex<HashMap<Id, Weak<tokio::sync::Mutex<()>>>>,
     /// Containers whose layer is read.
@@ -149,6 +151,7 @@ impl Engine {
             image_details: crate::images::ImageDetails::default(),
             starts: AtomicU64::new(0),
             facts: Mutex::new(facts),
+            ids: tokio::sync::Mutex::default(),
             locks: Mutex::default(),
             reading: Mutex::default(),
             busy: Mutex::default(),

@@ -18,6 +18,7 @@ use crate::port::{Port, PublishedPort};
 use crate::secret::SecretMount;
 use crate::signal::Signal;
 use crate::ulimit::Ulimit;
+use crate::userns::IdMappings;
 
 /// Everything a create request asked for, with the client's defaults left out.
 #[expect(
@@ -88,6 +89,9 @@ pub struct ContainerSpec {
     pub ipc: IpcMode,
     /// The containers whose namespaces it is in, and with the first of them in whose sandbox.
     pub joined: Joined<Id>,
+    /// The ids of its user namespace, which is its sandbox's; `None` for the host's. Chosen at the create, for life.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id_mappings: Option<IdMappings>,
     /// Kernel parameters of its namespaces, by their names with dots.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub sysctls: BTreeMap<String, String>,

@@ -13,6 +13,8 @@ pub struct Joined<T> {
     pub uts: Option<T>,
     /// Whose network it is on.
     pub network: Option<T>,
+    /// Whose user namespace it is in.
+    pub user: Option<T>,
 }
 
 impl<T> Default for Joined<T> {
@@ -22,6 +24,7 @@ impl<T> Default for Joined<T> {
             ipc: None,
             uts: None,
             network: None,
+            user: None,
         }
     }
 }
@@ -34,8 +37,15 @@ impl<T> Joined<T> {
             ipc,
             uts,
             network,
+            user,
         } = self;
-        let all = [("pid", pid), ("ipc", ipc), ("uts", uts), ("net", network)];
+        let all = [
+            ("pid", pid),
+            ("ipc", ipc),
+            ("uts", uts),
+            ("user", user),
+            ("net", network),
+        ];
         all.into_iter()
             .filter_map(|(kind, joined)| Some((kind, joined.as_ref()?)))
     }
@@ -58,6 +68,7 @@ impl<T> Joined<T> {
             ipc,
             uts,
             network,
+            user,
         } = self;
         let mut of = |kind, joined: &Option<T>| match joined {
             Some(joined) => change(kind, joined).map(Some),
@@ -67,6 +78,7 @@ impl<T> Joined<T> {
             pid: of("pid", pid)?,
             ipc: of("ipc", ipc)?,
             uts: of("uts", uts)?,
+            user: of("user", user)?,
             network: of("net", network)?,
         })
     }

@@ -31,6 +31,7 @@ pub mod secret;
 pub mod signal;
 pub mod ulimit;
 pub mod usage;
+pub mod userns;
 pub mod view;
 pub mod volume;
 

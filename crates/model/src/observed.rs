@@ -36,6 +36,9 @@ pub struct RuntimeFacts {
     pub handlers: Vec<String>,
     /// The one that an empty name means; empty where the runtime does not say.
     pub default_handler: String,
+    /// Those of them that make user namespaces as the runtime says it (CRI `RuntimeHandlerFeatures.user_namespaces`), the
+    /// default one by an empty name too; nothing where the runtime says nothing of any.
+    pub user_namespaces: Option<Vec<String>>,
     /// Storage driver or snapshotter, where known.
     pub storage_driver: String,
     /// Where images and layers lie, where known.

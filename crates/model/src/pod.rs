@@ -12,6 +12,7 @@ use crate::container::{
 };
 use crate::etc::EtcFiles;
 use crate::port::PublishedPort;
+use crate::userns::IdMappings;
 
 /// A sandbox as stored.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -44,6 +45,7 @@ impl SandboxRecord {
                 network: spec.network,
                 host_pid: spec.pid == PidMode::Host,
                 host_ipc: spec.ipc == IpcMode::Host,
+                id_mappings: spec.id_mappings.clone(),
                 sysctls: spec.sysctls.clone(),
                 cgroup_parent: spec.cgroup_parent.clone(),
                 ports: spec.ports.clone(),
@@ -112,6 +114,9 @@ pub struct PodSpec {
     pub host_pid: bool,
     /// The host's IPC namespace, asked for in the same way.
     pub host_ipc: bool,
+    /// The ids of its user namespace, which its containers are in; `None` for the host's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id_mappings: Option<IdMappings>,
     /// Kernel parameters of its namespaces, asked for in the same way.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub sysctls: BTreeMap<String, String>,

@@ -10,6 +10,7 @@ use crate::health::HealthUpdate;
 use crate::joined::Joined;
 use crate::pod::PodSpec;
 use crate::ulimit::Ulimit;
+use crate::userns::{IdMappings, IdsWanted};
 
 /// A container to be created.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -24,12 +25,28 @@ pub struct NewContainer {
     pub requires: Vec<String>,
     /// The containers whose namespaces it is to be in, by name or id.
     pub joins: Joined<String>,
+    /// Its user namespace, where it is not that of a container.
+    pub userns: Userns,
     /// What lies at the image's volumes.
     pub image_volumes: ImageVolumes,
     /// It gets the daemon's own variables too (`--env-host`).
     pub host_env: bool,
     /// What the user should know of what was left out.
     pub warnings: Vec<String>,
+}
+
+/// A user namespace as asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Userns {
+    /// Nothing was asked for: the host's, in a pod the pod's.
+    #[default]
+    Unset,
+    /// The host's.
+    Host,
+    /// With these ids.
+    Given(IdMappings),
+    /// With ids that the daemon is to choose.
+    Chosen(IdsWanted),
 }
 
 /// What is mounted where an image has a volume and the request has no mount.
@@ -49,6 +66,8 @@ pub struct NewPod {
     pub name: Option<String>,
     /// Without an infra container.
     pub no_infra: bool,
+    /// Its user namespace.
+    pub userns: Userns,
     /// What was asked.
     pub spec: PodSpec,
 }

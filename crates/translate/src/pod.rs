@@ -7,9 +7,9 @@ use model::container::{IpcMode, Network};
 use model::etc::EtcFiles;
 use model::pod::{ExitPolicy, PodSpec, Role, SandboxRecord};
 use model::port::PublishedPort;
-use model::request::{NewPod, PodReport};
+use model::request::{NewPod, PodReport, Userns};
 use model::view::{PodBody, PodView};
-use podman_api::container::libpod::Namespace;
+use podman_api::container::libpod::{IdMappingOptions, Namespace};
 use podman_api::network::PortMapping;
 use podman_api::pod::{
     InspectPod, InspectPodContainer, InspectPodInfra, ListPod, ListPodContainer, PodActionReport,
@@ -18,8 +18,8 @@ use podman_api::pod::{
 
 use crate::container::NETWORK;
 use crate::container::common::{dns, handler, hosts, name, restart, some};
-use crate::container::{namespace, network, shown_restarts, sysctls};
-use crate::fields::{self, POD, POD_HOST_PID};
+use crate::container::{namespace, network, shown_restarts, sysctls, userns};
+use crate::fields::{self, POD, POD_HOST_PID, POD_USERNS, USERNS};
 use crate::refuse::{Body, invalid};
 use crate::{human, ports};
 
@@ -61,8 +61,9 @@ pub fn pod_create(spec: PodSpecGenerator) -> Result<NewPod, Error> {
         share_parent: _, // refused, or true
         pod_create_command,
         pidns,
-        userns: _, // refused, or what happens anyway
-        utsns: _,  // refused, or what happens anyway
+        userns,
+        idmappings,
+        utsns: _, // refused, or what happens anyway
         sysctl,
         netns,
         port_mappings,
@@ -94,6 +95,7 @@ pub fn pod_create(spec: PodSpecGenerator) -> Result<NewPod, Error> {
     let policy = some(restart_policy)
         .map(|word| restart(&word, tries))
         .transpose()?;
+    let userns = userns_of(&userns, idmappings, no_infra)?;
     let network = network(BODY, &netns, networks, false)?;
     let shared_namespaces = shared(shared_namespaces, no_infra)?;
     let (host_pid, host_ipc) = (host_pid(&pidns, &shared_namespaces)?, host_ipc(&ipcns)?);
@@ -106,6 +108,7 @@ pub fn pod_create(spec: PodSpecGenerator) -> Result<NewPod, Error> {
         network,
         host_pid,
         host_ipc,
+        id_mappings: None, // the engine's to give
         sysctls: sysctl,
         cgroup_parent: some(cgroup_parent),
         ports: pod_ports(network, port_mappings, no_infra)?,
@@ -151,6 +154,7 @@ pub fn pod_create(spec: PodSpecGenerator) -> Result<NewPod, Error> {
     Ok(NewPod {
         name: name(asked_name)?,
         no_infra,
+        userns,
         spec,
     })
 }
@@ -162,8 +166,31 @@ fn refuse(spec: &PodSpecGenerator) -> Result<(), Error> {
     BODY.refuse("infra_image", &spec.infra_image)?;
     BODY.refuse("infra_name", &spec.infra_name)?;
     BODY.refuse("share_parent", &spec.share_parent)?;
-    namespace(BODY, "userns", &spec.userns, &["host"])?;
     namespace(BODY, "utsns", &spec.utsns, &["private"])
+}
+
+/// The user namespace of the infra container, which the others are in with it.
+fn userns_of(
+    asked: &Namespace,
+    ids: Option<IdMappingOptions>,
+    no_infra: bool,
+) -> Result<Userns, Error> {
+    if asked.mode == "container" {
+        return Err(BODY.refusal_of("userns", "container", USERNS));
+    }
+    // what goes with it of users is the infra container's
+    let userns::Asked { userns, user: _ } =
+        userns::from_libpod(BODY, asked, ids).map_err(|error| match error {
+            Error::Unsupported { .. } => error,
+            other => other.behind("failed to make pod"),
+        })?;
+    match (no_infra, &userns) {
+        // Podman takes it, and makes nothing of it
+        (true, Userns::Given(_) | Userns::Chosen(_)) => {
+            Err(BODY.refusal_of("userns", &asked.mode, POD_USERNS))
+        }
+        _ => Ok(userns),
+    }
 }
 
 /// The pod's PID namespace is the host's. Podman gives it to the infra container, and to the others where they share it.
@@ -410,6 +437,7 @@ pub fn pod_inspect(view: &PodView) -> InspectPod {
     let none = PodSpec::default();
     let spec = own(view).map_or(&none, |record| &record.spec);
     let mut shared_namespaces = spec.shared_namespaces.clone();
+    shared_namespaces.extend(spec.id_mappings.iter().map(|_| "user".to_owned()));
     shared_namespaces.sort();
     let whole = shown::with_whole(InspectPod::default(), spec);
     InspectPod {
@@ -451,7 +479,12 @@ fn infra_config(view: &PodView, spec: &PodSpec) -> InspectPodInfra {
         host_add: list(&spec.hosts),
         networks: list(&networks(view)),
         pid_ns: if spec.host_pid { "host" } else { "private" }.to_owned(),
-        userns: "host".to_owned(),
+        userns: if spec.id_mappings.is_some() {
+            "private"
+        } else {
+            "host"
+        }
+        .to_owned(),
         uts_ns: "private".to_owned(),
         cpu_period: limits.cpu_period_us.unwrap_or(0),
         cpu_quota: limits.cpu_quota_us.unwrap_or(0),

@@ -33,6 +33,7 @@ fn what_podman_remote_sends_unasked_asks_for_nothing() {
         NewPod {
             name: None,
             no_infra: false,
+            userns: Userns::Unset,
             spec
         }
     );
@@ -81,11 +82,14 @@ fn what_is_not_carried_out_is_refused_by_name() {
         ),
         (json!({"shm_size_systemd": 5}), "shm_size_systemd"),
         (
-            json!({"resource_limits": {"rdma": {"x": {"hcaHandles": 1}}}}),
-            "resource_limits.rdma",
+            json!({"resource_limits": {"memory": {"kernel": 5_000_000}}}),
+            "resource_limits.memory.kernel",
         ),
         (json!({"pidns": {"nsmode": "host"}}), "pidns \"host\""),
-        (json!({"userns": {"nsmode": "auto"}}), "userns"),
+        (
+            json!({"userns": {"nsmode": "container", "value": "x"}}),
+            "userns \"container\"",
+        ),
         (json!({"netns": {"nsmode": "slirp4netns"}}), "netns"),
         (
             json!({"netns": {"nsmode": "bridge"}, "Networks": {"mynet": {}}}),

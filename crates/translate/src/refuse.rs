@@ -102,11 +102,11 @@ mod tests {
         let body = Body::new(&LIBPOD);
         let rest = |key: &str, value: Value| BTreeMap::from([(key.to_owned(), value)]);
         let error = body
-            .refuse_rest(&rest("Procfs_Opts", serde_json::json!(["hidepid=2"])))
+            .refuse_rest(&rest("Rootfs_Propagation", serde_json::json!("shared")))
             .unwrap_err();
         assert_eq!(
             error.to_string(),
-            "procfs_opts is not supported: CRI has no options of the mount of /proc; leave them out"
+            "rootfs_propagation is not supported: CRI has no field for it; give the propagation with each mount"
         );
         body.refuse_rest(&rest("rootfs", serde_json::json!("")))
             .unwrap();

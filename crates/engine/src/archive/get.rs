@@ -9,6 +9,7 @@ use std::io::{self, Read, Write};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
+use model::userns::IdMappings;
 use rustix::fs::{FileType, Mode, OFlags, getxattr, listxattr, major, minor, open};
 use rustix::io::Errno;
 use tar::{Builder, EntryType, Header};
@@ -70,6 +71,8 @@ fn is_excluded(real: &Path) -> bool {
 pub(super) struct Packing<W: Write> {
     archive: Builder<W>,
     owner: Option<(u32, u32)>,
+    /// Where owners are those of a user namespace, its ids.
+    ids: Option<IdMappings>,
     whole: bool,
     /// Times lose their part of a second, instead of going to the next one.
     cut_times: bool,
@@ -82,6 +85,7 @@ impl<W: Write> Packing<W> {
         Self {
             archive: Builder::new(to),
             owner,
+            ids: None,
             whole,
             cut_times: false,
             linked: HashMap::new(),
@@ -89,11 +93,18 @@ impl<W: Write> Packing<W> {
     }
 
     /// That of a layer: everything is whose it is, and times are cut, as Podman's storage does it.
-    pub(super) fn of_layer(to: W) -> Self {
+    pub(super) fn of_layer(to: W, ids: Option<IdMappings>) -> Self {
         Self {
+            ids,
             cut_times: true,
             ..Self::new(to, None, true)
         }
+    }
+
+    fn owner_of(&self, found: &Found) -> (u32, u32) {
+        let own = (found.stat.st_uid, found.stat.st_gid);
+        let own = self.ids.as_ref().map_or(own, |ids| ids.to_container(own));
+        self.owner.unwrap_or(own)
     }
 
     fn seconds(&self, found: &Found) -> u64 {
@@ -131,7 +142,7 @@ impl<W: Write> Packing<W> {
             FileType::BlockDevice => EntryType::Block,
             FileType::Socket | FileType::Unknown => return Ok(()), // there is no such entry
         };
-        let owner = self.owner.unwrap_or((found.stat.st_uid, found.stat.st_gid));
+        let owner = self.owner_of(found);
         let mut entry = Entry::new(kind, name, found, owner)?;
         // to the next second, as Go does
         entry.header.set_mtime(self.seconds(found));
@@ -163,7 +174,7 @@ impl<W: Write> Packing<W> {
 
     /// An empty file that stands for something else, with the owner and the time of what was found.
     pub(super) fn marker(&mut self, found: &Found, name: &[u8]) -> io::Result<()> {
-        let owner = self.owner.unwrap_or((found.stat.st_uid, found.stat.st_gid));
+        let owner = self.owner_of(found);
         let mut entry = Entry::bare(EntryType::Regular, name, found, owner)?;
         entry.header.set_mode(MARKER_MODE);
         entry.header.set_mtime(self.seconds(found));

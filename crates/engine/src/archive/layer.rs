@@ -8,6 +8,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
+use model::userns::IdMappings;
 use rustix::fs::FileType;
 
 use super::changes::{LEFT_OUT, before, has_mark, is_deletion};
@@ -28,11 +29,13 @@ pub(crate) struct Sources {
     pub(super) below: Root,
     /// Both over each other: some files have only a part of them in the upper folder.
     pub(super) merged: Root,
+    /// The ids of the container's user namespace: owners in an image are those that the container has.
+    pub(super) ids: Option<IdMappings>,
 }
 
 /// Packs the upper folder alone.
 pub(crate) fn pack(sources: &Sources, to: impl Write) -> io::Result<()> {
-    let mut packing = Packing::of_layer(to);
+    let mut packing = Packing::of_layer(to, sources.ids.clone());
     let mut walk = Walk::new(&sources.upper)?;
     while let Some((path, found)) = walk.next(is_left_out)? {
         let is_folder = found.kind() == FileType::Directory;
@@ -73,7 +76,7 @@ pub(crate) fn pack_whole(sources: &Sources, to: impl Write) -> io::Result<()> {
         let full = Path::new("/").join(path);
         is_left_out(path) && before(&upper, &full).is_ok_and(|found| found.is_some())
     };
-    let mut packing = Packing::of_layer(to);
+    let mut packing = Packing::of_layer(to, sources.ids.clone());
     let mut walk = Walk::new(&top.fd)?;
     while let Some((path, found)) = walk.next(made_there)? {
         check_name(&path)?;
@@ -149,6 +152,7 @@ mod tests {
             upper: open(place.join("upper"), FOLDER, Mode::empty()).unwrap(),
             below: root("below"),
             merged: root("merged"),
+            ids: None,
         }
     }
 

@@ -26,6 +26,7 @@ use futures_util::{StreamExt as _, stream};
 use model::archive::{PathStat, PutOptions};
 use model::error::Kind;
 use model::observed::{ContainerStatus, CriState};
+use model::userns::IdMappings;
 use model::view::{ContainerBody, ContainerDetail, ContainerView};
 use model::{Error, Id};
 use rustix::fs::FileType;
@@ -58,6 +59,8 @@ struct Opened {
     root: Root,
     /// Whom its process is.
     user: (u32, u32),
+    /// The ids of its user namespace, where that is not the host's.
+    ids: Option<IdMappings>,
     /// Where paths without a slash before them begin.
     work_dir: PathBuf,
     _claim: Option<Claim>,
@@ -124,6 +127,7 @@ impl Engine {
                 root: &opened.root,
                 path,
                 owner: options.chown.then_some(opened.user),
+                ids: opened.ids.clone(),
                 options: &options,
             };
             put::unpack(&target, entries::open(body)?)
@@ -160,7 +164,7 @@ impl Engine {
         let same = found(now)?
             .is_some_and(|now| now.state == CriState::Running && now.verbose.pid == Some(pid));
         let root = root.filter(|_| same).ok_or_else(gone)?;
-        Ok(Opened::new(root, status))
+        Ok(Opened::new(root, status, detail))
     }
 
     /// Of one that does not run. As long as it is written to it is not started; one that is started while it is read gets a
@@ -192,7 +196,7 @@ impl Engine {
         }
         Ok(Opened {
             _claim: writable.then_some(claim),
-            ..Opened::new(root, status)
+            ..Opened::new(root, status, &detail)
         })
     }
 }
@@ -225,11 +229,16 @@ impl Inner {
         if record.progress.removing {
             return Ok(None);
         }
-        if let Some(status) = self.written(&record).await? {
-            return Ok((status.state != CriState::Running).then_some(status));
-        }
-        if record.progress.current.is_some() {
-            return Ok(None);
+        match self.written(&record).await? {
+            Some(status) if status.state == CriState::Running => return Ok(None),
+            // where nothing is mounted, its image's files would have the image's owners
+            Some(status)
+                if record.spec.id_mappings.is_none() || status.state == CriState::Created =>
+            {
+                return Ok(Some(status));
+            }
+            None if record.progress.current.is_some() => return Ok(None),
+            Some(_) | None => {}
         }
         let leave = self.leave().await?;
         self.prepare(id, Purpose::Files, leave).await?;
@@ -284,10 +293,14 @@ fn no_such_path() -> Error {
 }
 
 impl Opened {
-    fn new(root: Root, status: &ContainerStatus) -> Self {
+    fn new(root: Root, status: &ContainerStatus, detail: &ContainerDetail) -> Self {
         Self {
             root,
             user: status.verbose.user,
+            ids: match &detail.view.body {
+                ContainerBody::Own(record) => record.spec.id_mappings.clone(),
+                ContainerBody::Infra { .. } | ContainerBody::Foreign(_) => None,
+            },
             work_dir: clean(Path::new(&status.verbose.cwd)),
             _claim: None,
         }
@@ -337,6 +350,9 @@ impl Opened {
     /// What an archive of this path has.
     fn source(self, path: &str) -> get::Source {
         let at = self.absolute(path);
+        // as Podman: of the host's ids
+        let owner = self.ids.as_ref().and_then(|ids| ids.to_host(self.user));
+        let owner = owner.unwrap_or(self.user);
         let name = match base(path) {
             "." => None,
             _ => Some(base(&at.to_string_lossy()).as_bytes().to_vec()),
@@ -345,7 +361,7 @@ impl Opened {
             root: self.root,
             path: at,
             name,
-            owner: Some(self.user),
+            owner: Some(owner),
             whole: false,
         }
     }

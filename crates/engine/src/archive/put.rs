@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 
 use model::Error;
 use model::archive::PutOptions;
+use model::userns::{IdMappings, OVERFLOW_ID};
 use rustix::fs::{
     AtFlags, FileType, Gid, Mode, OFlags, Timespec, Timestamps, Uid, XattrFlags, chmod, chownat,
     linkat, makedev, mkdirat, mknodat, openat, setxattr, symlinkat, utimensat,
@@ -36,6 +37,8 @@ pub(super) struct Target<'a> {
     pub(super) path: PathBuf,
     /// Whom everything is given to; without one that is in the archive.
     pub(super) owner: Option<(u32, u32)>,
+    /// The ids of the container's user namespace.
+    pub(super) ids: Option<IdMappings>,
     pub(super) options: &'a PutOptions,
 }
 
@@ -58,6 +61,19 @@ pub(super) fn unpack(target: &Target<'_>, mut archive: Entries<impl BufRead>) ->
 }
 
 impl Target<'_> {
+    /// Whom of the host a user and a group of the container are.
+    fn on_host(&self, owner: (u32, u32)) -> Option<(u32, u32)> {
+        self.ids
+            .as_ref()
+            .map_or(Some(owner), |ids| ids.to_host(owner))
+    }
+
+    /// Whose the folders are, on the host, that no archive names.
+    fn of_folders(&self) -> (u32, u32) {
+        let owner = self.on_host(self.owner.unwrap_or_default());
+        owner.unwrap_or((OVERFLOW_ID, OVERFLOW_ID))
+    }
+
     /// Whether something may be put at a path: what lies below a mount would never be seen.
     fn check(&self, path: &Path, follow: bool) -> Result<(), Error> {
         let closed = self.root.closed(path, follow);
@@ -76,7 +92,7 @@ impl Target<'_> {
     fn folder(&self) -> Result<OwnedFd, Error> {
         self.check(&self.path, true)?;
         let path = self.path.display();
-        match self.root.ensure(&self.path, self.owner.unwrap_or_default()) {
+        match self.root.ensure(&self.path, self.of_folders()) {
             Ok(folder) => Ok(folder),
             Err(Errno::NOTDIR) if self.root.open(&self.path, LOOK).is_ok() => Err(Error::Plain(
                 format!("copier: put: {path} ({path}): exists but is not a directory"),
@@ -159,10 +175,7 @@ impl Unpacking<'_> {
     fn parent(&mut self, path: &Path) -> Result<OwnedFd, Errno> {
         match self.last.take() {
             Some((same, folder)) if same == path => Ok(folder),
-            _ => self
-                .target
-                .root
-                .ensure(path, self.target.owner.unwrap_or_default()),
+            _ => self.target.root.ensure(path, self.target.of_folders()),
         }
     }
 
@@ -305,7 +318,8 @@ impl Unpacking<'_> {
 
     /// Owner, mode, attributes and times, in the order in which none undoes another.
     fn finish(&mut self, entry: &Described, path: &Path, made: &OwnedFd) -> Result<(), Errno> {
-        let (uid, gid) = self.target.owner.unwrap_or(entry.owner);
+        let owner = self.target.owner.unwrap_or(entry.owner);
+        let (uid, gid) = self.target.on_host(owner).ok_or(Errno::INVAL)?;
         let (uid, gid) = (Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)));
         chownat(made, "", uid, gid, AtFlags::EMPTY_PATH)?;
         let times = times(entry);

@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use model::Error;
 use model::archive::Change;
-use model::observed::{ContainerStatus, Layer};
+use model::observed::{ContainerStatus, CriState, Layer};
+use model::userns::IdMappings;
 use model::view::{ContainerBody, ContainerDetail};
 
 use super::layer::Sources;
@@ -22,6 +23,8 @@ pub(crate) struct Layers {
     layer: Layer,
     /// The container's own folder.
     folder: PathBuf,
+    /// The ids of its user namespace, where that is not the host's.
+    ids: Option<IdMappings>,
     /// The runtime's word of it.
     pub(crate) status: ContainerStatus,
     /// That they are read, also when the claim is given up.
@@ -36,6 +39,7 @@ impl Layers {
             merged: self.merged()?,
             upper: self.upper()?,
             below: self.below()?,
+            ids: self.ids.clone(),
         })
     }
 
@@ -105,8 +109,12 @@ impl Engine {
         let inner = self.inner();
         let claim = inner.claim(&id).await;
         let record = inner.store.container(&id)?;
+        let mapped = record.spec.id_mappings.is_some();
         let status = match inner.written(&record).await? {
             None if make => inner.files_at_rest(&id).await?,
+            Some(status) if make && mapped && status.state == CriState::Exited => {
+                inner.files_at_rest(&id).await?
+            }
             written => written,
         };
         let Some(status) = status else {
@@ -123,6 +131,7 @@ impl Engine {
         Ok(Some(Layers {
             layer,
             folder: inner.store.dir().container(&id),
+            ids: record.spec.id_mappings.clone(),
             status,
             reader: inner.reads(&id),
             _claim: claim,

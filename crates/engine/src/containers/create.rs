@@ -35,6 +35,7 @@ impl Engine {
             mut spec,
             requires,
             joins,
+            userns,
             image_volumes,
             host_env,
             mut warnings,
@@ -44,6 +45,8 @@ impl Engine {
         }
         inner.check_names(name.as_deref(), &spec)?;
         inner.leave().await?;
+        // No other gets the ids that are chosen here.
+        let _ids = inner.choosing_ids(&userns).await;
         let pod = pod.map(|pod| inner.pod_to_join(&pod)).transpose()?;
         spec.requires = inner.required(&requires, pod.as_deref())?;
         let home = inner.join(&mut spec, &joins, pod)?;
@@ -64,6 +67,9 @@ impl Engine {
         spec.ports = inner.choose_ports(spec.ports, exposed).await?;
         restart_as_pod(&mut spec, home.as_deref());
         let id = Id::generate();
+        inner
+            .give_ids(&id, &mut spec, &userns, home.as_deref())
+            .await?;
         let name = name.unwrap_or_else(|| inner.store.read(|book| book.free_name(&id)));
         let created_at = Timestamp::now();
         let hidden = home

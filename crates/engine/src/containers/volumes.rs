@@ -7,6 +7,7 @@ use std::sync::Arc;
 use model::container::{ContainerRecord, ContainerSpec, Face, Mount, MountKind, VolumesFrom};
 use model::observed::RuntimeKind;
 use model::request::ImageVolumes;
+use model::userns::IdMappings;
 use model::volume::{FirstUse, VolumeRecord};
 use model::{Error, Id};
 
@@ -187,7 +188,7 @@ impl Inner {
         if !early || !self.has_volumes_to_fill(record) {
             return Ok(());
         }
-        let folders = self.layers_before(record).await?;
+        let folders = self.layers_to_fill_from(record).await?;
         if folders.is_empty() {
             return Ok(());
         }
@@ -210,6 +211,18 @@ impl Inner {
         Ok(written.into_iter().chain(layers).collect())
     }
 
+    /// The layers that new volumes are filled from before the next attempt is there. Owners in the image are those of the
+    /// container, and in what was written the host's: in a user namespace these are two, and the image's count.
+    async fn layers_to_fill_from(&self, record: &ContainerRecord) -> Result<Vec<PathBuf>, Error> {
+        match record.spec.id_mappings.is_some() {
+            true => {
+                let image = &record.spec.image.id;
+                self.runtime.image_layers(&self.facts(), image).await
+            }
+            false => self.layers_before(record).await,
+        }
+    }
+
     /// Between `CreateContainer` and `StartContainer`: a volume that is used for the first time takes over
     /// the owner of the image's folder at that place and, while it is empty, what lies there.
     pub(crate) async fn fill_volumes(
@@ -221,7 +234,9 @@ impl Inner {
             return Ok(());
         }
         let status = self.runtime.container_status(new, true).await?;
+        let mapped = record.spec.id_mappings.is_some();
         let folders = match status.verbose.layer {
+            Some(_) if mapped => self.layers_to_fill_from(record).await?,
             Some(layer) if !layer.lower.is_empty() => {
                 // A mounted tree has the places of mounts already, which the image may not have.
                 let upper = layer.merged.is_none().then_some(layer.upper);
@@ -248,7 +263,7 @@ impl Inner {
         let tree = on_disk(move || ImageTree::new(&folders, &at)).await?;
         let tree = Arc::new(tree);
         for mount in volumes_of(&record.spec) {
-            self.fill_one(&record.id, mount, &tree, user).await?;
+            self.fill_one(record, mount, &tree, user).await?;
         }
         Ok(())
     }
@@ -257,12 +272,13 @@ impl Inner {
     /// volume, and the first whole copy counts.
     async fn fill_one(
         self: &Arc<Self>,
-        container: &Id,
+        record: &ContainerRecord,
         mount: &Mount,
         tree: &Arc<ImageTree>,
         user: Option<(u32, u32)>,
     ) -> Result<(), Error> {
-        let Some(wanted) = self.to_fill(mount) else {
+        let (container, ids) = (&record.id, record.spec.id_mappings.as_ref());
+        let Some(wanted) = self.to_fill(mount, ids) else {
             return Ok(());
         };
         let dirs = self.store.dir().volume_dirs();
@@ -283,7 +299,7 @@ impl Inner {
             self.store.use_volume(&name, FirstUse::Filling).await?;
         }
         // What another start has done meanwhile counts, or has left half done.
-        let Some(wanted) = self.to_fill(mount) else {
+        let Some(wanted) = self.to_fill(mount, ids) else {
             return Ok(());
         };
         if wanted.now == FirstUse::Filling {
@@ -302,7 +318,7 @@ impl Inner {
     }
 
     /// A mount's volume, where something may be left to be done for it.
-    fn to_fill(&self, mount: &Mount) -> Option<VolumeToFill> {
+    fn to_fill(&self, mount: &Mount, ids: Option<&IdMappings>) -> Option<VolumeToFill> {
         if !mount.sub_path.is_empty() {
             return None; // nothing of the image belongs into a part
         }
@@ -321,11 +337,12 @@ impl Inner {
             now: volume.first_use,
             may_copy,
             owner: volume.owner,
+            ids: ids.cloned(),
         })
     }
 
     fn has_volumes_to_fill(&self, record: &ContainerRecord) -> bool {
-        volumes_of(&record.spec).any(|mount| self.to_fill(mount).is_some())
+        volumes_of(&record.spec).any(|mount| self.to_fill(mount, None).is_some())
     }
 
     /// The anonymous volumes of a container, or of a pod by its infra container, that nobody else uses, with their data.

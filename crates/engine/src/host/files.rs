@@ -15,6 +15,7 @@ use model::observed::RuntimeKind;
 use model::order::FileMount;
 use model::pod::{Role, SandboxRecord};
 use model::secret::{SecretData, SecretMount};
+use model::userns::IdMappings;
 use model::view::{NetworkView, infra_name};
 use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
 
@@ -109,15 +110,26 @@ impl FilesJob {
             });
         }
         files.extend(self.overlays()?);
+        let ids = self.record.spec.id_mappings.as_ref();
         let tmpfs = self.tmpfs();
         for (number, wanted) in tmpfs.iter().enumerate() {
             files.push(self.mount_tmpfs(number, wanted)?);
         }
-        files.extend(secrets::write(&self.dir, &self.secrets)?);
+        files.extend(secrets::write(&self.dir, &self.secrets, ids)?);
         files.extend(self.closed_shared_memory_of_host());
         files.extend(self.shared_memory_of_pod()?);
         files.extend(self.gate.mounts(&self.record.spec, &self.dir, self.held)?);
         Ok(files)
+    }
+
+    /// A file that belongs to the container's root.
+    fn write_file(&self, path: &Path, content: &[u8]) -> Result<(), Error> {
+        etc_files::write_atomically(path, content, etc_files::MODE)
+            .map_err(|error| about(path, error))?;
+        match &self.record.spec.id_mappings {
+            Some(ids) => volumes::own(path, ids.root()),
+            None => Ok(()),
+        }
     }
 
     /// The file of the time zone that was asked for; a mount of the user's own over it wins.
@@ -132,8 +144,7 @@ impl FilesJob {
             return Ok(None);
         };
         let source = self.dir.join("localtime");
-        etc_files::write_atomically(&source, &content, etc_files::MODE)
-            .map_err(|error| about(&source, error))?;
+        self.write_file(&source, &content)?;
         Ok(Some(FileMount {
             source,
             destination: PLACE.to_owned(),
@@ -371,6 +382,11 @@ impl FilesJob {
         let source = self.dir.join(format!("tmpfs-{number}"));
         private_dir(&source)?;
         let (flags, data) = tmpfs_options(&wanted.options)?;
+        let root = self.record.spec.id_mappings.as_ref().map(IdMappings::root);
+        let data = match root {
+            Some((uid, gid)) => format!("{data},uid={uid},gid={gid}"),
+            None => data,
+        };
         let data = std::ffi::CString::new(data).map_err(Error::internal)?;
         mount("tmpfs", &source, "tmpfs", flags, data.as_c_str()).map_err(|error| {
             Error::Plain(format!("mounting tmpfs on {}: {error}", wanted.destination))

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use model::Error;
 use model::container::Mount;
+use model::userns::{IdMappings, OVERFLOW_ID};
 use model::volume::FirstUse;
 use rustix::fs::{
     AtFlags, CWD, Gid, Mode, OFlags, ResolveFlags, StatVfsMountFlags, Timespec, Timestamps, Uid,
@@ -116,6 +117,8 @@ pub(crate) struct VolumeToFill {
     pub(crate) may_copy: bool,
     /// Whom it was made for.
     pub(crate) owner: Option<(u32, u32)>,
+    /// The ids of the container's user namespace.
+    pub(crate) ids: Option<IdMappings>,
 }
 
 impl VolumeToFill {
@@ -132,7 +135,12 @@ impl VolumeToFill {
             return Ok(false);
         }
         private_dir(stage)?;
-        let copied = layer::carry(&*folder.path(), Target::Upper(stage), &LeaveOut::default());
+        let folder = folder.path();
+        let source = layer::Source {
+            ids: self.ids.as_ref(),
+            ..layer::Source::from(folder.as_path())
+        };
+        let copied = layer::carry(source, Target::Upper(stage), &LeaveOut::default());
         let copied = copied.map_err(|error| {
             let name = &self.name;
             Error::Internal(format!(
@@ -161,14 +169,29 @@ impl VolumeToFill {
         match (tree.folder(&self.destination)?, user) {
             (Some(folder), _) => {
                 let of = take_over(&folder.path(), &self.data)?;
+                let of = self.own_on_host(of)?;
                 Ok(match of {
                     (0, 0) => FirstUse::Owned,
                     _ => FirstUse::ToCome,
                 })
             }
-            (None, Some(user)) => own(&self.data, user).map(|()| FirstUse::ToCome),
+            (None, Some(user)) => {
+                own(&self.data, user)?;
+                self.own_on_host(user).map(|_| FirstUse::ToCome)
+            }
             (None, None) => Ok(FirstUse::ToCome),
         }
+    }
+}
+
+impl VolumeToFill {
+    /// Gives it to somebody of the container; answers who that is on the host.
+    fn own_on_host(&self, owner: (u32, u32)) -> Result<(u32, u32), Error> {
+        let Some(ids) = &self.ids else {
+            return Ok(owner);
+        };
+        let owner = ids.to_host(owner).unwrap_or((OVERFLOW_ID, OVERFLOW_ID));
+        own(&self.data, owner).map(|()| owner)
     }
 }
 
@@ -243,6 +266,7 @@ mod tests {
                 now,
                 may_copy: true,
                 owner: None,
+                ids: None,
             };
             Self { folder, wanted }
         }

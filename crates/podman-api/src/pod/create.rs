@@ -10,7 +10,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::container::libpod::{ImageVolume, NamedVolume, Namespace, OverlayVolume};
+use crate::container::libpod::{
+    IdMappingOptions, ImageVolume, NamedVolume, Namespace, OverlayVolume,
+};
 use crate::network::{PerNetworkOptions, PortMapping};
 use crate::oci::{Mount, Resources, ThrottleDevice};
 use crate::wire::null_default;
@@ -53,6 +55,9 @@ pub struct PodSpecGenerator {
     pub pidns: Namespace,
     #[serde(deserialize_with = "null_default")]
     pub userns: Namespace,
+    /// Of a user namespace that is `private` or `auto`; without it `userns.value` counts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub idmappings: Option<IdMappingOptions>,
     #[serde(deserialize_with = "null_default")]
     pub utsns: Namespace,
     #[serde(deserialize_with = "null_default")]

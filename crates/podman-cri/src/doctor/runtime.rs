@@ -8,7 +8,12 @@ use super::seen::RuntimeSeen;
 pub(super) fn lines(seen: &RuntimeSeen) -> Vec<Line> {
     let mut lines = vec![runtime(seen), namespaces(seen), images(seen)];
     lines.extend(sandbox_image(seen));
-    lines.extend([streaming(seen), events(seen), handlers(seen)]);
+    lines.extend([
+        streaming(seen),
+        events(seen),
+        handlers(seen),
+        user_namespaces(seen),
+    ]);
     lines
 }
 
@@ -167,6 +172,31 @@ fn handlers(seen: &RuntimeSeen) -> Line {
     }
 }
 
+/// Whether containers can have a user namespace: CRI-O makes them whatever it says of its handlers (measured).
+fn user_namespaces(seen: &RuntimeSeen) -> Line {
+    const NAME: &str = "user namespaces";
+    let facts = &seen.facts;
+    let able = facts.user_namespaces.as_deref().map(|able| {
+        let named = able.iter().filter(|name| !name.is_empty());
+        named.map(String::as_str).collect::<Vec<_>>().join(", ")
+    });
+    match able {
+        _ if facts.kind == RuntimeKind::CriO => Line::ok(NAME, "made by CRI-O, for every handler"),
+        Some(able) if !able.is_empty() => Line::ok(NAME, format!("made by the handlers {able}")),
+        Some(_) => Line::note(
+            NAME,
+            "no handler of the runtime's makes them",
+            "--userns and --uidmap are refused; containerd needs an OCI runtime that maps the ids of mounts: runc from 1.2 or crun \
+             from 1.9 on",
+        ),
+        None => Line::note(
+            NAME,
+            "the runtime does not tell whether it makes them",
+            "--userns and --uidmap are refused; CRI-O and containerd from 2 on make them",
+        ),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::report::Mark;
@@ -246,13 +276,49 @@ mod tests {
                 "crun, runc (default runc)",
             ),
         ];
+        judge(rows);
+        let absent = with(|s| s.sandbox_image = Some(("pause".to_owned(), false)));
+        assert_eq!(sandbox_image(&absent).unwrap().mark, Mark::Note);
+        assert_eq!(sandbox_image(&with(|s| s.sandbox_image = None)), None);
+    }
+
+    fn judge(rows: impl IntoIterator<Item = Row>) {
         for (check, seen, mark, found) in rows {
             let line = check(&seen);
             assert_eq!(line.mark, mark, "{line:?}");
             assert!(line.found.contains(found), "{line:?}");
         }
-        let absent = with(|s| s.sandbox_image = Some(("pause".to_owned(), false)));
-        assert_eq!(sandbox_image(&absent).unwrap().mark, Mark::Note);
-        assert_eq!(sandbox_image(&with(|s| s.sandbox_image = None)), None);
+    }
+
+    #[test]
+    fn user_namespaces_are_what_the_runtime_tells_of_them() {
+        let containerd = |able: Option<Vec<String>>| {
+            with(|s| {
+                s.facts.kind = RuntimeKind::Containerd;
+                s.facts.user_namespaces = able;
+            })
+        };
+        let rows: [Row; 4] = [
+            (user_namespaces, with(|_| {}), Mark::Ok, "every handler"),
+            (
+                user_namespaces,
+                containerd(None),
+                Mark::Note,
+                "does not tell",
+            ),
+            (
+                user_namespaces,
+                containerd(Some(Vec::new())),
+                Mark::Note,
+                "no handler",
+            ),
+            (
+                user_namespaces,
+                containerd(Some(vec![String::new(), "runc".to_owned()])),
+                Mark::Ok,
+                "handlers runc",
+            ),
+        ];
+        judge(rows);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use cri_api::v1::{CgroupDriver, ImageFsInfoResponse, StatusResponse};
+use cri_api::v1::{CgroupDriver, ImageFsInfoResponse, RuntimeHandler, StatusResponse};
 use cri_client::verbose::handlers;
 use cri_client::{Client, Error};
 use model::observed::{RuntimeFacts, RuntimeKind};
@@ -42,6 +42,7 @@ pub(super) async fn read(client: &Client) -> Result<RuntimeFacts, Error> {
         endpoint: client.runtime_endpoint().to_string(),
         cgroup_manager: cgroup_manager(client, &status).await?,
         handlers: handlers.names,
+        user_namespaces: user_namespaces(&status),
         default_handler: handlers.default.unwrap_or_default(),
         storage_driver: places.driver,
         storage_root: places.root,
@@ -49,6 +50,18 @@ pub(super) async fn read(client: &Client) -> Result<RuntimeFacts, Error> {
         attaches_when_created: kind == RuntimeKind::CriO,
         unified_cgroups: unified_cgroups(),
     })
+}
+
+/// The handlers that make user namespaces; `None` where the runtime tells no features (before containerd 2).
+fn user_namespaces(status: &StatusResponse) -> Option<Vec<String>> {
+    let handlers = &status.runtime_handlers;
+    let told = handlers.iter().any(|handler| handler.features.is_some());
+    let able = |handler: &&RuntimeHandler| {
+        let features = handler.features.unwrap_or_default();
+        features.user_namespaces
+    };
+    let able = handlers.iter().filter(able);
+    told.then(|| able.map(|handler| handler.name.clone()).collect())
 }
 
 /// Whether this host has cgroup v2 alone.

@@ -19,7 +19,7 @@ use super::common::{
 use super::create_libpod::shm_bytes;
 use super::joined::{self, Beside};
 use super::{
-    FILL_OUT, Host, devices, etc, health, limits, log, mounts, security, sysctls, ulimits,
+    FILL_OUT, Host, devices, etc, health, limits, log, mounts, security, sysctls, ulimits, userns,
 };
 use crate::fields::{COMPAT, NETNS_PATH};
 use crate::ports::{self, Ports};
@@ -93,6 +93,7 @@ pub fn compat_create(
         Some(_) => Ports::joined(&published, host_config.publish_all_ports, exposed),
         None => Ports::new(network, published, host_config.publish_all_ports, exposed)?,
     };
+    let ids = userns::from_compat(HOST_CONFIG, &host_config.userns_mode)?;
     let from_host = from_host_config(host_config, &volumes, &labels, *host)?;
     sysctls::check_namespaces(&from_host.sysctls, network, from_host.ipc)
         .map_err(|error| Face::Compat.at_create(error))?;
@@ -115,7 +116,7 @@ pub fn compat_create(
         unset_env_all,
         labels,
         work_dir: some(working_dir),
-        user: some(user),
+        user: some(user).or(ids.user),
         terminal: tty,
         stdin: open_stdin,
         hostname: some(hostname),
@@ -140,6 +141,7 @@ pub fn compat_create(
         spec,
         requires: Vec::new(), // nor dependencies
         joins,
+        userns: ids.userns,
         image_volumes: ImageVolumes::Anonymous,
         host_env: false, // Docker's API does not have it
         warnings: ports.warnings,
@@ -208,7 +210,7 @@ fn from_host_config(
         security_opt,
         tmpfs: _,       // in `mounts`
         uts_mode: _,    // refused, or what the runtime does anyway
-        userns_mode: _, // refused, or what the runtime does anyway
+        userns_mode: _, // read by the caller
         shm_size,
         sysctls,
         runtime,
@@ -325,7 +327,6 @@ fn refuse(config: &HostConfigRequest, host: Host) -> Result<(), Error> {
     }
     HOST_CONFIG.refuse_rest(&config.rest)?;
     mode("UTSMode", &config.uts_mode, &["private"])?;
-    mode("UsernsMode", &config.userns_mode, &["host"])?;
     mode(
         "CgroupnsMode",
         &config.cgroupns_mode,

@@ -1,5 +1,6 @@
 use model::container::RestartPolicy;
 use model::etc::EtcFiles;
+use model::request::Userns;
 
 use serde_json::{Value, json};
 
@@ -73,6 +74,7 @@ fn what_docker_sends_unasked_asks_for_nothing() {
             pod: None,
             spec: expected,
             joins: Joined::default(),
+            userns: Userns::Unset,
             requires: Vec::new(),
             image_volumes: ImageVolumes::Anonymous,
             host_env: false,
@@ -175,8 +177,8 @@ fn what_is_not_carried_out_is_refused_by_name() {
         (none(), json!({"UTSMode": "host"}), "HostConfig.UTSMode"),
         (
             none(),
-            json!({"UsernsMode": "auto"}),
-            "HostConfig.UsernsMode",
+            json!({"UsernsMode": "ns:/x"}),
+            "HostConfig.UsernsMode \"ns\"",
         ),
         (
             none(),

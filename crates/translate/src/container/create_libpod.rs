@@ -9,7 +9,7 @@ use model::container::{
 };
 use model::health::{DEFAULT_LOG_COUNT, DEFAULT_LOG_SIZE, HealthCheck, HealthSpec};
 use model::joined::Joined;
-use model::request::{ImageVolumes, NewContainer};
+use model::request::{ImageVolumes, NewContainer, Userns};
 use podman_api::container::Signal;
 use podman_api::container::libpod::{Namespace, SpecGenerator};
 use podman_api::network::PerNetworkOptions;
@@ -21,6 +21,7 @@ use super::joined::{self, Beside};
 use super::security::Profile;
 use super::{
     Host, block, by_cgroup, devices, etc, health, limits, log, mounts, security, sysctls, ulimits,
+    userns,
 };
 use crate::fields::{IGNORED_VOLUMES, KEEP_GROUPS, LIBPOD, NETNS_PATH};
 use crate::ports::{self, Ports};
@@ -107,7 +108,8 @@ pub fn libpod_create(mut spec: SpecGenerator, host: &Host) -> Result<NewContaine
         selinux_opts,
         apparmor_profile,
         no_new_privileges,
-        userns: _, // refused
+        userns: userns_asked,
+        idmappings,
         read_only_filesystem,
         read_write_tmpfs,
         umask,
@@ -178,6 +180,10 @@ pub fn libpod_create(mut spec: SpecGenerator, host: &Host) -> Result<NewContaine
         Some(_) => Ports::joined(&port_mappings, publish_all, exposed),
         None => Ports::new(network, port_mappings, publish_all, exposed)?,
     };
+    let ids = match in_pod {
+        true => userns_in_pod(&userns_asked)?,
+        false => userns::from_libpod(BODY, &userns_asked, idmappings)?,
+    };
     let log = log::from_libpod(&log_configuration.unwrap_or_default())?;
     BODY.refuse_if(log.is_none(), "log_configuration")?;
     let seccomp = security::seccomp_by_policy(&seccomp_policy, &seccomp_profile_path)?;
@@ -214,7 +220,7 @@ pub fn libpod_create(mut spec: SpecGenerator, host: &Host) -> Result<NewContaine
         labels,
         annotations,
         work_dir: some(work_dir),
-        user: some(user),
+        user: some(user).or(ids.user),
         groups: groups_by_name(groups)?,
         terminal: terminal.unwrap_or(false),
         stdin: stdin.unwrap_or(false),
@@ -227,6 +233,7 @@ pub fn libpod_create(mut spec: SpecGenerator, host: &Host) -> Result<NewContaine
         network,
         pid,
         ipc,
+        id_mappings: None, // the engine's to give
         sysctls: sysctl,
         cgroup_parent: some(cgroup_parent),
         dns: dns("dns_server", dns_server, dns_search, dns_option)?,
@@ -287,6 +294,7 @@ pub fn libpod_create(mut spec: SpecGenerator, host: &Host) -> Result<NewContaine
         spec,
         requires: dependency_containers,
         joins,
+        userns: ids.userns,
         image_volumes: volumes_of_image(&image_volume_mode)?,
         host_env: env_host.unwrap_or(false),
         warnings: ports.warnings,
@@ -399,7 +407,6 @@ fn refuse(spec: &SpecGenerator, host: Host) -> Result<(), Error> {
         &spec.utsns,
         if in_pod { &["pod"] } else { &["private"] },
     )?;
-    namespace(BODY, "userns", &spec.userns, &["host"])?;
     namespace(
         BODY,
         "cgroupns",
@@ -421,6 +428,18 @@ fn check_cgroups(rest: &BTreeMap<String, Value>) -> Result<(), Error> {
             let text = format!("invalid cgroup mode {other:?}");
             Err(Error::InvalidArgument(text).behind(CREATE_OPTION))
         }
+    }
+}
+
+/// A container in a pod is in the pod's user namespace; that it asks for none of its own is the engine's to check.
+fn userns_in_pod(asked: &Namespace) -> Result<userns::Asked, Error> {
+    let Namespace { mode, value } = asked;
+    match (mode.as_str(), value.as_str()) {
+        ("" | "default" | "pod", "") => Ok(Userns::Unset.into()),
+        ("host", "") => Ok(Userns::Host.into()),
+        _ => Err(Error::InvalidArgument(
+            "cannot set user namespace mode when joining pod with infra container".to_owned(),
+        )),
     }
 }
 

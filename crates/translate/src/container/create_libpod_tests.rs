@@ -57,6 +57,7 @@ fn what_podman_remote_sends_unasked_asks_for_nothing() {
             pod: None,
             spec: expected,
             joins: Joined::default(),
+            userns: Userns::Unset,
             requires: Vec::new(),
             image_volumes: ImageVolumes::Anonymous,
             host_env: false,
@@ -185,7 +186,10 @@ fn what_is_not_carried_out_is_refused_by_name() {
             "mask \"/data\"",
         ),
         (json!({"envmerge": ["A='b'"]}), "envmerge \"A='b'\""),
-        (json!({"userns": {"nsmode": "auto"}}), "userns"),
+        (
+            json!({"userns": {"nsmode": "path", "value": "/x"}}),
+            "userns \"path\"",
+        ),
         (json!({"pidns": {"nsmode": "path", "value": "/x"}}), "pidns"),
         (json!({"ipcns": {"nsmode": "path", "value": "/x"}}), "ipcns"),
         (

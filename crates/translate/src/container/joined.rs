@@ -13,20 +13,23 @@ const CONTAINER: &str = "container";
 /// What Podman says before the reason why a specification cannot be meant.
 const INVALID_CONFIG: &str = "invalid config provided";
 
-/// Takes them out of a libpod body; a container in a pod has the pod's, but may see the processes of another.
+/// Takes them out of a libpod body; a container in a pod has the pod's, but may see the processes of another one in it.
 ///
 /// # Errors
 /// Podman's for one without a name.
 pub(super) fn from_libpod(spec: &mut SpecGenerator) -> Result<Joined<String>, Error> {
     let pid = taken(&mut spec.pidns)?;
+    let user = taken(&mut spec.userns)?;
     if !spec.pod.is_empty() {
         return Ok(Joined {
             pid,
+            user,
             ..Joined::default()
         });
     }
     Ok(Joined {
         pid,
+        user,
         ipc: taken(&mut spec.ipcns)?,
         uts: taken(&mut spec.utsns)?,
         network: taken(&mut spec.netns)?,
@@ -50,6 +53,7 @@ pub(super) fn from_compat(config: &mut HostConfigRequest) -> Result<Joined<Strin
         ipc: taken_word(&mut config.ipc_mode)?,
         uts: taken_word(&mut config.uts_mode)?,
         network: taken_word(&mut config.network_mode)?,
+        user: taken_word(&mut config.userns_mode)?,
     })
 }
 

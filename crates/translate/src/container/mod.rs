@@ -24,6 +24,7 @@ mod show_network;
 pub(crate) mod sysctls;
 mod ulimits;
 mod update;
+pub(crate) mod userns;
 
 pub use create_compat::compat_create;
 pub use create_libpod::libpod_create;

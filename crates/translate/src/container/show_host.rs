@@ -10,9 +10,11 @@ use model::container::{
 };
 use model::port::PublishedPort;
 use model::ulimit::Ulimit;
+use model::userns::{IdMappings, IdRange};
 use model::view::{ContainerBody, ContainerDetail};
 use podman_api::container::libpod::{
-    InspectDevice, InspectHostConfig, InspectLogConfig, InspectRestartPolicy, InspectUlimit,
+    InspectDevice, InspectHostConfig, InspectIdMappings, InspectLogConfig, InspectRestartPolicy,
+    InspectUlimit,
 };
 
 use super::mount_options::shown_options;
@@ -68,6 +70,8 @@ pub(super) fn host_config(detail: &ContainerDetail, caps: &Caps) -> InspectHostC
         security_opt: security_opt(spec),
         tmpfs: tmpfs(spec),
         uts_mode: modes.uts,
+        userns_mode: modes.user,
+        id_mappings: spec.id_mappings.as_ref().map(id_mappings),
         shm_size: shm_size(detail, spec),
         cgroup_parent: spec.cgroup_parent.clone().unwrap_or_default(),
         devices: devices(spec),
@@ -281,6 +285,16 @@ struct Modes {
     network: String,
     ipc: String,
     uts: String,
+    /// Empty for the host's.
+    user: String,
+}
+
+fn id_mappings(ids: &IdMappings) -> InspectIdMappings {
+    let shown = |ranges: &[IdRange]| Some(ranges.iter().map(ToString::to_string).collect());
+    InspectIdMappings {
+        uid_map: shown(&ids.uids),
+        gid_map: shown(&ids.gids),
+    }
 }
 
 /// A container in a pod shares what the pod says with its infra container.
@@ -311,6 +325,10 @@ fn modes(detail: &ContainerDetail) -> Modes {
             }
         },
         uts: of(spec.joined.uts.as_ref().or_else(home), "private"),
+        user: match spec.id_mappings {
+            Some(_) => of(spec.joined.user.as_ref(), "private"),
+            None => of(spec.joined.user.as_ref(), ""),
+        },
     };
     let (Some(infra), Some(pod)) = (show::infra_of(detail), show::pod(detail)) else {
         return own;
@@ -335,5 +353,9 @@ fn modes(detail: &ContainerDetail) -> Modes {
             false => shared("ipc", own.ipc),
         },
         uts: shared("uts", own.uts),
+        user: match pod.spec.id_mappings {
+            Some(_) => format!("container:{infra}"),
+            None => own.user,
+        },
     }
 }

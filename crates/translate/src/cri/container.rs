@@ -94,6 +94,7 @@ fn asked(order: &ContainerOrder<'_>, spec: &ContainerSpec) -> Result<v1::Contain
         network: _,             // the sandbox's
         pid: _,                 // the sandbox's, and `container_security`
         ipc: _,                 // the same
+        id_mappings: _,         // the sandbox's
         joined: _,              // the sandbox is that one's, and `order.pid_target`
         sysctls: _,             // the sandbox's
         cgroup_parent: _,       // the sandbox's

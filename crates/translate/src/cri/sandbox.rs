@@ -64,8 +64,9 @@ pub fn sandbox_config(order: &SandboxOrder<'_>) -> Result<SandboxConfig, Error> 
         annotations,
         hostname: _, // `order.hostname` is the one in effect
         network,
-        host_pid: _, // `sandbox_security`
-        host_ipc: _, // `sandbox_security`
+        host_pid: _,    // `sandbox_security`
+        host_ipc: _,    // `sandbox_security`
+        id_mappings: _, // `sandbox_security`
         sysctls,
         cgroup_parent,
         ports: _, // published by the engine's own rules: CRI runtimes differ in what they do with them

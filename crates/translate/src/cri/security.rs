@@ -10,6 +10,7 @@ use model::Error;
 use model::container::{ContainerSpec, Network};
 use model::paths;
 use model::pod::SandboxRecord;
+use model::userns::{IdMappings, IdRange};
 
 use super::capabilities::cri_capabilities;
 use super::sandbox::shares_pid;
@@ -80,7 +81,30 @@ fn namespace_options(sandbox: &SandboxRecord) -> v1::NamespaceOption {
         pid: pid.into(),
         ipc: ipc.into(),
         target_id: String::new(),
-        userns_options: None,
+        userns_options: sandbox.spec.id_mappings.as_ref().map(user_namespace),
+    }
+}
+
+/// A user namespace of a sandbox's own.
+fn user_namespace(ids: &IdMappings) -> v1::UserNamespace {
+    let ranges = |ranges: &[IdRange]| ranges.iter().map(id_mapping).collect();
+    v1::UserNamespace {
+        mode: v1::NamespaceMode::Pod.into(),
+        uids: ranges(&ids.uids),
+        gids: ranges(&ids.gids),
+    }
+}
+
+fn id_mapping(range: &IdRange) -> v1::IdMapping {
+    let IdRange {
+        container,
+        host,
+        length,
+    } = *range;
+    v1::IdMapping {
+        host_id: host,
+        container_id: container,
+        length,
     }
 }
 

@@ -292,6 +292,19 @@ fn namespaces(all: &mut Map<String, Value>, options: Option<v1::NamespaceOption>
             ("NamespaceOption.ipc", json!(options.ipc().as_str_name())),
         ],
     );
+    if let Some(ids) = &options.userns_options {
+        let ranges = |ranges: &[v1::IdMapping]| -> Vec<String> {
+            let shown =
+                |it: &v1::IdMapping| format!("{}:{}:{}", it.container_id, it.host_id, it.length);
+            ranges.iter().map(shown).collect()
+        };
+        let shown = json!({
+            "mode": ids.mode().as_str_name(),
+            "uids": ranges(&ids.uids),
+            "gids": ranges(&ids.gids),
+        });
+        put(all, [("NamespaceOption.userns_options", shown)]);
+    }
     if !options.target_id.is_empty() {
         put(
             all,

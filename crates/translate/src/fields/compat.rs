@@ -157,7 +157,14 @@ const NAMESPACES: &[Row] = &[
         "private; with the network of another container that one's",
         UTS_MODE,
     ),
-    Row::anyway("HostConfig.UsernsMode", "host", USERS),
+    shared::USER_NAMESPACE
+        .named("HostConfig.UsernsMode")
+        .reaches(&[
+            "NamespaceOption.userns_options",
+            "LinuxContainerSecurityContext.run_as_user",
+            "LinuxContainerSecurityContext.run_as_group",
+        ])
+        .kept(&["id_mappings", "joined.user", "user"]),
     Row::anyway(
         "HostConfig.CgroupnsMode",
         "private; on cgroup v1 and hybrid the host's",

@@ -47,7 +47,7 @@ fn only_fields_that_ask_for_something_are_told_and_refused_ones_first() {
     let refused = refused(&explained);
     assert_eq!(refused.len(), 1);
     assert!(
-        refused[0].2.contains("options of the storage"),
+        refused[0].2.contains("options of a container's storage"),
         "{refused:?}"
     );
     assert_eq!(refused[0].1, None);
@@ -74,11 +74,11 @@ fn a_field_is_not_blamed_for_what_stands_beside_it() {
     let fine = json!({"image": "a", "pod": "p", "ipcns": {"nsmode": "pod"}, "restart_tries": 3,
         "restart_policy": "on-failure"});
     assert!(!explain(Request::Libpod, fine).is_refused());
-    let one = json!({"image": "a", "pod": "p", "ipcns": {"nsmode": "pod"}, "procfs_opts": ["x"]});
+    let one = json!({"image": "a", "pod": "p", "ipcns": {"nsmode": "pod"}, "rootfs_propagation": "shared"});
     let one = explain(Request::Libpod, one);
     assert_eq!(
         refused(&one).iter().map(|it| it.0).collect::<Vec<_>>(),
-        ["procfs_opts"]
+        ["rootfs_propagation"]
     );
 }
 
@@ -92,7 +92,7 @@ fn values_that_contradict_each_other_are_told_as_such() {
     assert!(explained.refused[0].why.contains("--rm option conflicts"));
     let one = explain(
         Request::Libpod,
-        json!({"image": "a", "hostadd": ["x"], "procfs_opts": ["x"]}),
+        json!({"image": "a", "hostadd": ["x"], "rootfs_propagation": "shared"}),
     );
     let refused = refused(&one);
     assert_eq!(refused.len(), 2, "{refused:?}");

@@ -296,8 +296,18 @@ const NAMESPACES: &[Row] = &[
         "private; with the network of another container that one's; in a pod the pod's",
         UTS_MODE,
     ),
-    Row::anyway("userns", "host", USERS),
-    Row::anyway("idmappings", "none", USERS),
+    shared::USER_NAMESPACE
+        .named("userns")
+        .reaches(&[
+            "NamespaceOption.userns_options",
+            "LinuxContainerSecurityContext.run_as_user",
+            "LinuxContainerSecurityContext.run_as_group",
+        ])
+        .kept(&["id_mappings", "joined.user", "user"]),
+    shared::USER_NAMESPACE
+        .named("idmappings")
+        .how("the ids of a user namespace that is private, or what is asked of those that are chosen (auto)")
+        .but(IDS_WITHOUT_USERNS),
     Row::refused("hostusers", HOST_USERS),
     Row::anyway(
         "cgroupns",

@@ -64,9 +64,15 @@ const NAMESPACES: &[Row] = &[
         .kept(&["host_pid"])
         .but(POD_PID_MODE)
         .in_vm(VM_NAMESPACES),
-    Row::anyway("userns", "host", USERS),
+    shared::USER_NAMESPACE
+        .named("userns")
+        .how("that of the infra container, which the others are in with it")
+        .but(POD_USERNS),
     Row::anyway("utsns", "private", UTS_MODE),
-    Row::anyway("idmappings", "none", USERS),
+    shared::USER_NAMESPACE
+        .named("idmappings")
+        .how("the ids of a user namespace that is private, or what is asked of those that are chosen (auto)")
+        .but(IDS_WITHOUT_USERNS),
     Row::anyway(
         "share_parent",
         "true: the runtime's cgroup of the sandbox",

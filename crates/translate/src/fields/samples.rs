@@ -185,12 +185,35 @@ pub(super) fn ways(request: Request, name: &str) -> Vec<(Vec<(&'static str, Valu
         "pidns" | "ipcns" if request == Request::Libpod => {
             both(request, name, vec![("netns", of_another(request))])
         }
+        "userns" => userns_ways(request, name),
+        "hostconfig.usernsmode" => vec![
+            alone(json!("keep-id")),
+            (
+                vec![("HostConfig.NetworkMode", of_another(request))],
+                of_another(request),
+            ),
+        ],
+        "idmappings" => vec![(vec![("userns", json!({"nsmode": "auto"}))], ids())],
         "hostconfig.pidmode" | "hostconfig.ipcmode" => {
             let network = ("HostConfig.NetworkMode", of_another(request));
             both(request, name, vec![network])
         }
         _ => vec![(beside(request, name), carried(request, name))],
     }
+}
+
+/// The ids of a user namespace.
+fn ids() -> Value {
+    let ranges = json!([{"container_id": 0, "host_id": 100_000, "size": 1_000}]);
+    json!({"AutoUserNs": true, "AutoUserNsOpts": {"AdditionalUIDMappings": ranges}})
+}
+
+fn userns_ways(request: Request, name: &str) -> Vec<(Vec<(&'static str, Value)>, Value)> {
+    let mut ways = vec![(Vec::new(), json!({"nsmode": "keep-id"}))];
+    if request == Request::Libpod {
+        ways.extend(both(request, name, vec![("netns", of_another(request))]).pop());
+    }
+    ways
 }
 
 /// A namespace of the host's, and beside something that of another container.
@@ -256,9 +279,7 @@ pub(super) fn anyway(request: Request, name: &str) -> Vec<Value> {
     all.extend(match last.as_str() {
         "pidns" | "utsns" | "cgroupns" => vec![json!({"nsmode": "private"})],
         "ipcns" => vec![json!({"nsmode": "private"}), json!({"nsmode": "shareable"})],
-        "userns" => vec![json!({"nsmode": "host"})],
         "utsmode" | "cgroupnsmode" => vec![json!("private")],
-        "usernsmode" => vec![json!("host")],
         "networks" => vec![json!({"podman": {}}), json!({"default": {}})],
         "endpointsconfig" => vec![json!({"podman": {}}), json!({"bridge": null})],
         "create_working_dir" | "httpproxy" | "volatile" => vec![json!(true), json!(false)],
@@ -272,13 +293,12 @@ pub(super) fn otherwise(name: &str) -> Option<Value> {
     let last = name.rsplit('.').next().unwrap_or(name).to_ascii_lowercase();
     Some(match last.as_str() {
         "create_working_dir" | "httpproxy" | "volatile" => return None,
-        "pidns" | "ipcns" | "utsns" | "userns" | "cgroupns" => {
+        "pidns" | "ipcns" | "utsns" | "cgroupns" => {
             json!({"nsmode": "path", "value": "/x"})
         }
         "cgroups_mode" => json!("disabled"),
         "networks" | "endpointsconfig" => json!({"other": {}}),
         "share_parent" => json!(false),
-        "idmappings" => json!({"AutoUserNs": true}),
         // words
         _ => json!("other"),
     })
@@ -321,10 +341,14 @@ pub(super) fn not_carried(request: Request, name: &str) -> (Value, Vec<(&'static
         "sysctl" | "shm_size" | "cgroup_parent" => {
             return (carried(request, name), vec![("pod", json!("p"))]);
         }
+        "userns" if request == Request::Pod => {
+            return (json!({"nsmode": "auto"}), vec![("no_infra", json!(true))]);
+        }
         "netns" => json!({"nsmode": "slirp4netns"}),
-        "pidns" | "ipcns" => json!({"nsmode": "path", "value": "/x"}),
+        "pidns" | "ipcns" | "userns" => json!({"nsmode": "path", "value": "/x"}),
+        "idmappings" => json!({"AutoUserNs": true}),
         "networkmode" => json!("slirp4netns"),
-        "pidmode" | "ipcmode" => json!("ns:/x"),
+        "pidmode" | "ipcmode" | "usernsmode" => json!("ns:/x"),
         "hostname" if request == Request::Compat => {
             return (json!("a"), vec![("HostConfig.NetworkMode", json!("host"))]);
         }

@@ -252,6 +252,16 @@ pub(super) const IPC: Row = Row::cri("", &["NamespaceOption.ipc"])
     .kept(&["ipc", "joined.ipc"])
     .but(IPC_MODE)
     .in_vm(VM_NAMESPACES);
+pub(super) const USER_NAMESPACE: Row = Row::cri("", &["NamespaceOption.userns_options"])
+    .how(
+        "host; private with the ids given; auto: ids of /etc/subuid's user containers that no other container has, chosen at \
+         the create for life; keep-id: the host's ids in a namespace of its own; that of a container whose network is joined",
+    )
+    .kept(&["id_mappings"])
+    .but(USERNS)
+    .on_crio("several ranges too")
+    .on_containerd("refused, unless it says of the handler that it makes them (from 2 on), and then with one range of each")
+    .in_vm(VM_USERNS);
 pub(super) const ULIMITS: Row = Row::gate(
     "",
     "set before the command; a hard limit above the runtime's own by the daemon, which needs CAP_SYS_RESOURCE for that; \

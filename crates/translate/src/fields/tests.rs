@@ -13,7 +13,7 @@ use podman_api::pod::PodSpecGenerator;
 use serde_json::{Map, Value, json};
 
 use super::kept::{container_fields, difference, order_of};
-use super::trial::records;
+use super::trial::{pod_of, records};
 use super::*;
 use crate::container::{Host, compat_create, libpod_create};
 use crate::cri::{sandbox_config, spelled_out};
@@ -29,6 +29,7 @@ const HOST: Host = Host { cgroup_v2: true };
 fn facts() -> RuntimeFacts {
     RuntimeFacts {
         unified_cgroups: true,
+        user_namespaces: Some(vec![String::new()]),
         ..RuntimeFacts::default()
     }
 }
@@ -147,7 +148,7 @@ fn outcome(request: Request, body: &Value) -> Result<Outcome, model::Error> {
     match request {
         Request::Libpod => of_container(libpod_create(decode_body(text, "")?, &HOST)?),
         Request::Compat => of_container(compat_create(decode_body(text, "")?, None, &HOST)?),
-        Request::Pod => of_pod(pod_create(decode_body(text, "")?)?),
+        Request::Pod => of_pod(&pod_create(decode_body(text, "")?)?),
     }
 }
 
@@ -180,18 +181,19 @@ fn of_container(mut new: NewContainer) -> Result<Outcome, model::Error> {
     Ok(Outcome { record, cri })
 }
 
-fn of_pod(new: NewPod) -> Result<Outcome, model::Error> {
+fn of_pod(new: &NewPod) -> Result<Outcome, model::Error> {
+    let spec = pod_of(new);
     let mut facts = facts();
-    if !new.spec.cdi_devices.is_empty() {
+    if !spec.cdi_devices.is_empty() {
         facts.kind = model::observed::RuntimeKind::CriO; // alone
     }
-    crate::cri::check_pod(&new.spec, &facts)?;
+    crate::cri::check_pod(&spec, &facts)?;
     let (_, mut sandbox) = records(&NewContainer {
         pod: Some(new.name.clone().unwrap_or_else(|| "p".to_owned())),
         ..NewContainer::default()
     });
     sandbox.id = model::Id::parse(&"0".repeat(64)).unwrap();
-    sandbox.spec = new.spec;
+    sandbox.spec = spec;
     let cri = spelled_out(None, &sandbox_config(&order_of(&sandbox, &facts))?);
     let mut record = difference(&sandbox.spec, &PodSpec::default())?;
     record.insert("name".to_owned(), json!(new.name));

@@ -4,7 +4,8 @@ use jiff::Timestamp;
 use model::container::{ContainerRecord, ContainerSpec, Progress};
 use model::observed::RuntimeFacts;
 use model::pod::{PodSpec, Role, SandboxProgress, SandboxRecord};
-use model::request::NewContainer;
+use model::request::{NewContainer, NewPod, Userns};
+use model::userns::{IdMappings, IdsWanted};
 use model::{Error, Id};
 use podman_api::container::compat::CreateContainer;
 use podman_api::container::libpod::SpecGenerator;
@@ -37,7 +38,9 @@ pub(super) fn trial(
             stand_in(&mut body.image);
             compat_create(body, None, &host).and_then(|new| check(&new, facts))
         }
-        Request::Pod => pod_create(read(body)?).and_then(|new| cri::check_pod(&new.spec, facts)),
+        Request::Pod => {
+            pod_create(read(body)?).and_then(|new| cri::check_pod(&pod_of(&new), facts))
+        }
     })
 }
 
@@ -65,6 +68,14 @@ const NOBODY: &str = "0000000000000000000000000000000000000000000000000000000000
 /// The name of what has none here.
 const STAND_IN: &str = "stand-in";
 
+/// What would be asked of a pod.
+pub(super) fn pod_of(new: &NewPod) -> PodSpec {
+    PodSpec {
+        id_mappings: ids_of(&new.userns),
+        ..new.spec.clone()
+    }
+}
+
 fn check(new: &NewContainer, facts: &RuntimeFacts) -> Result<(), Error> {
     let (record, sandbox) = records(new);
     cri::check_container(&record.spec, &sandbox, facts)
@@ -78,6 +89,7 @@ pub(super) fn records(new: &NewContainer) -> (ContainerRecord, SandboxRecord) {
         spec,
         requires: _, // they are not known
         joins,
+        userns,
         image_volumes: _, // the image is not known
         host_env: _,      // nor the daemon's variables
         warnings: _,      // of what the client sent beside
@@ -88,6 +100,7 @@ pub(super) fn records(new: &NewContainer) -> (ContainerRecord, SandboxRecord) {
     if let Some(profile) = &mut spec.seccomp {
         STAND_IN.clone_into(&mut profile.resolved); // its file is not read
     }
+    spec.id_mappings = ids_of(userns);
     let sandbox = match pod {
         None => SandboxRecord::hidden(&id, name, &spec, Timestamp::UNIX_EPOCH),
         Some(pod) => sandbox(pod, PodSpec::default()),
@@ -107,6 +120,16 @@ pub(super) fn records(new: &NewContainer) -> (ContainerRecord, SandboxRecord) {
         progress: Progress::default(),
     };
     (record, sandbox)
+}
+
+/// The ids of a user namespace, but those that are chosen at the create.
+pub(super) fn ids_of(asked: &Userns) -> Option<IdMappings> {
+    match asked {
+        Userns::Unset | Userns::Host => None,
+        Userns::Given(ids) => Some(ids.clone()),
+        Userns::Chosen(IdsWanted::Auto(auto)) => Some(auto.given.clone()),
+        Userns::Chosen(IdsWanted::HostIds) => Some(IdMappings::default()),
+    }
 }
 
 /// A pod that is not there.

@@ -28,8 +28,28 @@ pub(super) const NETWORKS: &str = "there is the runtime's default network (bridg
 pub(crate) const NETNS_PATH: &str = "CRI takes no namespace by its path: the runtime makes the sandbox's own, and takes it down with what CNI has put into it";
 /// Of what is asked for beside `container:x`.
 pub(crate) const OF_THE_JOINED: &str = "it is the sandbox's, which is that of the container whose namespaces are joined; ask for it there";
-pub(super) const USERS: &str = "user namespaces are the runtime's";
 pub(super) const HOST_USERS: &str = "CRI runtimes look the user up in the image's files, which have no account of the host's; give the user by number, with passwd_entry";
+/// Of user namespaces.
+pub(crate) const USERNS: &str = "CRI makes a sandbox a user namespace of given ids and takes none that is there: host, private, auto, keep-id and that of a container whose network is joined";
+/// Of a runtime that tells no features.
+pub(crate) const USERNS_OF_RUNTIME: &str = "this runtime does not tell whether it makes user namespaces, as containerd 2 and CRI-O do (features in its Status)";
+/// Of a handler that cannot.
+pub(crate) const USERNS_OF_HANDLER: &str = "the runtime says that this handler makes none (user_namespaces in its Status): its OCI runtime has to map the ids of mounts, as runc from 1.2 and crun from 1.9 on do";
+/// Of namespaces of the host beside a user namespace.
+pub(crate) const USERNS_OF_HOST: &str = "the kernel lets it mount neither /proc nor /dev/mqueue of the host's, and CRI runtimes bind neither; leave one of both out";
+/// Of devices in a user namespace.
+pub(crate) const USERNS_DEVICES: &str = "no nodes are made in it: the OCI runtime binds that of the host's at the same path; name the same path";
+/// Of more than one range.
+pub(crate) const SEVERAL_RANGES: &str =
+    "containerd takes one range of users and one of groups; give one of each";
+/// Of user namespaces of sandboxes that are virtual machines.
+pub(super) const VM_USERNS: &str = "the VM has a kernel of its own; not tried";
+/// Of ids without a namespace for them.
+pub(crate) const IDS_WITHOUT_USERNS: &str =
+    "ids are those of a user namespace; ask for one (userns private or auto)";
+/// Of a user namespace of a pod without infra.
+pub(crate) const POD_USERNS: &str =
+    "it would be the infra container's, which the others are in with it";
 pub(super) const PID_MODE: &str = "a container has a PID namespace of its own, the host's, or with the network of another container that one's; in a pod what the pod says, or that of another container of it; and no other yet";
 pub(super) const IPC_MODE: &str = "the IPC namespace is the sandbox's, which is with the network of another container that one's, or the host's, in a pod the pod's, and no other yet";
 pub(super) const POD_PID_MODE: &str = "the containers of a pod have PID namespaces of their own or share one, which may be the host's, and no other is carried out yet";

@@ -16,6 +16,7 @@ use model::Error;
 use model::etc::{self, EtcFiles};
 use model::observed::RuntimeKind;
 use model::order::FileMount;
+use model::userns::IdMappings;
 
 use super::{FilesJob, about};
 use crate::host::etc_files::{self, MODE};
@@ -112,7 +113,8 @@ impl FilesJob {
                     "where the runtime keeps its layers cannot be seen",
                 ));
             }
-            keep(&source, tree, wanted.destination, "")?;
+            let ids = self.record.spec.id_mappings.as_ref();
+            keep(&source, tree, wanted.destination, "", ids)?;
             return Ok(vec![mount(source, wanted.destination, false)]);
         }
         let text = match wanted.destination {
@@ -121,7 +123,7 @@ impl FilesJob {
             RESOLV_CONF => self.resolv_conf(),
             _ => self.containerenv(),
         };
-        etc_files::write_atomically(&source, &text, MODE).map_err(|error| about(&source, error))?;
+        self.write_file(&source, text.as_bytes())?;
         let mut files = vec![mount(source.clone(), wanted.destination, false)];
         if [HOSTS, RESOLV_CONF].contains(&wanted.destination) {
             for chroot in &self.record.spec.chroots {
@@ -188,7 +190,8 @@ impl FilesJob {
                 return Ok(None);
             }
             let line = if left_alone { "" } else { &line };
-            keep(&source, tree, table.path(), line)?;
+            let ids = self.record.spec.id_mappings.as_ref();
+            keep(&source, tree, table.path(), line, ids)?;
         }
         Ok(Some(mount(
             source,
@@ -208,7 +211,13 @@ impl FilesJob {
 }
 
 /// Makes a container's own copy of a file of its image, with added text at its end, where it has none yet.
-fn keep(at: &Path, tree: &ImageTree, path: &str, added: &str) -> Result<(), Error> {
+fn keep(
+    at: &Path,
+    tree: &ImageTree,
+    path: &str,
+    added: &str,
+    ids: Option<&IdMappings>,
+) -> Result<(), Error> {
     if at.exists() {
         return Ok(());
     }
@@ -226,9 +235,10 @@ fn keep(at: &Path, tree: &ImageTree, path: &str, added: &str) -> Result<(), Erro
     text.extend_from_slice(added.as_bytes());
     let mode = looks.as_ref().map_or(MODE, |looks| looks.mode() & 0o7777);
     etc_files::write_atomically(at, &text, mode).map_err(|error| about(at, error))?;
-    match looks {
-        Some(looks) => own(at, (looks.uid(), looks.gid())),
-        None => Ok(()),
+    let owner = looks.map_or((0, 0), |looks| (looks.uid(), looks.gid()));
+    match ids {
+        Some(ids) => own(at, ids.to_host(owner).unwrap_or_else(|| ids.root())),
+        None => own(at, owner),
     }
 }
 
@@ -272,17 +282,17 @@ mod tests {
         fs::set_permissions(at("image/etc/real"), fs::Permissions::from_mode(0o640)).unwrap();
         symlink("/etc/real", at("image/etc/hosts")).unwrap();
         let tree = ImageTree::new(&[at("image")], &at("view")).unwrap();
-        keep(&at("own.hosts"), &tree, HOSTS, "b\n").unwrap();
+        keep(&at("own.hosts"), &tree, HOSTS, "b\n", None).unwrap();
         assert_eq!(fs::read_to_string(at("own.hosts")).unwrap(), "a\nb\n");
         let mode = fs::metadata(at("own.hosts")).unwrap().mode();
         assert_eq!(mode & 0o7777, 0o640);
         fs::write(at("own.hosts"), "the container's").unwrap();
-        keep(&at("own.hosts"), &tree, HOSTS, "b\n").unwrap();
+        keep(&at("own.hosts"), &tree, HOSTS, "b\n", None).unwrap();
         let text = fs::read_to_string(at("own.hosts")).unwrap();
         assert_eq!(text, "the container's");
-        keep(&at("own.none"), &tree, "/etc/none", "").unwrap();
+        keep(&at("own.none"), &tree, "/etc/none", "", None).unwrap();
         assert_eq!(fs::read_to_string(at("own.none")).unwrap(), "");
         fs::create_dir(at("image/etc/folder")).unwrap();
-        keep(&at("own.folder"), &tree, "/etc/folder", "").unwrap_err();
+        keep(&at("own.folder"), &tree, "/etc/folder", "", None).unwrap_err();
     }
 }

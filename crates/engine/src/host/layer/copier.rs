@@ -5,6 +5,7 @@ use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
+use model::userns::IdMappings;
 use rustix::fs::{
     AtFlags, FileType, IFlags, Mode, OFlags, Stat, ioctl_getflags, ioctl_setflags, linkat, mkdirat,
     mknodat, openat, readlinkat, statat, symlinkat,
@@ -50,6 +51,7 @@ pub(super) struct Copier<'a> {
     to_merged: bool,
     view: Option<OwnedFd>,
     marks: Marks,
+    ids: Option<&'a IdMappings>,
     leave_out: &'a LeaveOut,
     /// Only files with several names, and each only until its last name was seen.
     links: HashMap<Id, Linked>,
@@ -64,7 +66,7 @@ impl<'a> Copier<'a> {
         root: OwnedFd,
         to_merged: bool,
         view: Option<OwnedFd>,
-        marks: Marks,
+        (marks, ids): (Marks, Option<&'a IdMappings>),
         leave_out: &'a LeaveOut,
     ) -> Self {
         Self {
@@ -72,6 +74,7 @@ impl<'a> Copier<'a> {
             to_merged,
             view,
             marks,
+            ids,
             leave_out,
             links: HashMap::new(),
             protected: Vec::new(),
@@ -80,9 +83,10 @@ impl<'a> Copier<'a> {
         }
     }
 
-    pub(super) fn policy(&self, from_merged: bool) -> Policy {
+    pub(super) fn policy(&self, from_merged: bool) -> Policy<'a> {
         Policy {
             marks: self.marks,
+            ids: self.ids,
             from_merged,
             to_merged: self.to_merged,
         }

@@ -4,6 +4,7 @@ use std::ffi::CStr;
 use std::os::fd::BorrowedFd;
 use std::path::Path;
 
+use model::userns::OVERFLOW_ID;
 use rustix::fs::{
     AtFlags, FileType, Gid, IFlags, Mode, OFlags, Stat, Timespec, Timestamps, Uid, chmod, chownat,
     fchmod, fchown, fstat, futimens, openat, utimensat,
@@ -20,11 +21,12 @@ use super::xattr::{self, Mark, Policy};
 pub(super) fn folder(
     source: BorrowedFd<'_>,
     target: BorrowedFd<'_>,
-    policy: Policy,
+    policy: Policy<'_>,
     path: &Path,
 ) -> Result<IFlags, LayerError> {
     let stat = fstat(source).map_err(LayerError::io("stat", path))?;
-    fchown(target, Some(uid(&stat)), Some(gid(&stat))).map_err(LayerError::io("chown", path))?;
+    let (uid, gid) = owner(&stat, policy);
+    fchown(target, Some(uid), Some(gid)).map_err(LayerError::io("chown", path))?;
     let from = xattr::path_of(source, c".");
     xattr::copy(&from, &xattr::path_of(target, c"."), policy, path)?;
     fchmod(target, mode(&stat)).map_err(LayerError::io("chmod", path))?;
@@ -41,12 +43,12 @@ pub(super) fn leaf(
     (source, target): (BorrowedFd<'_>, BorrowedFd<'_>),
     name: &CStr,
     stat: &Stat,
-    policy: Policy,
+    policy: Policy<'_>,
     path: &Path,
 ) -> Result<IFlags, LayerError> {
     let nofollow = AtFlags::SYMLINK_NOFOLLOW;
-    chownat(target, name, Some(uid(stat)), Some(gid(stat)), nofollow)
-        .map_err(LayerError::io("chown", path))?;
+    let (uid, gid) = owner(stat, policy);
+    chownat(target, name, Some(uid), Some(gid), nofollow).map_err(LayerError::io("chown", path))?;
     let from = xattr::path_of(source, name);
     xattr::copy(&from, &xattr::path_of(target, name), policy, path)?;
     let symlink = FileType::from_raw_mode(stat.st_mode) == FileType::Symlink;
@@ -75,7 +77,7 @@ fn set_mode(
     chmod(magic(&entry), mode(stat)).map_err(LayerError::io("chmod", path))
 }
 
-fn protection(source: &CStr, policy: Policy, path: &Path) -> Result<IFlags, LayerError> {
+fn protection(source: &CStr, policy: Policy<'_>, path: &Path) -> Result<IFlags, LayerError> {
     let mut flags = IFlags::empty();
     if policy.to_merged && !policy.from_merged {
         let name = policy.marks.name(Mark::Protected);
@@ -90,12 +92,14 @@ fn protection(source: &CStr, policy: Policy, path: &Path) -> Result<IFlags, Laye
     Ok(flags)
 }
 
-fn uid(stat: &Stat) -> Uid {
-    Uid::from_raw(stat.st_uid)
-}
-
-fn gid(stat: &Stat) -> Gid {
-    Gid::from_raw(stat.st_gid)
+/// Whose it becomes.
+fn owner(stat: &Stat, policy: Policy<'_>) -> (Uid, Gid) {
+    let owner = (stat.st_uid, stat.st_gid);
+    let (uid, gid) = match policy.ids {
+        Some(ids) => ids.to_host(owner).unwrap_or((OVERFLOW_ID, OVERFLOW_ID)),
+        None => owner,
+    };
+    (Uid::from_raw(uid), Gid::from_raw(gid))
 }
 
 fn mode(stat: &Stat) -> Mode {

@@ -40,6 +40,7 @@ use std::os::fd::BorrowedFd;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Component, Path, PathBuf};
 
+use model::userns::IdMappings;
 use rustix::io::Errno;
 
 pub(crate) use exchange::{Undone, exchange, exchange_of, undo_exchange, was_exchanged};
@@ -60,6 +61,8 @@ pub struct Source<'a> {
     pub merged: Option<&'a Path>,
     /// Which extended attributes the overlay keeps its marks in.
     pub marks: Marks,
+    /// Its owners are those of a container in this user namespace; they become the host's.
+    pub ids: Option<&'a IdMappings>,
 }
 
 impl<'a> From<&'a Path> for Source<'a> {
@@ -69,6 +72,7 @@ impl<'a> From<&'a Path> for Source<'a> {
             upper,
             merged: None,
             marks: Marks::Trusted,
+            ids: None,
         }
     }
 }

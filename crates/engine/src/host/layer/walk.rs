@@ -177,7 +177,7 @@ pub(super) fn carry(
     let view = source.merged.map(open_root).transpose()?;
     let root =
         openat(&to, c".", FOLDER, Mode::empty()).map_err(LayerError::io("open", Path::new("")))?;
-    let mut copier = Copier::new(to, merged, view, source.marks, leave_out);
+    let mut copier = Copier::new(to, merged, view, (source.marks, source.ids), leave_out);
     let mut path = PathBuf::new();
     let mut stack = vec![Level::new(from, root, false, &path)?];
     while let Some(level) = stack.last_mut() {

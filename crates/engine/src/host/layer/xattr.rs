@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::path::Path;
 
+use model::userns::IdMappings;
 use rustix::fs::{
     XattrFlags, lgetxattr, lgetxattr_query, llistxattr, llistxattr_query, lremovexattr, lsetxattr,
 };
@@ -70,15 +71,17 @@ pub(super) enum Mark {
 
 /// How attributes pass from one tree to the other.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Policy {
+pub(super) struct Policy<'a> {
     pub(super) marks: Marks,
+    /// Owners of the source are those of a container in this user namespace.
+    pub(super) ids: Option<&'a IdMappings>,
     /// The source is read through a merged tree.
     pub(super) from_merged: bool,
     /// The target is written through a merged tree.
     pub(super) to_merged: bool,
 }
 
-impl Policy {
+impl Policy<'_> {
     /// The name under which the target keeps the attribute; `None` for what is not carried.
     ///
     /// A container that mounts overlays itself has attributes that look like marks: the kernel keeps
@@ -181,7 +184,7 @@ fn read(
 pub(super) fn copy(
     source: &CStr,
     target: &CStr,
-    policy: Policy,
+    policy: Policy<'_>,
     path: &Path,
 ) -> Result<(), LayerError> {
     let mut wanted = Vec::new();

@@ -7,12 +7,10 @@ use std::path::Path;
 
 use ::accounts::Table;
 use model::process::{Account, HostIdentity, Identity};
+use model::userns::{IdRange, OVERFLOW_ID};
 
+use super::super::ids::ranges_of;
 use super::super::inside::{Inside, text_of};
-
-/// What the kernel shows for an id that a user namespace does not have (`/proc/sys/kernel/overflowuid`, of which
-/// nobody changes the default).
-const UNMAPPED: u32 = 65_534;
 
 type Names = HashMap<u32, String>;
 
@@ -83,35 +81,21 @@ fn file_in(files: Option<&Inside>, path: &str) -> io::Result<File> {
 
 /// Which ids of the host a user namespace has, as `/proc/PID/uid_map` says it. Without lines it has each as it is.
 #[derive(Debug, Default)]
-struct IdMap(Vec<(u32, u32, u32)>);
+struct IdMap(Vec<IdRange>);
 
 impl IdMap {
     fn read(file: &Path) -> Self {
         let text = File::open(file).ok().and_then(text_of);
-        Self::parse(&text.unwrap_or_default())
-    }
-
-    fn parse(text: &str) -> Self {
-        let line = |line: &str| {
-            let mut numbers = line.split_whitespace().map(str::parse::<u32>);
-            Some((
-                numbers.next()?.ok()?,
-                numbers.next()?.ok()?,
-                numbers.next()?.ok()?,
-            ))
-        };
-        Self(text.lines().filter_map(line).collect())
+        Self(ranges_of(&text.unwrap_or_default()))
     }
 
     fn inside(&self, on_host: u32) -> u32 {
         if self.0.is_empty() {
             return on_host;
         }
-        let in_range = |(inside, outside, count): &(u32, u32, u32)| {
-            let offset = on_host.checked_sub(*outside)?;
-            (offset < *count).then(|| inside.saturating_add(offset))
-        };
-        self.0.iter().find_map(in_range).unwrap_or(UNMAPPED)
+        let mut ranges = self.0.iter();
+        let inside = ranges.find_map(|range| range.inside(on_host));
+        inside.unwrap_or(OVERFLOW_ID)
     }
 }
 
@@ -121,11 +105,12 @@ mod tests {
 
     #[test]
     fn ids_of_the_host_are_those_of_the_namespace() {
-        let map =
-            IdMap::parse("         0     100000       1000\n      1000          7          1\n");
+        let map = IdMap(ranges_of(
+            "         0     100000       1000\n      1000          7          1\n",
+        ));
         let found = [100_000, 100_999, 101_000, 7, 8, 0].map(|id| map.inside(id));
-        assert_eq!(found, [0, 999, UNMAPPED, 1000, UNMAPPED, UNMAPPED]);
-        let all = IdMap::parse("         0          0 4294967295\n");
+        assert_eq!(found, [0, 999, OVERFLOW_ID, 1000, OVERFLOW_ID, OVERFLOW_ID]);
+        let all = IdMap(ranges_of("         0          0 4294967295\n"));
         assert_eq!([0, 12, 65_534].map(|id| all.inside(id)), [0, 12, 65_534]);
         assert_eq!(IdMap::default().inside(12), 12);
     }
@@ -135,7 +120,7 @@ mod tests {
         let accounts = Accounts {
             users: HashMap::from([(0, "root".to_owned())]),
             groups: HashMap::from([(10, "wheel".to_owned())]),
-            user_map: IdMap::parse("0 5000 10"),
+            user_map: IdMap(ranges_of("0 5000 10")),
             ..Accounts::default()
         };
         let host = HostIdentity {

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::super::Signal;
+use super::id_mappings::IdMappingOptions;
 use crate::health::{HealthConfig, StartupHealthCheck};
 use crate::network::{PerNetworkOptions, PortMapping};
 use crate::oci::{
@@ -166,6 +167,9 @@ pub struct SpecGenerator {
     pub no_new_privileges: Option<bool>,
     #[serde(deserialize_with = "null_default")]
     pub userns: Namespace,
+    /// Of a user namespace that is `private` or `auto`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub idmappings: Option<IdMappingOptions>,
     pub read_only_filesystem: Option<bool>,
     /// With a read-only root: tmpfs on /dev/shm, /run, /tmp and /var/tmp; 5.x leaves them to the server, 4.3 sends them as mounts.
     pub read_write_tmpfs: Option<bool>,

@@ -2,6 +2,7 @@
 
 mod create;
 mod fields;
+mod id_mappings;
 mod inspect;
 mod inspect_config;
 mod inspect_v4;
@@ -12,6 +13,7 @@ pub use create::{
     ImageVolume, LogConfig, NamedVolume, Namespace, OverlayVolume, Secret, SpecGenerator,
 };
 pub use fields::SPEC_FIELDS;
+pub use id_mappings::{AutoOptions, IdMap, IdMappingOptions};
 pub use inspect::{
     Address, GraphDriver, InspectContainer, InspectMount, InspectNetwork, InspectNetworkSettings,
     InspectState,
