@@ -31,7 +31,7 @@ fn the_exit_code_tells_whether_something_is_refused() {
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(text.contains("env = [\"TOKEN\"]"), "{text}");
     assert!(!text.contains("hunter2"), "{text}");
-    let refused = json!({"image": "busybox", "passwd_entry": "x"}).to_string();
+    let refused = json!({"image": "busybox", "rootfs_propagation": "shared"}).to_string();
     for (body, flags, code) in [
         (refused.as_str(), &[][..], 1),
         ("{", &[], 1),

@@ -55,16 +55,7 @@ impl Engine {
             inner.check_init_container(&spec, pod).await?;
         }
         inner.check_handler(&mut spec.handler, home.as_deref())?;
-        spec.image = inner.image_for_create(&spec.image.asked, spec.face).await?;
-        inner.read_profiles(&mut spec).await?;
-        inner.find_secrets(&mut spec)?;
-        inner.take_mounts(&mut spec).await?;
-        take_from_image(&mut spec, image_volumes)?;
-        if host_env {
-            take_from_host(&mut spec);
-        }
-        let exposed = to_publish(&spec);
-        spec.ports = inner.choose_ports(spec.ports, exposed).await?;
+        inner.complete(&mut spec, image_volumes, host_env).await?;
         restart_as_pod(&mut spec, home.as_deref());
         let id = Id::generate();
         inner
@@ -106,6 +97,28 @@ impl Engine {
             .create_container(record, hidden, volumes, events)
             .await?;
         Ok(Created { id, warnings })
+    }
+}
+
+impl Inner {
+    /// Finds what is asked for by name, and what the image adds to it.
+    async fn complete(
+        &self,
+        spec: &mut ContainerSpec,
+        image_volumes: ImageVolumes,
+        host_env: bool,
+    ) -> Result<(), Error> {
+        spec.image = self.image_for_create(&spec.image.asked, spec.face).await?;
+        self.read_profiles(spec).await?;
+        self.find_secrets(spec)?;
+        self.take_mounts(spec).await?;
+        take_from_image(spec, image_volumes)?;
+        if host_env {
+            take_from_host(spec);
+        }
+        let (ports, exposed) = (std::mem::take(&mut spec.ports), to_publish(spec));
+        spec.ports = self.choose_ports(ports, exposed).await?;
+        Ok(())
     }
 }
 

@@ -45,16 +45,14 @@ pub(crate) fn change_inside(
     command.args(["inside", gate::PROGRAM]).args(changes);
     command.env_clear().stdin(namespace).stdout(Stdio::null());
     let ended = command.output().map_err(Error::internal)?;
-    match ended.status.success() {
-        true => Ok(()),
-        false => {
-            let said = String::from_utf8_lossy(&ended.stderr);
-            let said = said.trim().trim_start_matches("gate: ");
-            Err(Error::Plain(format!(
-                "changing the container's mounts: {said}"
-            )))
-        }
+    if ended.status.success() {
+        return Ok(());
     }
+    let said = String::from_utf8_lossy(&ended.stderr);
+    let said = said.trim().trim_start_matches("gate: ");
+    Err(Error::Plain(format!(
+        "changing the container's mounts: {said}"
+    )))
 }
 
 /// The mount namespace of a process, which is the container's still.

@@ -162,7 +162,7 @@ mod tests {
 
     #[test]
     fn refused_fields_come_first_with_their_reason() {
-        let body = json!({"image": "busybox", "env": {"TOKEN": "hunter2"}, "passwd_entry": "x", "raw_image_name": "b",
+        let body = json!({"image": "busybox", "env": {"TOKEN": "hunter2"}, "rootfs_propagation": "shared", "raw_image_name": "b",
             "imege": "x"});
         assert_eq!(
             text(&body, &[RuntimeKind::CriO, RuntimeKind::Containerd]),
@@ -170,8 +170,8 @@ mod tests {
 POST /libpod/containers/create
 
 refused
-  passwd_entry = x
-      passwd_entry is not supported: user namespaces and entries in /etc/passwd are the runtime's
+  rootfs_propagation = shared
+      rootfs_propagation is not supported: CRI has no field for it; give the propagation with each mount
 
 carried out
   image = busybox
