@@ -1,6 +1,8 @@
 //! `ImageService`. Names and ids differ by runtime: CRI-O's ids are bare hex and it refuses `sha256:…`;
 //! containerd's carry that prefix.
 
+use std::time::Duration;
+
 use cri_api::method;
 use cri_api::v1::{
     AuthConfig, Image, ImageFilter, ImageFsInfoRequest, ImageFsInfoResponse, ImageSpec,
@@ -14,13 +16,32 @@ use crate::error::Error;
 use crate::transport::Call;
 use crate::verbose::ImageInfo;
 
+/// What CRI-O's error says of an image that has no manifest yet, or none any more (read in 1.36.3's answer beside a commit).
+const HALF_WRITTEN: &str = "locating item named";
+/// Lists that are asked for until that is no passing state: the files of an image take milliseconds.
+const LISTS: usize = 20;
+/// Pause between two of them.
+const LIST_AGAIN: Duration = Duration::from_millis(50);
+
 impl Client {
-    /// The images; containerd ignores the filter and lists all.
+    /// The images; containerd ignores the filter and lists all. CRI-O lists none while one is being written or removed by
+    /// another program, for it reads that one's files: it is asked again.
     pub async fn list_images(&self, filter: Option<ImageFilter>) -> Result<Vec<Image>, Error> {
-        let call = Call::new(method::LIST_IMAGES, "", deadline::READ);
-        let request = ListImagesRequest { filter };
-        let answer: ListImagesResponse = self.image.unary(call, request).await?;
-        Ok(answer.images)
+        let mut asked = 0;
+        loop {
+            let call = Call::new(method::LIST_IMAGES, "", deadline::READ);
+            let request = ListImagesRequest {
+                filter: filter.clone(),
+            };
+            let answer: Result<ListImagesResponse, Error> = self.image.unary(call, request).await;
+            asked += 1;
+            match answer {
+                Err(error) if asked < LISTS && error.to_string().contains(HALF_WRITTEN) => {
+                    tokio::time::sleep(LIST_AGAIN).await;
+                }
+                answer => return Ok(answer?.images),
+            }
+        }
     }
 
     /// The image of a name or id; none where there is no such image (CRI-O has an error for a short name,

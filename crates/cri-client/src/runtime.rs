@@ -20,6 +20,9 @@ use crate::error::Error;
 use crate::transport::Call;
 use crate::verbose::ContainerInfo;
 
+/// containerd's refusal to remove what began to run after it had looked (1.6.20, on a loaded machine).
+const STARTED_MEANWHILE: &str = "container is still running, to stop first";
+
 impl Client {
     /// Makes a container in a sandbox; its id. `sandbox_config` is that of the sandbox.
     ///
@@ -72,6 +75,16 @@ impl Client {
     /// Removes a container; a running one is stopped first (CRI-O: 10 s of grace, containerd: none). One
     /// that does not exist is no error. Its log file stays.
     pub async fn remove_container(&self, id: &str) -> Result<(), Error> {
+        match self.try_to_remove(id).await {
+            Err(error) if error.to_string().contains(STARTED_MEANWHILE) => {
+                self.stop_container(id, Duration::ZERO).await?;
+                self.try_to_remove(id).await
+            }
+            removed => removed,
+        }
+    }
+
+    async fn try_to_remove(&self, id: &str) -> Result<(), Error> {
         let call = Call::new(method::REMOVE_CONTAINER, id, deadline::REMOVE);
         let request = RemoveContainerRequest {
             container_id: id.to_owned(),

@@ -9,7 +9,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use cri_api::v1::VersionResponse;
+use bytes::Bytes;
+use cri_api::v1::{Image, ListImagesResponse, VersionResponse};
 use cri_client::{CallObserver, Client, Endpoint, Error, discover_among};
 use http::Request;
 use hyper::body::Incoming;
@@ -23,6 +24,8 @@ use tokio::task::JoinSet;
 enum Fault {
     Hang,
     Die,
+    /// Lists images from the third time on: another program writes one.
+    HalfWritten,
 }
 
 /// A runtime that lives until it is dropped; its socket file stays, as after a crash.
@@ -46,11 +49,14 @@ fn runtime(socket: &Path, name: &'static str, hang_version: bool, fault: Fault) 
                 let (die, dead) = tokio::sync::oneshot::channel::<()>();
                 let die = Arc::new(Mutex::new(Some(die)));
                 let service = service_fn(move |request: Request<Incoming>| {
-                    counted.fetch_add(1, Ordering::SeqCst);
+                    let before = counted.fetch_add(1, Ordering::SeqCst);
                     let die = die.clone();
                     async move {
                         if request.uri().path().ends_with("/Version") && !hang_version {
                             return Ok::<_, Infallible>(version(name));
+                        }
+                        if let Fault::HalfWritten = fault {
+                            return Ok(images(before));
                         }
                         if let Fault::Die = fault {
                             drop(die.lock().expect("no panic").take());
@@ -77,6 +83,21 @@ fn version(name: &str) -> grpc::Answer {
     grpc::answer(&VersionResponse {
         runtime_name: name.to_owned(),
         ..VersionResponse::default()
+    })
+}
+
+/// CRI-O's answer beside a commit, or one image.
+fn images(before: usize) -> grpc::Answer {
+    if before < 2 {
+        let text =
+            "locating item named \"manifest\" for image with ID \"4c0a\": file does not exist";
+        return grpc::ended(
+            Bytes::new(),
+            &[("grpc-status", "2"), ("grpc-message", text)],
+        );
+    }
+    grpc::answer(&ListImagesResponse {
+        images: vec![Image::default()],
     })
 }
 
@@ -173,6 +194,15 @@ async fn a_read_that_broke_after_it_was_sent_is_not_repeated_either() {
         "{error:?}"
     );
     assert_eq!(runtime.calls.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
+async fn images_are_listed_again_while_one_is_half_written() {
+    let (_folder, socket, endpoint) = place();
+    let runtime = runtime(&socket, "writing", false, Fault::HalfWritten);
+    let client = Client::connect(endpoint.clone(), endpoint);
+    assert_eq!(client.list_images(None).await.unwrap().len(), 1);
+    assert_eq!(runtime.calls.load(Ordering::SeqCst), 3);
 }
 
 #[tokio::test]

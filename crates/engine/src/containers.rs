@@ -38,6 +38,7 @@ use crate::runtime::Runtime as _;
 use crate::store::{Book, Write};
 use crate::system::{End, Engine, Inner};
 
+pub(crate) use create::leave_out_of_v2;
 pub(crate) use profiles::APPARMOR;
 pub(crate) use remove::running_stays;
 pub(crate) use stop::not_running;

@@ -70,6 +70,8 @@ impl Engine {
         if !members.is_empty() && members.iter().all(|member| member.state == State::Running) {
             return Ok((Changed::Already, report(&pod.id, Vec::new())));
         }
+        // the loop does not take it down between two of them
+        let _mark = inner.mark_busy(&pod.id);
         inner.bring_up(&pod.id, inner.leave().await?).await?;
         self.run_init_containers(&pod.id).await?;
         let report = inner.start_members(&pod.id).await?;

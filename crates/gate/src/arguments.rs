@@ -143,16 +143,19 @@ fn at_path(value: &OsStr) -> Option<(&str, OsString)> {
     Some((word, OsStr::from_bytes(parts.next()?).to_owned()))
 }
 
-/// `OCTAL:UID:GID:PATH`.
+/// `OCTAL:UID:GID:NUMBER:PATH`.
 fn device(value: &OsStr) -> Option<Change> {
     let (mode, rest) = at_path(value)?;
     let (user, rest) = at_path(&rest)?;
     let (user, rest) = (user.parse().ok()?, rest);
-    let (group, path) = at_path(&rest)?;
+    let (group, rest) = at_path(&rest)?;
+    let (group, rest) = (group.parse().ok()?, rest);
+    let (number, path) = at_path(&rest)?;
     Some(Change::Device {
         mode: u32::from_str_radix(mode, 8).ok()?,
         user,
-        group: group.parse().ok()?,
+        group,
+        number: number.parse().ok()?,
         path,
     })
 }

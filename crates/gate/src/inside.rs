@@ -4,15 +4,17 @@
 //! which shares its working folder with the others. Paths are resolved below the container's root.
 
 use std::ffi::{OsStr, OsString};
-use std::fs::{self, Permissions};
-use std::os::unix::fs::PermissionsExt as _;
+use std::fs;
+use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::path::Path;
 
 use nix::errno::Errno;
+use nix::fcntl::{AtFlags, OFlag, open};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, setns};
+use nix::sys::stat::{FchmodatFlags, Mode, SFlag, fchmodat, fstat};
 use nix::sys::statvfs::{FsFlags, statvfs};
-use nix::unistd::{Gid, Uid, chown};
+use nix::unistd::{Gid, Uid, fchownat};
 
 use crate::failure::Failure;
 
@@ -27,9 +29,10 @@ pub(crate) enum Change {
     NoSharedMemory,
     /// What is hidden by a mount of its own.
     Show(OsString),
-    /// Mode and owner of a device.
+    /// Mode and owner of a device, by its number.
     Device {
         mode: u32,
+        number: u64,
         user: u32,
         group: u32,
         path: OsString,
@@ -41,15 +44,19 @@ const PROC: &str = "/proc";
 
 /// Enters the namespace, in which there is a file `mark`, and makes the changes in their order.
 pub(crate) fn inside(mark: &OsStr, changes: &[Change]) -> Result<(), Failure> {
+    let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+    let descriptors = open("/proc/self/fd", flags, Mode::empty()).map_err(failed("/proc"))?;
     setns(std::io::stdin(), CloneFlags::CLONE_NEWNS).map_err(failed("the mount namespace"))?;
     if !Path::new(mark).exists() {
         return Err(Failure::other("gate: this is no container's namespace"));
     }
-    changes.iter().try_for_each(Change::make)
+    let mut changes = changes.iter();
+    changes.try_for_each(|change| change.make(&descriptors))
 }
 
 impl Change {
-    fn make(&self) -> Result<(), Failure> {
+    /// `descriptors` are this process' own, by the `/proc` of the host.
+    fn make(&self, descriptors: &OwnedFd) -> Result<(), Failure> {
         match self {
             Self::Flags { flags, path } => {
                 let name = path.to_string_lossy();
@@ -63,25 +70,45 @@ impl Change {
             }
             Self::Device {
                 mode,
+                number,
                 user,
                 group,
                 path,
             } => {
                 let name = path.to_string_lossy();
-                let path = Path::new(path);
-                chown(
-                    path,
-                    Some(Uid::from_raw(*user)),
-                    Some(Gid::from_raw(*group)),
-                )
-                .and_then(|()| {
-                    let mode = Permissions::from_mode(*mode);
-                    fs::set_permissions(path, mode).map_err(|error| errno(&error))
-                })
-                .map_err(failed(&format!("the mode of {name}")))
+                let given = Given {
+                    number: *number,
+                    owner: (Uid::from_raw(*user), Gid::from_raw(*group)),
+                    mode: Mode::from_bits_truncate(*mode),
+                };
+                let done = give(Path::new(path), &given, descriptors);
+                done.map_err(failed(&format!("the mode of {name}")))
             }
         }
     }
+}
+
+/// What a device is given.
+struct Given {
+    number: u64,
+    owner: (Uid, Gid),
+    mode: Mode,
+}
+
+/// Gives a device its owner and mode: that device, and nothing that the container has put in its place.
+fn give(path: &Path, given: &Given, descriptors: &OwnedFd) -> nix::Result<()> {
+    let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+    let device = open(path, flags, Mode::empty())?;
+    let found = fstat(&device)?;
+    let kind = SFlag::from_bits_truncate(found.st_mode) & SFlag::S_IFMT;
+    if ![SFlag::S_IFCHR, SFlag::S_IFBLK].contains(&kind) || found.st_rdev != given.number {
+        return Err(Errno::ENODEV);
+    }
+    let (user, group) = given.owner;
+    fchownat(&device, "", Some(user), Some(group), AtFlags::AT_EMPTY_PATH)?;
+    let name = device.as_raw_fd().to_string();
+    let follow = FchmodatFlags::FollowSymlink;
+    fchmodat(descriptors, name.as_str(), given.mode, follow)
 }
 
 /// A remount sets all flags anew: those that are there are kept.

@@ -51,13 +51,14 @@ fn the_command_stands_behind_two_dashes_and_keeps_its_own() {
 
 #[test]
 fn changes_inside_name_their_paths_last() {
-    let line = "inside /m --flags noexec,nosuid:/a:b --proc hidepid=2 --no-shm yes --device 660:0:6:/dev/x";
+    let line = "inside /m --flags noexec,nosuid:/a:b --proc hidepid=2 --no-shm yes --device 660:0:6:259:/dev/x";
     let Mode::Inside { mark, changes } = parse(words(line).into_iter()).unwrap() else {
         panic!("not inside");
     };
     assert_eq!(mark, "/m");
     let device = Change::Device {
         mode: 0o660,
+        number: 259,
         user: 0,
         group: 6,
         path: "/dev/x".into(),
@@ -84,8 +85,8 @@ fn what_cannot_be_meant_is_refused() {
         "inside /m --flags exec:/a",
         "inside /m --flags noexec",
         "inside /m --no-shm no",
-        "inside /m --device 999:0:0:/a",
-        "inside /m --device 660:0:/a",
+        "inside /m --device 999:0:0:1:/a",
+        "inside /m --device 660:0:0:/a",
         "",
         "what",
         "wait",

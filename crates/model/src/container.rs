@@ -568,13 +568,17 @@ impl Resources {
         !self.by_cgroup.hugepages.is_empty() || !self.by_cgroup.unified.is_empty()
     }
 
-    /// The same limits, and where there is none a runtime's word for none, where 0 would leave what is there.
+    /// The same limits, and where there is none a runtime's word for none, where 0 would leave what is there. The kernel takes
+    /// no CPU shares of what is idle.
     #[must_use]
     pub fn spelled_out(&self) -> Self {
         Self {
             cpu_quota_us: self.cpu_quota_us.or(Some(-1)),
             cpu_period_us: self.cpu_period_us.or(Some(CPU_PERIOD_US)),
-            cpu_shares: self.cpu_shares.or(Some(CPU_SHARES)),
+            cpu_shares: match self.by_cgroup.cpu_idle {
+                Some(1) => None,
+                _ => self.cpu_shares.or(Some(CPU_SHARES)),
+            },
             memory_bytes: self.memory_bytes.or(Some(-1)),
             ..self.clone()
         }

@@ -9,6 +9,7 @@ use crate::container::{ALWAYS_SET, ContainerSpec, IpcMode, MountKind, SHARED_MEM
 use crate::observed::MountObserved;
 use crate::paths;
 use crate::ulimit::Ulimit;
+use crate::userns::OVERFLOW_ID;
 
 /// The program, in every container but those of [`covered`].
 pub const PROGRAM: &str = "/dev/.podman-cri-gate";
@@ -124,14 +125,26 @@ pub fn changes_inside(spec: &ContainerSpec) -> Vec<String> {
         let words = || format!("{}:{}", asked.join(","), mount.destination);
         (!asked.is_empty()).then(|| ["--flags".to_owned(), words()])
     });
-    let proc =
-        (!spec.proc_options.is_empty()).then(|| ["--proc".to_owned(), spec.proc_options.join(",")]);
+    let proc = (!spec.proc_options.is_empty()).then(|| ["--proc".to_owned(), proc_options(spec)]);
     let no_shm = (spec.ipc == IpcMode::None && !mounts_shared_memory(spec))
         .then(|| ["--no-shm".to_owned(), "yes".to_owned()]);
     let seen = paths::seen(spec).into_iter();
     let seen = seen.map(|path| ["--show".to_owned(), path.to_owned()]);
     let all = flags.chain(proc).chain(no_shm).chain(seen);
     all.flatten().collect()
+}
+
+/// Options of `/proc`, whose group is one of the host's where it is mounted from outside.
+fn proc_options(spec: &ContainerSpec) -> String {
+    let on_host = |option: &String| {
+        let ids = spec.id_mappings.as_ref()?;
+        let group = option.strip_prefix("gid=")?.parse().ok()?;
+        let (_, group) = ids.to_host((0, group)).unwrap_or((0, OVERFLOW_ID));
+        Some(format!("gid={group}"))
+    };
+    let all = spec.proc_options.iter();
+    let all = all.map(|option| on_host(option).unwrap_or_else(|| option.clone()));
+    all.collect::<Vec<_>>().join(",")
 }
 
 /// The user has mounted something of their own there.

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::future::{Ready, ready};
 
 use bytes::{BufMut as _, Bytes, BytesMut};
-use http::{HeaderMap, HeaderValue, Response};
+use http::{HeaderMap, HeaderName, HeaderValue, Response};
 use http_body_util::combinators::WithTrailers;
 use http_body_util::{BodyExt as _, Full};
 use prost::Message;
@@ -20,10 +20,20 @@ pub(crate) fn answer(message: &impl Message) -> Answer {
     frame.put_u8(0);
     frame.put_u32(u32::try_from(message.encoded_len()).expect("small"));
     message.encode(&mut frame).expect("it grows");
-    let mut trailers = HeaderMap::new();
-    trailers.insert("grpc-status", HeaderValue::from_static("0"));
+    ended(frame.freeze(), &[("grpc-status", "0")])
+}
+
+/// What a server sends with these trailers at its end.
+pub(crate) fn ended(body: Bytes, trailers: &[(&'static str, &'static str)]) -> Answer {
+    let trailers: HeaderMap = trailers
+        .iter()
+        .map(|(name, value)| {
+            let name = HeaderName::from_static(name);
+            (name, HeaderValue::from_static(value))
+        })
+        .collect();
     Response::builder()
         .header("content-type", "application/grpc")
-        .body(Full::new(frame.freeze()).with_trailers(ready(Some(Ok(trailers)))))
+        .body(Full::new(body).with_trailers(ready(Some(Ok(trailers)))))
         .expect("a right head")
 }

@@ -70,10 +70,15 @@ impl Engine {
 
     /// An image's name goes before a container's, as in Podman.
     async fn meant(&self, name: &str, kind: DiffKind, face: Face) -> Result<Meant, Error> {
-        if kind != DiffKind::Container
-            && let Some(layers) = self.inner().layers_of_image(name, face).await?
-        {
-            return Ok(Meant::Image(layers));
+        if kind != DiffKind::Container {
+            let layers = match self.inner().layers_of_image(name, face).await {
+                // a container's name need be no image's, and an id that begins as two images' do may be
+                Err(Error::Plain(_) | Error::Ambiguous(_)) if kind == DiffKind::All => None,
+                layers => layers?,
+            };
+            if let Some(layers) = layers {
+                return Ok(Meant::Image(layers));
+            }
         }
         if kind != DiffKind::Image {
             match self.inspect_container(name, false).await {

@@ -87,7 +87,8 @@ impl Inner {
             in_gate: letters
                 || record.progress.late_command
                 || gate::needed(&record.spec, self.facts().unified_cgroups).is_some()
-                || self.changes_devices(record),
+                || self.changes_devices(record)
+                || self.checks_oom_score(record),
             letters,
             stdin_once: takes_input && waiting.iter().any(|(_, request)| request.stdin),
             waiting,
@@ -160,14 +161,36 @@ impl Inner {
     /// What is done from outside for a command that is held.
     async fn set_up_held(&self, record: &ContainerRecord, cri_id: &str) -> Result<(), Error> {
         self.set_limits(record, cri_id).await?;
+        self.set_oom_score(record, cri_id).await?;
         self.change_mounts(record, cri_id).await
+    }
+
+    /// Whether it is looked at that a container has the OOM score that was asked for.
+    fn checks_oom_score(&self, record: &ContainerRecord) -> bool {
+        let spec = &record.spec;
+        spec.resources.oom_score_adj.is_some() && self.gate.is_for(spec)
+    }
+
+    /// Gives a held command's process its OOM score. A runtime that may not lower it leaves it as it is, and says nothing
+    /// (CRI-O 1.36.3 without `CAP_SYS_RESOURCE`).
+    async fn set_oom_score(&self, record: &ContainerRecord, cri_id: &str) -> Result<(), Error> {
+        let Some(adjustment) = record.spec.resources.oom_score_adj else {
+            return Ok(());
+        };
+        let status = self.runtime.container_status(cri_id, true).await?;
+        match status.verbose.pid {
+            Some(pid) => on_disk(move || crate::host::set_oom_score(pid, adjustment)).await,
+            None => Ok(()), // a VM's
+        }
     }
 
     /// Whether the runtime makes devices otherwise than they are on the host, and this can be mended.
     fn changes_devices(&self, record: &ContainerRecord) -> bool {
         let spec = &record.spec;
         let mends = self.facts().kind == RuntimeKind::CriO && self.gate.is_for(spec);
-        mends && !spec.privileged && !spec.devices.is_empty()
+        // in a user namespace the host's own are bound
+        let made = !spec.privileged && spec.id_mappings.is_none();
+        mends && made && !spec.devices.is_empty()
     }
 
     /// Changes the mounts of a held command, see [`gate::changes_inside`], and its devices.
@@ -181,6 +204,9 @@ impl Inner {
         };
         let status = self.runtime.container_status(cri_id, true).await?;
         let Some(pid) = status.verbose.pid else {
+            if gate::changes_inside(&record.spec).is_empty() {
+                return Ok(()); // a VM makes devices of its own
+            }
             let why = "CRI has no field for it, and the container's process is not on this host";
             return Err(Error::unsupported(
                 "a change of the container's mounts",
@@ -368,11 +394,15 @@ impl Inner {
         if let Some(ContainerStatus { cri_id, .. }) = self.running(&record).await? {
             tracing::info!(container = %id, "the daemon ended while its start was waited for; its command goes on now");
             let gate = self.gate_of(id, &cri_id).await?;
-            if let Err(error) = self.set_up_held(&record, &cri_id).await {
-                // The gate cannot raise one either, and says so as its last word.
-                tracing::warn!(container = %id, %error, "what a held command needs cannot be set");
+            match self.set_up_held(&record, &cri_id).await {
+                Ok(()) => self.go(id, &cri_id, gate).await,
+                Err(error) => {
+                    tracing::error!(container = %id, %error, "what a held command was to be given cannot be: it is ended");
+                    self.runtime.stop_container(&cri_id, 0).await?;
+                    self.release_log(id).await?;
+                    self.forget_pipe(id).await
+                }
             }
-            self.go(id, &cri_id, gate).await
         } else {
             self.release_log(id).await?;
             self.forget_pipe(id).await

@@ -123,7 +123,7 @@ impl Inner {
 }
 
 /// Takes out what cgroup v2 has not and Podman or Docker leaves out with these words.
-fn leave_out_of_v2(limits: &mut ByCgroup) -> Vec<String> {
+pub(crate) fn leave_out_of_v2(limits: &mut ByCgroup) -> Vec<String> {
     let period = limits.rt_period_us.take();
     let runtime = limits.rt_runtime_us.take();
     let killer = limits.oom_kill_disable.take();

@@ -1,7 +1,7 @@
 //! Images that go with their containers (`--rmi`).
 
 use model::Error;
-use model::container::ContainerRecord;
+use model::container::{ContainerRecord, MountKind};
 use model::event::Action;
 
 use crate::events::of_image;
@@ -48,14 +48,27 @@ impl Inner {
     /// Whether another container is of the same image, or has it mounted; those that others made too.
     async fn is_used_by_others(&self, record: &ContainerRecord) -> Result<bool, Error> {
         let image = &record.spec.image;
-        let uses = |other: &ContainerRecord| {
-            let mut mounts = other.spec.mounts.iter();
-            other.spec.image.id == image.id || mounts.any(|mount| mount.source == image.name)
-        };
-        let ours = self.store.read(|book| {
-            let mut all = book.containers.values();
-            all.any(|other| other.id != record.id && uses(other))
+        let others = self.store.read(|book| {
+            let all = book.containers.values();
+            let others = all.filter(|other| other.id != record.id && !other.progress.removing);
+            others.cloned().collect::<Vec<_>>()
         });
+        let pods = self.store.read(|book| {
+            let all = book.sandboxes.values();
+            all.map(|pod| pod.spec.mounts.clone()).collect::<Vec<_>>()
+        });
+        let mounts = others.iter().map(|other| &other.spec.mounts);
+        let mounts = mounts.chain(&pods).flatten();
+        let images = mounts.filter(|mount| mount.kind == MountKind::Image);
+        // by the names as they were asked for
+        let names: Vec<String> = images.map(|mount| mount.source.clone()).collect();
+        for name in names {
+            let mounted = self.find_image(&name, record.spec.face).await?;
+            if mounted.is_some_and(|found| found.detail.summary.id == image.id) {
+                return Ok(true);
+            }
+        }
+        let ours = others.iter().any(|other| other.spec.image.id == image.id);
         let seen = self.observer.list().await?;
         let mut all = seen.listing.containers.iter();
         Ok(ours || all.any(|other| other.image_ref.contains(&image.id)))

@@ -45,7 +45,8 @@ impl Engine {
 impl Inner {
     async fn update(self: &Arc<Self>, id: &Id, update: ContainerUpdate) -> Result<(), Error> {
         let _claim = self.claim(id).await;
-        let old = self.store.container(id)?;
+        let noted = self.store.container(id)?;
+        let old = Box::pin(self.finish_noted_update(noted)).await?;
         let sandbox = self.store.sandbox(&old.sandbox)?;
         let spec = updated(&old.spec, update)?;
         self.runtime
@@ -150,18 +151,29 @@ impl Inner {
         // no word is none there
         limits.cpuset_cpus = limits.cpuset_cpus.or_else(|| said("cpuset.cpus"));
         limits.cpuset_mems = limits.cpuset_mems.or_else(|| said("cpuset.mems"));
-        self.runtime.update_container(&cri_id, &limits).await?;
+        let told = self.runtime.update_container(&cri_id, &limits).await;
         let unified = self.facts().unified_cgroups;
-        on_disk(move || OwnGroups::of(pid, &cri_id, unified)?.write_back(&before)).await
+        // also where the runtime refuses: what it refuses may be a file that is written here
+        let written =
+            on_disk(move || OwnGroups::of(pid, &cri_id, unified)?.write_back(&before)).await;
+        told.and(written)
     }
 
     /// An update in which the daemon died, or whose limits could not be taken back at once: what the record says is told
     /// again, and where it is refused, the limits from before hold.
     pub(crate) async fn finish_cut_off_update(self: &Arc<Self>, id: &Id) -> Result<(), Error> {
         let _claim = self.claim(id).await;
-        let mut record = self.store.container(id)?;
+        let record = self.store.container(id)?;
+        self.finish_noted_update(record).await.map(drop)
+    }
+
+    /// The same under the caller's claim, before the next update notes anew what held: the record as it is then.
+    async fn finish_noted_update(
+        self: &Arc<Self>,
+        mut record: Arc<ContainerRecord>,
+    ) -> Result<Arc<ContainerRecord>, Error> {
         let Some(before) = Before::noted(&record.progress) else {
-            return Ok(());
+            return Ok(record);
         };
         let new = record.spec.resources != before.limits || record.spec.ulimits != before.ulimits;
         let told = match new {
@@ -176,7 +188,7 @@ impl Inner {
                 let mut spec = record.spec.clone();
                 spec.resources.clone_from(&before.limits);
                 spec.ulimits.clone_from(&before.ulimits);
-                record = self.note_limits(id, spec, Some(before)).await?;
+                record = self.note_limits(&record.id, spec, Some(before)).await?;
                 if let Err(error) = self.tell_back(&record).await {
                     tracing::warn!(container = %record.name, %error, "nor those from before");
                 }
@@ -186,7 +198,7 @@ impl Inner {
             }
         }
         let spec = record.spec.clone();
-        self.note_limits(id, spec, None).await.map(drop)
+        self.note_limits(&record.id, spec, None).await
     }
 
     /// Tells the runtime and writes the files, where it runs; the limits of processes are set last.
@@ -197,17 +209,19 @@ impl Inner {
         };
         let limits = record.spec.resources.clone();
         let unified = self.facts().unified_cgroups;
+        let ulimits = record.spec.ulimits.clone();
+        let by_files = limits.some_by_cgroup(unified) || limits.some_by_update();
+        let pid = status.verbose.pid;
+        // of a VM's the runtime is not told what would have to be taken back
+        if pid.is_none() && (by_files || !ulimits.is_empty()) {
+            return Err(crate::host::no_control_groups());
+        }
         if record.progress.limits_before.as_ref() != Some(&limits) {
             let told = self.runtime.update_container(&status.cri_id, &limits);
             told.await?;
         }
-        let ulimits = record.spec.ulimits.clone();
-        let by_files = limits.some_by_cgroup(unified) || limits.some_by_update();
-        let Some(pid) = status.verbose.pid else {
-            return match by_files || !ulimits.is_empty() {
-                true => Err(crate::host::no_control_groups()),
-                false => Ok(()),
-            };
+        let Some(pid) = pid else {
+            return Ok(());
         };
         on_disk(move || {
             let groups = OwnGroups::of(pid, &status.cri_id, unified)?;
@@ -417,6 +431,16 @@ mod tests {
             ..ContainerUpdate::default()
         };
         assert_eq!(updated(&before, update).unwrap().ulimits, [limit("nproc")]);
+    }
+
+    #[test]
+    fn shares_are_not_told_of_what_was_idle() {
+        let mut limits = old().resources;
+        assert_eq!(limits.spelled_out().cpu_shares, Some(1024));
+        limits.cpu_shares = Some(512);
+        assert_eq!(limits.spelled_out().cpu_shares, Some(512));
+        limits.by_cgroup.cpu_idle = Some(1);
+        assert_eq!(limits.spelled_out().cpu_shares, None);
     }
 
     #[test]

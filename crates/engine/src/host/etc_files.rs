@@ -10,8 +10,8 @@ pub mod resolv;
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt, fchown};
+use std::path::Path;
 
 /// The mode of all of these files.
 pub const MODE: u32 = 0o644;
@@ -58,6 +58,21 @@ pub fn containerenv(privileged: Option<&ContainerEnv<'_>>) -> String {
 /// The file gets a new inode: a container that has the old one mounted keeps seeing the old text.
 /// For such a file there is [`rewrite`]. Not synced: these files are made anew with each attempt.
 pub fn write_atomically(path: &Path, text: impl AsRef<[u8]>, mode: u32) -> io::Result<()> {
+    replace(path, |temporary| {
+        write_new(temporary, text.as_ref(), mode, None).map(drop)
+    })
+}
+
+/// The same for a file that is made once: after a power cut too it is whole and has its owner, or is not there.
+pub fn write_durably(path: &Path, text: &[u8], mode: u32, owner: (u32, u32)) -> io::Result<()> {
+    replace(path, |temporary| {
+        write_new(temporary, text, mode, Some(owner))?.sync_all()
+    })?;
+    path.parent()
+        .map_or(Ok(()), |folder| File::open(folder)?.sync_all())
+}
+
+fn replace(path: &Path, write: impl Fn(&Path) -> io::Result<()>) -> io::Result<()> {
     let mut name = path
         .file_name()
         .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "the path has no file name"))?
@@ -68,8 +83,7 @@ pub fn write_atomically(path: &Path, text: impl AsRef<[u8]>, mode: u32) -> io::R
         std::thread::current().id()
     ));
     let temporary = path.with_file_name(name);
-    let written =
-        write_new(&temporary, text.as_ref(), mode).and_then(|()| fs::rename(&temporary, path));
+    let written = write(&temporary).and_then(|()| fs::rename(&temporary, path));
     if written.is_err() {
         // Best effort: the first error is the one to report.
         drop(fs::remove_file(&temporary));
@@ -77,7 +91,7 @@ pub fn write_atomically(path: &Path, text: impl AsRef<[u8]>, mode: u32) -> io::R
     written
 }
 
-fn write_new(path: &PathBuf, text: &[u8], mode: u32) -> io::Result<()> {
+fn write_new(path: &Path, text: &[u8], mode: u32, owner: Option<(u32, u32)>) -> io::Result<File> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
@@ -88,8 +102,12 @@ fn write_new(path: &PathBuf, text: &[u8], mode: u32) -> io::Result<()> {
         .mode(0o600)
         .open(path)?;
     file.write_all(text)?;
+    if let Some((uid, gid)) = owner {
+        fchown(&file, Some(uid), Some(gid))?;
+    }
     // Not through open(): the umask must not matter.
-    file.set_permissions(fs::Permissions::from_mode(mode))
+    file.set_permissions(fs::Permissions::from_mode(mode))?;
+    Ok(file)
 }
 
 /// Writes a new text into an existing file, keeping its inode, for files that running containers
@@ -146,6 +164,11 @@ mod tests {
         rewrite(&path, "3\n").unwrap();
         assert_eq!(path.metadata().unwrap().ino(), second.ino());
         assert_eq!(fs::read_to_string(&path).unwrap(), "3\n");
+        assert_eq!(fs::read_dir(&dir).unwrap().count(), 1, "no temporary file");
+        write_durably(&path, b"4\n", 0o4640, (7, 8)).unwrap();
+        let third = path.metadata().unwrap();
+        assert_eq!((third.uid(), third.gid()), (7, 8));
+        assert_eq!(third.mode() & 0o7777, 0o4640);
         assert_eq!(fs::read_dir(&dir).unwrap().count(), 1, "no temporary file");
         fs::remove_dir_all(dir).unwrap();
         write_atomically(&path, "x", 0o644).unwrap_err();

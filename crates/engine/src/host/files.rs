@@ -359,7 +359,7 @@ impl FilesJob {
             return Ok(None);
         };
         Ok(Some(FileMount {
-            source: ensure_pod_shm(&self.pod_dir, bytes)?,
+            source: ensure_pod_shm(&self.pod_dir, bytes, self.sandbox.spec.id_mappings.as_ref())?,
             destination: SHARED_MEMORY.to_owned(),
             read_only: self.shared_memory_is_closed(),
         }))

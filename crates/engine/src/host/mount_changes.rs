@@ -20,11 +20,9 @@ pub(crate) fn of_devices(devices: &[Device]) -> Result<Vec<String>, Error> {
     let words = devices.iter().map(|device| {
         let found = fs::metadata(&device.source).map_err(Error::internal)?;
         let (mode, user, group) = (found.mode() & 0o7777, found.uid(), found.gid());
-        let place = &device.destination;
-        Ok([
-            "--device".to_owned(),
-            format!("{mode:o}:{user}:{group}:{place}"),
-        ])
+        let (number, place) = (found.rdev(), &device.destination);
+        let word = format!("{mode:o}:{user}:{group}:{number}:{place}");
+        Ok(["--device".to_owned(), word])
     });
     let words: Result<Vec<_>, Error> = words.collect();
     Ok(words?.into_iter().flatten().collect())
@@ -79,7 +77,7 @@ mod tests {
             ..Device::default()
         };
         let found = fs::metadata("/dev/null").unwrap();
-        let owner = format!("{}:{}", found.uid(), found.gid());
+        let owner = format!("{}:{}:{}", found.uid(), found.gid(), found.rdev());
         let wanted = format!("{:o}:{owner}:/dev/x", found.mode() & 0o7777);
         assert_eq!(of_devices(&[device]).unwrap(), ["--device", &wanted]);
     }

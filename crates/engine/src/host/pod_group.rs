@@ -13,6 +13,9 @@ use super::cgroup_files::{Limit, Moment, check_version, exists, limits, of_cri};
 
 /// What the name of a slice ends with.
 const SLICE: &str = ".slice";
+/// Why a pod has no rules of devices: the kernel takes none for all devices where groups lie below.
+const DEVICES: &str =
+    "the groups of the pod's containers lie below it; give the rules to each container";
 
 /// A pod's control group, on all hierarchies.
 #[derive(Clone, Debug)]
@@ -67,14 +70,16 @@ impl PodGroup {
     pub(crate) fn limit(&self, resources: &Resources) -> Result<(), Error> {
         for limit in all_limits(resources, self.unified)? {
             let folder = self.folder(&limit);
-            let (file, text) = limit.in_folder(&folder).ok_or_else(|| {
-                let text = format!(
-                    "setting {} of the pod: {} has no file for it",
-                    limit.what,
-                    folder.display()
-                );
-                Error::Plain(text)
-            })?;
+            let (file, text) = match limit.in_folder(&folder) {
+                Some(found) => found,
+                None if limit.optional => continue,
+                None => {
+                    let (what, folder) = (limit.what, folder.display());
+                    return Err(Error::Plain(format!(
+                        "setting {what} of the pod: {folder} has no file for it"
+                    )));
+                }
+            };
             fs::write(&file, text).map_err(|error| {
                 let file = file.display();
                 Error::Plain(format!(
@@ -90,18 +95,20 @@ impl PodGroup {
     /// gone: CRI-O's conmon has been seen to linger for minutes. They go to the root of the hierarchy.
     ///
     /// # Errors
-    /// The kernel's reason.
+    /// The kernel's first reason; the other hierarchies are gone through all the same.
     pub(crate) fn remove(&self) -> Result<(), Error> {
         if self.slice {
             return Ok(());
         }
         let below = fs::read_dir(&self.root).into_iter().flatten().flatten();
         let hierarchies = below.map(|entry| entry.path());
+        let mut all = Ok(());
         for root in std::iter::once(self.root.clone()).chain(hierarchies) {
             let folder = root.join(&self.path);
-            remove_tree(&folder, &root).map_err(|error| failed(&folder, &error))?;
+            let removed = remove_tree(&folder, &root).map_err(|error| failed(&folder, &error));
+            all = all.and(removed);
         }
-        Ok(())
+        all
     }
 
     fn folder(&self, limit: &Limit) -> PathBuf {
@@ -146,11 +153,15 @@ impl PodGroup {
 /// Whether the host's control groups have files for these limits.
 ///
 /// # Errors
-/// Podman's for what is no block device; [`Error::Unsupported`] for a limit whose file the kernel does not have.
+/// Podman's for what is no block device; [`Error::Unsupported`] for a limit whose file the kernel does not have, and for rules
+/// of devices.
 pub(crate) fn check_pod_limits(resources: &Resources, unified: bool) -> Result<(), Error> {
+    if !resources.by_cgroup.device_rules.is_empty() {
+        return Err(Error::unsupported("resource_limits.devices", DEVICES));
+    }
     check_version(resources, unified)?;
     for limit in all_limits(resources, unified)? {
-        if !exists(&limit, unified) {
+        if !limit.optional && !exists(&limit, unified) {
             return Err(limit.missing());
         }
     }
@@ -182,7 +193,7 @@ fn remove_tree(folder: &Path, root: &Path) -> io::Result<()> {
     }
     match fs::remove_dir(folder) {
         Err(error) if error.kind() == ErrorKind::ResourceBusy => {
-            empty(folder, root)?;
+            gone_is_done(empty(folder, root))?;
             gone_is_done(fs::remove_dir(folder))
         }
         removed => gone_is_done(removed),
@@ -231,7 +242,9 @@ fn all_limits(resources: &Resources, unified: bool) -> Result<Vec<Limit>, Error>
     } = resources;
     let mut all = memory_limits(resources, unified);
     all.extend(cpu_limits(*cpu_quota_us, *cpu_period_us, unified));
-    if let Some(shares) = *cpu_shares {
+    // the kernel takes none of what is idle
+    let idle = resources.by_cgroup.cpu_idle == Some(1);
+    if let Some(shares) = cpu_shares.filter(|_| !idle) {
         all.push(match unified {
             true => Limit::new(
                 "CPU shares",
@@ -271,6 +284,11 @@ fn memory_limits(resources: &Resources, unified: bool) -> Vec<Limit> {
         };
         Limit::new(what, "memory", file, text)
     };
+    // a host without accounting of swap has no file, and nobody misses it
+    let of_swap = |what, file, bytes| Limit {
+        optional: true,
+        ..limit(what, file, bytes)
+    };
     let (memory, swap) = (resources.memory_bytes, resources.memory_swap_bytes);
     let soft = resources.memory_reservation_bytes;
     let mut all = Vec::new();
@@ -281,13 +299,13 @@ fn memory_limits(resources: &Resources, unified: bool) -> Vec<Limit> {
             swap => swap.saturating_sub(memory.unwrap_or(0)),
         });
         all.extend(memory.map(|bytes| limit("memory limit", "memory.max", bytes)));
-        all.extend(swap.map(|bytes| limit("limit of swap", "memory.swap.max", bytes)));
+        all.extend(swap.map(|bytes| of_swap("limit of swap", "memory.swap.max", bytes)));
         all.extend(soft.map(|bytes| limit("memory reservation", "memory.low", bytes)));
     } else {
         // the first may not be above the second
         all.extend(memory.map(|bytes| limit("memory limit", "memory.limit_in_bytes", bytes)));
         let file = "memory.memsw.limit_in_bytes";
-        all.extend(swap.map(|bytes| limit("limit of memory and swap", file, bytes)));
+        all.extend(swap.map(|bytes| of_swap("limit of memory and swap", file, bytes)));
     }
     all
 }
@@ -400,6 +418,39 @@ mod tests {
     }
 
     #[test]
+    fn a_hierarchy_that_keeps_the_group_is_told_when_it_is_gone_from_the_others() {
+        let root = tempfile::tempdir().unwrap();
+        let at = |path: &str| root.path().join(path);
+        for path in ["mine/p", "memory/mine/p", "pids/mine/p"] {
+            fs::create_dir_all(at(path)).unwrap();
+        }
+        fs::write(at("mine/p/kept"), "").unwrap();
+        let error = group(root.path(), "/mine/p", false).remove().unwrap_err();
+        let kept = at("mine/p").display().to_string();
+        assert!(error.to_string().contains(&kept), "{error}");
+        assert!(!at("memory/mine/p").exists() && !at("pids/mine/p").exists());
+    }
+
+    #[test]
+    fn what_the_kernel_would_not_take_a_second_time_is_not_written() {
+        let mut limits = Resources {
+            cpu_shares: Some(512),
+            ..Resources::default()
+        };
+        limits.by_cgroup.cpu_idle = Some(1);
+        for unified in [false, true] {
+            let all = all_limits(&limits, unified).unwrap();
+            let files: Vec<_> = all.iter().map(|limit| limit.files[0].0.as_str()).collect();
+            assert_eq!(files, ["cpu.idle"]);
+        }
+        limits.by_cgroup.device_rules = vec![model::cgroup::DeviceRule::default()];
+        for unified in [false, true] {
+            let error = check_pod_limits(&limits, unified).unwrap_err().to_string();
+            assert!(error.starts_with("resource_limits.devices "), "{error}");
+        }
+    }
+
+    #[test]
     fn a_set_of_cpus_needs_those_of_the_groups_above() {
         let root = tempfile::tempdir().unwrap();
         let at = |path: &str| root.path().join("cpuset").join(path);
@@ -439,6 +490,6 @@ mod tests {
             ("1048576".into(), "5000".into())
         );
         let error = group.limit(&asked()).unwrap_err().to_string();
-        assert!(error.contains("limit of swap"), "{error}");
+        assert!(error.contains("CPU shares"), "{error}"); // swap is not missed
     }
 }

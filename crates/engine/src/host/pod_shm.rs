@@ -5,6 +5,7 @@ use std::ffi::CString;
 use std::path::{Path, PathBuf};
 
 use model::Error;
+use model::userns::IdMappings;
 use rustix::mount::{MountFlags, mount};
 
 use super::files::{about, unmount_below};
@@ -14,11 +15,15 @@ use crate::store::private_dir;
 /// Where it lies in the pod's folder.
 const SHM: &str = "tmpfs-shm";
 
-/// Mounts it where that is not done; answers where it lies.
+/// Mounts it where that is not done, for the root of a user namespace where there is one; answers where it lies.
 ///
 /// # Errors
 /// The kernel's reason.
-pub(crate) fn ensure_pod_shm(pod_dir: &Path, bytes: u64) -> Result<PathBuf, Error> {
+pub(crate) fn ensure_pod_shm(
+    pod_dir: &Path,
+    bytes: u64,
+    ids: Option<&IdMappings>,
+) -> Result<PathBuf, Error> {
     private_dir(pod_dir)?;
     let dir = pod_dir.canonicalize();
     let dir = dir.map_err(|error| about(pod_dir, error))?;
@@ -28,7 +33,9 @@ pub(crate) fn ensure_pod_shm(pod_dir: &Path, bytes: u64) -> Result<PathBuf, Erro
     }
     private_dir(&at)?;
     let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
-    let data = CString::new(format!("mode=1777,size={bytes}")).map_err(Error::internal)?;
+    let (uid, gid) = ids.map_or((0, 0), IdMappings::root);
+    let data = format!("mode=1777,size={bytes},uid={uid},gid={gid}");
+    let data = CString::new(data).map_err(Error::internal)?;
     mount("shm", &at, "tmpfs", flags, data.as_c_str()).map_err(|error| about(&at, error))?;
     Ok(at)
 }

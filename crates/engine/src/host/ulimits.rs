@@ -94,6 +94,20 @@ fn set(pid: i32, limit: &Ulimit) -> Result<(), Errno> {
     prlimit(Some(pid), resource, wanted).map(drop)
 }
 
+/// Gives a process its OOM score, unless it has it.
+///
+/// # Errors
+/// [`Error::Plain`] with the kernel's reason.
+pub(crate) fn set_oom_score(pid: i32, adjustment: i64) -> Result<(), Error> {
+    let file = format!("/proc/{pid}/oom_score_adj");
+    let own = fs::read_to_string(&file).map_err(Error::internal)?;
+    if own.trim() == adjustment.to_string() {
+        return Ok(());
+    }
+    fs::write(&file, adjustment.to_string())
+        .map_err(|error| Error::Plain(format!("setting oom_score_adj to {adjustment}: {error}")))
+}
+
 fn refused(limit: &Ulimit, own: Option<u64>, errno: Errno) -> Error {
     let why = match errno {
         Errno::PERM => {
@@ -188,6 +202,15 @@ mod tests {
         let error = raise_limits(pid, &[limit("nofile", 1, u64::MAX - 1)]).unwrap_err();
         assert!(
             error.to_string().starts_with("setting RLIMIT_NOFILE to 1:"),
+            "{error}"
+        );
+        set_oom_score(pid, 700).unwrap();
+        set_oom_score(pid, 700).unwrap();
+        let score = fs::read_to_string(format!("/proc/{pid}/oom_score_adj")).unwrap();
+        assert_eq!(score.trim(), "700");
+        let error = set_oom_score(pid, 1001).unwrap_err().to_string();
+        assert!(
+            error.starts_with("setting oom_score_adj to 1001:"),
             "{error}"
         );
         child.kill().unwrap();

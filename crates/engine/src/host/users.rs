@@ -1,19 +1,28 @@
 //! A container's user in its own `/etc/passwd` and `/etc/group`, as Podman adds it: written in the layer where that can be, so
 //! that programs may change the files as they do (`useradd` puts a new one in the old one's place, which a mount forbids).
 
-use std::fs::File;
-use std::io::{self, Write as _};
+use std::fs::{File, Permissions};
+use std::io::{self, ErrorKind, Write as _};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::{PermissionsExt as _, fchown};
 use std::path::{Path, PathBuf};
 
 use accounts::{NotFound, Table};
 use model::container::ContainerSpec;
 use model::observed::{Layer, RuntimeKind};
+use model::userns::IdMappings;
 use model::{Error, Id};
-use rustix::fs::{Mode, OFlags, ResolveFlags, open, openat2};
+use rustix::fs::{Mode, OFlags, ResolveFlags, mkdirat, open, openat2};
+use rustix::io::Errno;
 
+use super::etc_files::MODE;
 use super::etc_files::entries::{Entries, User};
 use super::files::about;
 use super::layer::View;
+use super::volumes::open_regular;
+
+/// Links are followed as in the container, and never out of it.
+const INSIDE: ResolveFlags = ResolveFlags::IN_ROOT.union(ResolveFlags::NO_MAGICLINKS);
 
 /// What decides about the lines of a container's user.
 pub(super) fn of(spec: &ContainerSpec) -> User<'_> {
@@ -74,31 +83,75 @@ pub(crate) fn write_user(spec: &ContainerSpec, layer: &Layer, at: &Path) -> Resu
 fn write_below(spec: &ContainerSpec, root: &Path) -> Result<(), Error> {
     let folder = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let root = open(root, folder, Mode::empty()).map_err(|error| about(root, error))?;
-    let inside = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
-    let file = |table: Table, flags: OFlags, mode: Mode| {
-        let flags = flags | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let opened = openat2(&root, table.path(), flags, mode, inside);
-        opened.map(File::from).map_err(io::Error::from)
+    let file = |table: Table, flags: OFlags| {
+        let found = OFlags::PATH | OFlags::CLOEXEC;
+        let found = openat2(&root, table.path(), found, Mode::empty(), INSIDE)?;
+        open_regular(&found, flags)
     };
-    let Entries { passwd, group } =
-        missing(spec, |table| file(table, OFlags::RDONLY, Mode::empty()))?;
+    let Entries { passwd, group } = missing(spec, |table| file(table, OFlags::RDONLY))?;
+    let owner = spec.id_mappings.as_ref();
+    let owner = owner.map_or((0, 0), IdMappings::root);
     for (table, lines) in [(Table::Passwd, passwd), (Table::Group, group)] {
         let mut mounts = spec.mounts.iter();
         let covered = mounts.any(|mount| mount.destination == table.path());
         if lines.is_empty() || covered {
             continue;
         }
-        let flags = OFlags::WRONLY | OFlags::APPEND | OFlags::CREATE;
-        let written = file(table, flags, Mode::RUSR | Mode::WUSR)
-            .and_then(|mut file| file.write_all(lines.as_bytes()));
+        let opened = match file(table, OFlags::WRONLY | OFlags::APPEND) {
+            Err(error) if error.kind() == ErrorKind::NotFound => make(&root, table, owner),
+            opened => opened,
+        };
+        let written = opened.and_then(|mut file| file.write_all(lines.as_bytes()));
         written.map_err(|error| about(Path::new(table.path()), error))?;
     }
     Ok(())
 }
 
+/// A file that the image does not have.
+fn make(root: &OwnedFd, table: Table, owner: (u32, u32)) -> io::Result<File> {
+    let flags = OFlags::WRONLY | OFlags::APPEND | OFlags::CREATE | OFlags::CLOEXEC;
+    // were there a pipe or a terminal meanwhile
+    let flags = flags | OFlags::NONBLOCK | OFlags::NOCTTY;
+    let open = || openat2(root, table.path(), flags, Mode::from_raw_mode(MODE), INSIDE);
+    let made = match open() {
+        Err(Errno::NOENT) => {
+            make_etc(root, owner)?;
+            open()?
+        }
+        made => made?,
+    };
+    let made = File::from(made);
+    look(&made, owner, MODE)?;
+    Ok(made)
+}
+
+/// The folder of these files: an image of one program has none, and the runtime makes it later only.
+fn make_etc(root: &OwnedFd, owner: (u32, u32)) -> io::Result<()> {
+    const ETC: &str = "etc";
+    const ETC_MODE: u32 = 0o755;
+    match mkdirat(root, ETC, Mode::from_raw_mode(ETC_MODE)) {
+        // a link that leads nowhere: opening tells
+        Err(Errno::EXIST) => return Ok(()),
+        made => made?,
+    }
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let made = openat2(root, ETC, flags, Mode::empty(), INSIDE)?;
+    look(&File::from(made), owner, ETC_MODE)
+}
+
+/// Owner and mode, whatever the umask is.
+fn look(file: &File, (uid, gid): (u32, u32), mode: u32) -> io::Result<()> {
+    fchown(file, Some(uid), Some(gid))?;
+    file.set_permissions(Permissions::from_mode(mode))
+}
+
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::os::unix::fs::MetadataExt as _;
+
+    use model::userns::IdRange;
+    use rustix::fs::{CWD, FileType, makedev, mknodat};
 
     use super::*;
 
@@ -123,6 +176,51 @@ mod tests {
         assert_eq!(fs::read_to_string(at("outside")).unwrap(), "");
         let group = fs::read_to_string(at("root/etc/group")).unwrap();
         assert_eq!(group, "root:x:0:\n55:x:55:4321\n");
+    }
+
+    #[test]
+    fn an_image_without_etc_gets_one_of_the_containers_root() {
+        let folder = tempfile::tempdir().unwrap();
+        let range = IdRange {
+            container: 0,
+            host: 100_000,
+            length: 1000,
+        };
+        let mapped = IdMappings {
+            uids: vec![range],
+            gids: vec![range],
+        };
+        for (ids, root) in [(None, 0), (Some(mapped), 100_000)] {
+            let at = |path: &str| folder.path().join(root.to_string()).join(path);
+            fs::create_dir(at("")).unwrap();
+            let spec = ContainerSpec {
+                user: Some("4321".to_owned()),
+                id_mappings: ids,
+                ..ContainerSpec::default()
+            };
+            write_below(&spec, &at("")).unwrap();
+            for (path, mode) in [("etc", 0o755), ("etc/passwd", 0o644)] {
+                let found = fs::metadata(at(path)).unwrap();
+                let looks = (found.uid(), found.gid(), found.mode() & 0o7777);
+                assert_eq!(looks, (root, root, mode), "{path}");
+            }
+            let text = fs::read_to_string(at("etc/passwd")).unwrap();
+            assert_eq!(text, "4321:*:4321:0:container user:/:/bin/sh\n");
+        }
+    }
+
+    #[test]
+    fn what_is_no_file_is_neither_read_nor_written() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("etc")).unwrap();
+        let device = folder.path().join("etc/passwd");
+        let (kind, mode) = (FileType::CharacterDevice, Mode::from_raw_mode(0o666));
+        mknodat(CWD, &device, kind, mode, makedev(1, 3)).unwrap();
+        let spec = ContainerSpec {
+            user: Some("4321".to_owned()),
+            ..ContainerSpec::default()
+        };
+        write_below(&spec, folder.path()).unwrap_err();
     }
 
     #[test]

@@ -11,8 +11,8 @@ use model::container::Mount;
 use model::userns::{IdMappings, OVERFLOW_ID};
 use model::volume::FirstUse;
 use rustix::fs::{
-    AtFlags, CWD, Gid, Mode, OFlags, ResolveFlags, StatVfsMountFlags, Timespec, Timestamps, Uid,
-    chownat, open, openat2, statvfs, utimensat,
+    AtFlags, CWD, FileType, Gid, Mode, OFlags, ResolveFlags, StatVfsMountFlags, Timespec,
+    Timestamps, Uid, chownat, fstat, open, openat2, statvfs, utimensat,
 };
 use rustix::io::Errno;
 use rustix::mount::{MountFlags, mount_remount};
@@ -82,10 +82,9 @@ impl ImageTree {
         }
     }
 
-    /// The file at a container's path. A pipe in its place does not hold up who opens it.
+    /// The file at a container's path. What else is in its place is not opened: the image of one layer is seen with its devices.
     pub(crate) fn file(&self, path: &str) -> io::Result<File> {
-        let opened = self.open(path, OFlags::RDONLY | OFlags::NONBLOCK)?;
-        Ok(File::from(opened))
+        open_regular(&self.open(path, OFlags::PATH)?, OFlags::RDONLY)
     }
 
     /// Links are followed as in the container, and never out of it.
@@ -96,6 +95,18 @@ impl ImageTree {
         let inside = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
         openat2(&root, path, flags | OFlags::CLOEXEC, Mode::empty(), inside)
     }
+}
+
+/// Opens what was found, an ordinary file alone: opening a device does something already.
+///
+/// # Errors
+/// [`io::ErrorKind::InvalidInput`] where it is something else.
+pub(super) fn open_regular(found: &OwnedFd, flags: OFlags) -> io::Result<File> {
+    if FileType::from_raw_mode(fstat(found)?.st_mode) != FileType::RegularFile {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    let flags = flags | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    Ok(File::from(open(magic(found), flags, Mode::empty())?))
 }
 
 impl Folder {
@@ -347,6 +358,34 @@ mod tests {
         drop((data, tree));
         let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();
         assert!(!mounts.contains(&folder.path().display().to_string()));
+    }
+
+    #[test]
+    fn of_an_image_files_alone_are_opened() {
+        use rustix::fs::{makedev, mknodat};
+
+        let folder = tempfile::tempdir().unwrap();
+        let at = |path: &str| folder.path().join(path);
+        fs::write(at("file"), "text").unwrap();
+        symlink("/../file", at("link")).unwrap();
+        let mode = Mode::from_raw_mode(0o666);
+        for (name, kind) in [
+            ("device", FileType::CharacterDevice),
+            ("pipe", FileType::Fifo),
+        ] {
+            mknodat(CWD, at(name), kind, mode, makedev(1, 3)).unwrap();
+        }
+        let tree = ImageTree::new(&[folder.path().to_owned()], &at("view")).unwrap();
+        for path in ["/file", "/link"] {
+            let text = io::read_to_string(tree.file(path).unwrap()).unwrap();
+            assert_eq!(text, "text");
+        }
+        for path in ["/device", "/pipe", "/"] {
+            let error = tree.file(path).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::InvalidInput, "{path}");
+        }
+        let error = tree.file("/none").unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::NotFound);
     }
 
     #[test]

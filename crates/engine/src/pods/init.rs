@@ -24,7 +24,9 @@ impl Engine {
             let started = self.inner().start(id).await;
             started.map_err(|error| told(&error))?;
             let waiter = self.waiter(id.as_str(), vec![WaitCondition::NotRunning]);
-            match waiter.await?.exit_code().await? {
+            let ended = waiter.await?.exit_code().await?;
+            self.inner().check_up(pod)?;
+            match ended {
                 Some(0) | None => {}
                 Some(code) => {
                     let text = format!("init container {id} exited with code {code}");
@@ -55,6 +57,16 @@ fn told(error: &Error) -> Error {
 }
 
 impl Inner {
+    /// Whoever stops a pod whose init container runs means the whole start.
+    fn check_up(&self, pod: &Id) -> Result<(), Error> {
+        match self.store.sandbox(pod)?.progress.up {
+            true => Ok(()),
+            false => Err(Error::Plain(format!(
+                "pod {pod} was stopped while its init containers ran"
+            ))),
+        }
+    }
+
     fn init_containers(&self, pod: &Id) -> Vec<Arc<ContainerRecord>> {
         let mut all = self.store.read(|book| book.in_sandbox(pod));
         all.retain(|record| record.spec.init_container.is_some());

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use model::Error;
-use model::container::{ContainerSpec, Mount, MountKind};
+use model::container::{ContainerSpec, Mount, MountKind, Resources};
 use model::event::Action;
 use model::pod::{PodSpec, Role, SandboxRecord};
 use model::volume::VolumeRecord;
 
-use crate::containers::volumes_of;
+use crate::containers::{leave_out_of_v2, volumes_of};
 use crate::events::{of_pod, of_volume};
 use crate::host;
 use crate::store::remove_dir;
@@ -35,6 +35,14 @@ impl Inner {
         self.check_image_mounts(&each)?;
         self.find_devices(&mut each).await.map_err(told)?;
         let unified = self.facts().unified_cgroups;
+        if let Some(limits) = spec.resources.as_mut().filter(|_| unified) {
+            // the answer has no room for them
+            for warning in leave_out_of_v2(&mut limits.by_cgroup) {
+                tracing::warn!("a new pod: {warning}");
+            }
+        }
+        let asked = spec.resources.take();
+        spec.resources = asked.filter(|limits| *limits != Resources::default());
         let (checked, limits) = (each.clone(), spec.resources.clone());
         on_disk(move || {
             limits.map_or(Ok(()), |limits| host::check_pod_limits(&limits, unified))?;

@@ -221,6 +221,8 @@ fn hidden_sandbox_of(container: &ContainerRecord) -> SandboxRecord {
             network: container.spec.network,
             host_pid: container.spec.pid == PidMode::Host,
             host_ipc: container.spec.ipc == IpcMode::Host,
+            id_mappings: container.spec.id_mappings.clone(),
+            etc: container.spec.etc.clone(),
             sysctls: container.spec.sysctls.clone(),
             cgroup_parent: container.spec.cgroup_parent.clone(),
             dns: container.spec.dns.clone(),

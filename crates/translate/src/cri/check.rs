@@ -13,8 +13,8 @@ use super::security::{container_security, runs_as_root};
 use super::signal::cri_signal;
 use crate::fields::{
     CDI_DEVICES, GROUP_NAMES, HOST_NAME, NO_GATE, OF_THE_JOINED, PRIVILEGED_PROFILES,
-    PRIVILEGED_USER, SEVERAL_RANGES, USERNS_DEVICES, USERNS_OF_HANDLER, USERNS_OF_HOST,
-    USERNS_OF_RUNTIME,
+    PRIVILEGED_USER, SEVERAL_RANGES, USERNS_DEVICES, USERNS_OF_CONTAINERD, USERNS_OF_HANDLER,
+    USERNS_OF_HOST, USERNS_OF_RUNTIME,
 };
 
 /// Says what CRI cannot carry out of a container, or what cannot be meant.
@@ -86,6 +86,9 @@ fn check_userns(sandbox: &PodSpec, runtime: &RuntimeFacts) -> Result<(), Error> 
     let handler = sandbox.handler.as_deref().unwrap_or_default();
     match runtime.user_namespaces.as_deref() {
         _ if runtime.kind == RuntimeKind::CriO => {}
+        Some(_) if runtime.kind == RuntimeKind::Containerd => {
+            return refused(USERNS_OF_CONTAINERD);
+        }
         Some(able) if able.iter().any(|able| able == handler) => {}
         Some(_) => return refused(USERNS_OF_HANDLER),
         None => return refused(USERNS_OF_RUNTIME),
@@ -393,21 +396,29 @@ mod tests {
             length: 1,
         };
         let (crio, containerd) = (RuntimeKind::CriO, RuntimeKind::Containerd);
+        let another = RuntimeKind::Other;
         for (kind, able, handler, uids, refused) in [
             (crio, able(&[]), None, vec![one, other], None),
             (crio, None, Some("kata"), vec![one], None),
             (containerd, None, None, vec![one], Some(USERNS_OF_RUNTIME)),
             (
                 containerd,
-                able(&["runc"]),
+                able(&["", "runc"]),
+                None,
+                vec![one],
+                Some(USERNS_OF_CONTAINERD),
+            ),
+            (
+                another,
+                able(&["r"]),
                 None,
                 vec![one],
                 Some(USERNS_OF_HANDLER),
             ),
-            (containerd, able(&["", "runc"]), None, vec![one], None),
-            (containerd, able(&["runc"]), Some("runc"), vec![one], None),
+            (another, able(&["", "r"]), None, vec![one], None),
+            (another, able(&["r"]), Some("r"), vec![one], None),
             (
-                containerd,
+                another,
                 able(&[""]),
                 None,
                 vec![one, other],

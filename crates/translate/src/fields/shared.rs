@@ -224,6 +224,7 @@ pub(super) const CGROUP_FILES: Row = Row::cri("", &["LinuxContainerResources.uni
     .kept(&["resources.by_cgroup"])
     .in_vm(VM_SIZE);
 pub(super) const OOM_SCORE_ADJ: Row = Row::cri("", &["LinuxContainerResources.oom_score_adj"])
+    .how("looked at before the command, for a runtime that may not lower it says nothing")
     .kept(&["resources.oom_score_adj"])
     .in_vm("the guest's memory, not the host's");
 pub(super) const DEVICES: Row = Row::cri("", &["ContainerConfig.devices"])

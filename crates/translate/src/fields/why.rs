@@ -33,6 +33,8 @@ pub(super) const HOST_USERS: &str = "CRI runtimes look the user up in the image'
 pub(crate) const USERNS: &str = "CRI makes a sandbox a user namespace of given ids and takes none that is there: host, private, auto, keep-id and that of a container whose network is joined";
 /// Of a runtime that tells no features.
 pub(crate) const USERNS_OF_RUNTIME: &str = "this runtime does not tell whether it makes user namespaces, as containerd 2 and CRI-O do (features in its Status)";
+/// Of containerd from 2 on.
+pub(crate) const USERNS_OF_CONTAINERD: &str = "containerd maps the owners of an image's files where it mounts them, which the daemon, that reads and writes layers beside it, does not do";
 /// Of a handler that cannot.
 pub(crate) const USERNS_OF_HANDLER: &str = "the runtime says that this handler makes none (user_namespaces in its Status): its OCI runtime has to map the ids of mounts, as runc from 1.2 and crun from 1.9 on do";
 /// Of namespaces of the host beside a user namespace.
@@ -40,8 +42,7 @@ pub(crate) const USERNS_OF_HOST: &str = "the kernel lets it mount neither /proc 
 /// Of devices in a user namespace.
 pub(crate) const USERNS_DEVICES: &str = "no nodes are made in it: the OCI runtime binds that of the host's at the same path; name the same path";
 /// Of more than one range.
-pub(crate) const SEVERAL_RANGES: &str =
-    "containerd takes one range of users and one of groups; give one of each";
+pub(crate) const SEVERAL_RANGES: &str = "no runtime but CRI-O is known to take more than one range of users and one of groups; give one of each";
 /// Of user namespaces of sandboxes that are virtual machines.
 pub(super) const VM_USERNS: &str = "the VM has a kernel of its own; not tried";
 /// Of ids without a namespace for them.

@@ -31,6 +31,11 @@ const BY_RUNTIME_V2: [&str; 8] = [
     "pids.max",
 ];
 
+/// The files of CPU shares.
+const SHARES: [&str; 2] = ["cpu.shares", "cpu.weight"];
+/// The hierarchy of devices, of cgroup v1 alone.
+const DEVICES: &str = "devices";
+
 /// What the files in a container's groups say of these limits and of those that the runtime writes. A file that is not there
 /// is left out.
 pub(super) fn read(
@@ -42,28 +47,51 @@ pub(super) fn read(
     let v2 = BY_RUNTIME_V2.iter().filter(|_| unified);
     let by_runtime = v1.chain(v2.map(|file| ("", *file)));
     let whole = by_runtime.filter_map(|(controller, file)| {
-        let text = fs::read_to_string(folder(controller)?.join(file)).ok()?;
+        let folder = folder(controller)?;
+        // of an idle group the kernel says them, and takes none
+        if SHARES.contains(&file) && is_idle(&folder) {
+            return None;
+        }
+        let text = fs::read_to_string(folder.join(file)).ok()?;
         Some(one(controller, file, line_or_nothing(&text)))
     });
     let mut all: Vec<_> = whole.collect();
     // the last that was written holds: it is the first to be taken back
-    for limit in limits.iter().rev() {
+    let is_device = |limit: &&Limit| limit.controller == DEVICES;
+    for limit in limits.iter().rev().filter(|limit| !is_device(limit)) {
         let found = folder(limit.controller).and_then(|folder| of_limit(&folder, limit));
         if let Some(found) = found.filter(|found| !all.contains(found)) {
             all.push(found);
         }
     }
+    if limits.iter().any(|limit| is_device(&limit)) {
+        let devices = folder(DEVICES).and_then(|folder| of_devices(&folder));
+        all.extend(devices.unwrap_or_default());
+    }
     all
+}
+
+fn is_idle(folder: &Path) -> bool {
+    let text = fs::read_to_string(folder.join("cpu.idle"));
+    text.is_ok_and(|text| text.trim() == "1")
+}
+
+/// Devices are allowed and denied by two files that cannot be read, and a rule may change those that others stand for: all are
+/// denied, then each line of the list, which has the kernel's form of a rule, is allowed.
+fn of_devices(folder: &Path) -> Option<Vec<FileBefore>> {
+    let list = fs::read_to_string(folder.join("devices.list")).ok()?;
+    let allow = |rule: &str| one(DEVICES, "devices.allow", rule.to_owned());
+    let lines = || list.lines().map(str::trim).filter(|line| !line.is_empty());
+    if lines().any(|line| line.starts_with('a')) {
+        return Some(vec![allow("a")]);
+    }
+    let none = one(DEVICES, "devices.deny", "a".to_owned());
+    Some(std::iter::once(none).chain(lines().map(allow)).collect())
 }
 
 fn of_limit(folder: &Path, limit: &Limit) -> Option<FileBefore> {
     let (path, wanted) = limit.in_folder(folder)?;
     let name = path.file_name()?.to_str()?;
-    if let Some(opposite) = opposite(name) {
-        let list = fs::read_to_string(folder.join("devices.list")).ok()?;
-        let changes = is_covered(&list, wanted) != (name == "devices.allow");
-        return changes.then(|| one(limit.controller, opposite, wanted.to_owned()));
-    }
     let text = fs::read_to_string(&path).ok()?;
     Some(one(
         limit.controller,
@@ -78,33 +106,6 @@ fn one(controller: &str, file: &str, text: String) -> FileBefore {
         file: file.to_owned(),
         text,
     }
-}
-
-/// Devices are allowed and denied by two files that cannot be read.
-fn opposite(file: &str) -> Option<&'static str> {
-    match file {
-        "devices.allow" => Some("devices.deny"),
-        "devices.deny" => Some("devices.allow"),
-        _ => None,
-    }
-}
-
-/// Whether a list of devices has all of a rule's: in the kernel's form, `TYPE MAJOR:MINOR ACCESS` on each line.
-fn is_covered(list: &str, rule: &str) -> bool {
-    let words = |line: &str| {
-        line.split_whitespace()
-            .map(ToOwned::to_owned)
-            .collect::<Vec<_>>()
-    };
-    let rule = words(rule);
-    let covers = |line: Vec<String>| match (line.as_slice(), rule.as_slice()) {
-        ([all, ..], _) if all == "a" => true,
-        ([kind, numbers, access], [asked, of, wanted]) => {
-            kind == asked && numbers == of && wanted.chars().all(|letter| access.contains(letter))
-        }
-        _ => false,
-    };
-    list.lines().map(words).any(covers)
 }
 
 /// What makes a file say again what it says, where `wanted` is written meanwhile.
@@ -209,29 +210,41 @@ mod tests {
     }
 
     #[test]
-    fn a_rule_of_devices_is_taken_back_where_it_changes_something() {
+    fn rules_of_devices_are_taken_back_by_the_whole_list() {
+        let folder = tempfile::tempdir().unwrap();
+        let limits = [
+            Limit::new("x", DEVICES, "devices.allow", "a *:* rwm"),
+            Limit::new("x", DEVICES, "devices.deny", "c 1:3 w"),
+        ];
+        let taken_back = |list: &str, limits: &[Limit]| {
+            fs::write(folder.path().join("devices.list"), list).unwrap();
+            let found = read(|_| Some(folder.path().to_owned()), limits, false);
+            let found = found.iter().map(|one| format!("{} {}", one.file, one.text));
+            found.collect::<Vec<_>>()
+        };
+        assert_eq!(
+            taken_back("c 1:3 rwm\nb *:* m\n", &limits),
+            [
+                "devices.deny a",
+                "devices.allow c 1:3 rwm",
+                "devices.allow b *:* m"
+            ]
+        );
+        assert_eq!(taken_back("", &limits), ["devices.deny a"]);
+        assert_eq!(taken_back("a *:* rwm\n", &limits), ["devices.allow a"]);
+        assert!(taken_back("c 1:3 rwm\n", &[]).is_empty());
+    }
+
+    #[test]
+    fn shares_of_an_idle_group_are_not_written_back() {
         let folder = tempfile::tempdir().unwrap();
         let write = |file: &str, text: &str| fs::write(folder.path().join(file), text).unwrap();
-        write("devices.list", "c 1:3 rwm\nb *:* m\n");
-        write("devices.allow", "");
-        write("devices.deny", "");
-        let taken_back = |file: &str, rule: &str| {
-            let limit = Limit::new("x", "devices", file, rule);
-            of_limit(folder.path(), &limit).map(|one| (one.file, one.text))
-        };
-        let both = |file: &str, text: &str| Some((file.to_owned(), text.to_owned()));
-        assert_eq!(taken_back("devices.allow", "c 1:3 r"), None);
-        assert_eq!(
-            taken_back("devices.allow", "c 10:200 rwm"),
-            both("devices.deny", "c 10:200 rwm")
-        );
-        assert_eq!(
-            taken_back("devices.deny", "c 1:3 rwm"),
-            both("devices.allow", "c 1:3 rwm")
-        );
-        assert_eq!(taken_back("devices.deny", "c 9:9 r"), None);
-        write("devices.list", "a *:* rwm\n");
-        assert_eq!(taken_back("devices.allow", "c 10:200 rwm"), None);
+        let found = || read(|_| Some(folder.path().to_owned()), &[], true).len();
+        write("cpu.weight", "100\n");
+        write("cpu.idle", "0\n");
+        assert_eq!(found(), 1);
+        write("cpu.idle", "1\n");
+        assert_eq!(found(), 0);
     }
 
     #[test]

@@ -17,11 +17,12 @@ use model::etc::{self, EtcFiles};
 use model::observed::RuntimeKind;
 use model::order::FileMount;
 use model::userns::IdMappings;
+use rustix::fs::{Mode, OFlags, open};
 
 use super::{FilesJob, about};
 use crate::host::etc_files::{self, MODE};
 use crate::host::users;
-use crate::host::volumes::{ImageTree, own};
+use crate::host::volumes::{ImageTree, open_regular};
 
 const HOSTS: &str = "/etc/hosts";
 const HOSTNAME: &str = "/etc/hostname";
@@ -106,16 +107,21 @@ impl FilesJob {
             if !wanted.covered {
                 return Ok(Vec::new());
             }
-            let source = self.own_file(wanted.name);
-            if self.layers.is_empty() && !source.exists() && !self.network.none {
-                return Err(Error::unsupported(
-                    format!("the image's own {}", wanted.destination),
-                    "where the runtime keeps its layers cannot be seen",
-                ));
+            let own = self.own_file(wanted.name);
+            if self.layers.is_empty() && !own.exists() {
+                if !self.network.none {
+                    return Err(Error::unsupported(
+                        format!("the image's own {}", wanted.destination),
+                        "where the runtime keeps its layers cannot be seen",
+                    ));
+                }
+                // for this start alone: at the next one they may be seen
+                self.write_file(&source, b"")?;
+                return Ok(vec![mount(source, wanted.destination, false)]);
             }
             let ids = self.record.spec.id_mappings.as_ref();
-            keep(&source, tree, wanted.destination, "", ids)?;
-            return Ok(vec![mount(source, wanted.destination, false)]);
+            keep(&own, tree, wanted.destination, "", ids)?;
+            return Ok(vec![mount(own, wanted.destination, false)]);
         }
         let text = match wanted.destination {
             HOSTS => self.hosts(&self.base_of_hosts(tree)?)?,
@@ -145,7 +151,7 @@ impl FilesJob {
             "" => return Ok(std::fs::read_to_string(HOSTS).unwrap_or_default()),
             etc::NONE => return Ok(String::new()),
             etc::IMAGE => tree.file(HOSTS),
-            path => File::open(path),
+            path => host_file(Path::new(path)),
         };
         let bytes = match read.and_then(bounded) {
             // an image without one has nothing to begin with
@@ -234,12 +240,18 @@ fn keep(
     };
     text.extend_from_slice(added.as_bytes());
     let mode = looks.as_ref().map_or(MODE, |looks| looks.mode() & 0o7777);
-    etc_files::write_atomically(at, &text, mode).map_err(|error| about(at, error))?;
     let owner = looks.map_or((0, 0), |looks| (looks.uid(), looks.gid()));
-    match ids {
-        Some(ids) => own(at, ids.to_host(owner).unwrap_or_else(|| ids.root())),
-        None => own(at, owner),
-    }
+    let owner = match ids {
+        Some(ids) => ids.to_host(owner).unwrap_or_else(|| ids.root()),
+        None => owner,
+    };
+    etc_files::write_durably(at, &text, mode, owner).map_err(|error| about(at, error))
+}
+
+/// A file of this host. A pipe in its place would wait for somebody who writes.
+fn host_file(path: &Path) -> io::Result<File> {
+    let found = open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
+    open_regular(&found, OFlags::RDONLY)
 }
 
 fn bounded(file: File) -> io::Result<Vec<u8>> {
@@ -272,6 +284,20 @@ mod tests {
     use std::os::unix::fs::{PermissionsExt as _, symlink};
 
     use super::*;
+    use crate::host::volumes::own;
+
+    #[test]
+    fn a_pipe_of_the_host_holds_up_nobody() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("pipe");
+        let mode = Mode::from_raw_mode(0o600);
+        rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, mode).unwrap();
+        let error = host_file(&pipe).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput);
+        fs::write(folder.path().join("hosts"), "a").unwrap();
+        let file = host_file(&folder.path().join("hosts")).unwrap();
+        assert_eq!(bounded(file).unwrap(), b"a");
+    }
 
     #[test]
     fn a_containers_own_copy_is_made_once_with_the_looks_of_the_images() {
@@ -292,6 +318,10 @@ mod tests {
         assert_eq!(text, "the container's");
         keep(&at("own.none"), &tree, "/etc/none", "", None).unwrap();
         assert_eq!(fs::read_to_string(at("own.none")).unwrap(), "");
+        own(&at("image/etc/real"), (7, 8)).unwrap();
+        keep(&at("own.owned"), &tree, "/etc/real", "", None).unwrap();
+        let owned = fs::metadata(at("own.owned")).unwrap();
+        assert_eq!((owned.uid(), owned.gid()), (7, 8));
         fs::create_dir(at("image/etc/folder")).unwrap();
         keep(&at("own.folder"), &tree, "/etc/folder", "", None).unwrap_err();
     }

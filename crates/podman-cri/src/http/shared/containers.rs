@@ -85,7 +85,7 @@ pub(crate) async fn rename(cx: Cx) -> Answer {
 /// Updates by what a face has read in the body; the id.
 pub(crate) async fn update(cx: &Cx, update: Result<ContainerUpdate, Error>) -> Result<Id, Failure> {
     let updated = match update {
-        Ok(update) => cx.engine().update_container(cx.name(), update).await,
+        Ok(update) => Box::pin(cx.engine().update_container(cx.name(), update)).await,
         Err(error) => Err(error),
     };
     updated.map_err(|error| Failure::of_update(&error))
