@@ -207,6 +207,12 @@ pub struct ContainerSpec {
 pub const ALWAYS_SET: [&str; 2] = ["HOME", "HOSTNAME"];
 
 impl ContainerSpec {
+    /// Whether a mount was asked for at exactly this place.
+    pub fn has_mount_at(&self, destination: &str) -> bool {
+        let mut mounts = self.mounts.iter();
+        mounts.any(|mount| mount.destination == destination)
+    }
+
     /// Whether a variable that nobody asked for is taken away, wherever it comes from.
     pub fn takes_away(&self, variable: &str) -> bool {
         let asked = self.env.contains_key(variable)

@@ -110,7 +110,7 @@ pub fn needed(spec: &ContainerSpec, unified: bool) -> Option<&'static str> {
 }
 
 /// Flags of bind mounts and volumes that CRI has no field for, and not every OCI runtime takes over from what is bound.
-const MOUNT_FLAGS: &[&str] = &["nodev", "noexec", "nosuid"];
+pub const MOUNT_FLAGS: &[&str] = &["nodev", "noexec", "nosuid"];
 
 /// What the host changes of a container's mounts from inside of their namespace while the command is held: words of
 /// `gate inside` and their values.
@@ -126,7 +126,7 @@ pub fn changes_inside(spec: &ContainerSpec) -> Vec<String> {
         (!asked.is_empty()).then(|| ["--flags".to_owned(), words()])
     });
     let proc = (!spec.proc_options.is_empty()).then(|| ["--proc".to_owned(), proc_options(spec)]);
-    let no_shm = (spec.ipc == IpcMode::None && !mounts_shared_memory(spec))
+    let no_shm = (spec.ipc == IpcMode::None && !spec.has_mount_at(SHARED_MEMORY))
         .then(|| ["--no-shm".to_owned(), "yes".to_owned()]);
     let seen = paths::seen(spec).into_iter();
     let seen = seen.map(|path| ["--show".to_owned(), path.to_owned()]);
@@ -145,12 +145,6 @@ fn proc_options(spec: &ContainerSpec) -> String {
     let all = spec.proc_options.iter();
     let all = all.map(|option| on_host(option).unwrap_or_else(|| option.clone()));
     all.collect::<Vec<_>>().join(",")
-}
-
-/// The user has mounted something of their own there.
-fn mounts_shared_memory(spec: &ContainerSpec) -> bool {
-    let mut mounts = spec.mounts.iter();
-    mounts.any(|mount| mount.destination == SHARED_MEMORY)
 }
 
 /// A container's command that waits in the gate until it is told to go.

@@ -160,9 +160,19 @@ impl Inner {
 
     /// What is done from outside for a command that is held.
     async fn set_up_held(&self, record: &ContainerRecord, cri_id: &str) -> Result<(), Error> {
-        self.set_limits(record, cri_id).await?;
-        self.set_oom_score(record, cri_id).await?;
-        self.change_mounts(record, cri_id).await
+        let spec = &record.spec;
+        let by_cgroup = spec.resources.some_by_cgroup(self.facts().unified_cgroups);
+        let asks_of_process =
+            by_cgroup || !spec.ulimits.is_empty() || self.checks_oom_score(record);
+        let changes = self.changes_inside(record)?;
+        if !asks_of_process && changes.is_empty() {
+            return Ok(());
+        }
+        let status = self.runtime.container_status(cri_id, true).await?;
+        let pid = status.verbose.pid;
+        self.set_limits(record, cri_id, pid).await?;
+        self.set_oom_score(record, pid).await?;
+        self.change_mounts(record, cri_id, pid, changes).await
     }
 
     /// Whether it is looked at that a container has the OOM score that was asked for.
@@ -173,14 +183,12 @@ impl Inner {
 
     /// Gives a held command's process its OOM score. A runtime that may not lower it leaves it as it is, and says nothing
     /// (CRI-O 1.36.3 without `CAP_SYS_RESOURCE`).
-    async fn set_oom_score(&self, record: &ContainerRecord, cri_id: &str) -> Result<(), Error> {
-        let Some(adjustment) = record.spec.resources.oom_score_adj else {
-            return Ok(());
-        };
-        let status = self.runtime.container_status(cri_id, true).await?;
-        match status.verbose.pid {
-            Some(pid) => on_disk(move || crate::host::set_oom_score(pid, adjustment)).await,
-            None => Ok(()), // a VM's
+    async fn set_oom_score(&self, record: &ContainerRecord, pid: Option<i32>) -> Result<(), Error> {
+        match (record.spec.resources.oom_score_adj, pid) {
+            (Some(adjustment), Some(pid)) => {
+                on_disk(move || crate::host::set_oom_score(pid, adjustment)).await
+            }
+            _ => Ok(()), // not asked for, or a VM's
         }
     }
 
@@ -193,17 +201,26 @@ impl Inner {
         mends && made && !spec.devices.is_empty()
     }
 
-    /// Changes the mounts of a held command, see [`gate::changes_inside`], and its devices.
-    async fn change_mounts(&self, record: &ContainerRecord, cri_id: &str) -> Result<(), Error> {
+    /// What is changed of the mounts of a held command, see [`gate::changes_inside`], and of its devices.
+    fn changes_inside(&self, record: &ContainerRecord) -> Result<Vec<String>, Error> {
         let mut changes = gate::changes_inside(&record.spec);
         if self.changes_devices(record) {
             changes.extend(crate::host::of_devices(&record.spec.devices)?);
         }
+        Ok(changes)
+    }
+
+    async fn change_mounts(
+        &self,
+        record: &ContainerRecord,
+        cri_id: &str,
+        pid: Option<i32>,
+        changes: Vec<String>,
+    ) -> Result<(), Error> {
         let Some(program) = self.gate.program().filter(|_| !changes.is_empty()) else {
             return Ok(());
         };
-        let status = self.runtime.container_status(cri_id, true).await?;
-        let Some(pid) = status.verbose.pid else {
+        let Some(pid) = pid else {
             if gate::changes_inside(&record.spec).is_empty() {
                 return Ok(()); // a VM makes devices of its own
             }
@@ -219,14 +236,18 @@ impl Inner {
 
     /// Raises the limits of a held command's process where the gate, which has no more rights than the container, could not,
     /// and writes those that its control groups carry.
-    async fn set_limits(&self, record: &ContainerRecord, cri_id: &str) -> Result<(), Error> {
+    async fn set_limits(
+        &self,
+        record: &ContainerRecord,
+        cri_id: &str,
+        pid: Option<i32>,
+    ) -> Result<(), Error> {
         let unified = self.facts().unified_cgroups;
         let by_cgroup = record.spec.resources.some_by_cgroup(unified);
         if record.spec.ulimits.is_empty() && !by_cgroup {
             return Ok(());
         }
-        let status = self.runtime.container_status(cri_id, true).await?;
-        let Some(pid) = status.verbose.pid else {
+        let Some(pid) = pid else {
             // In a VM the gate has to do with what is there.
             return match by_cgroup {
                 true => Err(crate::host::no_control_groups()),

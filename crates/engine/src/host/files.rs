@@ -136,7 +136,7 @@ impl FilesJob {
     fn localtime(&self) -> Result<Option<FileMount>, Error> {
         const PLACE: &str = "/etc/localtime";
         let spec = &self.record.spec;
-        let free = !spec.mounts.iter().any(|mount| mount.destination == PLACE);
+        let free = !spec.has_mount_at(PLACE);
         let Some(name) = spec.timezone.as_deref().filter(|_| free) else {
             return Ok(None);
         };
@@ -327,7 +327,7 @@ impl FilesJob {
         if self.sandbox.spec.own_shm().is_none()
             && (sized || closed)
             && !matches!(spec.ipc, IpcMode::Host | IpcMode::None)
-            && !self.mounts_shared_memory()
+            && !self.record.spec.has_mount_at(SHARED_MEMORY)
         {
             let bytes = spec.shm_bytes.unwrap_or(SHM_BYTES);
             wanted.push(Mount {
@@ -344,7 +344,9 @@ impl FilesJob {
     /// The host's shared memory, where the container may not write to it; else the runtime mounts it.
     fn closed_shared_memory_of_host(&self) -> Option<FileMount> {
         let of_host = self.record.spec.ipc == IpcMode::Host;
-        let ours = of_host && self.shared_memory_is_closed() && !self.mounts_shared_memory();
+        let ours = of_host
+            && self.shared_memory_is_closed()
+            && !self.record.spec.has_mount_at(SHARED_MEMORY);
         ours.then(|| FileMount {
             source: SHARED_MEMORY.into(),
             destination: SHARED_MEMORY.to_owned(),
@@ -355,7 +357,7 @@ impl FilesJob {
     /// That of a pod which asked for a size.
     fn shared_memory_of_pod(&self) -> Result<Option<FileMount>, Error> {
         let asked = self.sandbox.spec.own_shm();
-        let Some(bytes) = asked.filter(|_| !self.mounts_shared_memory()) else {
+        let Some(bytes) = asked.filter(|_| !self.record.spec.has_mount_at(SHARED_MEMORY)) else {
             return Ok(None);
         };
         Ok(Some(FileMount {
@@ -369,12 +371,6 @@ impl FilesJob {
     fn shared_memory_is_closed(&self) -> bool {
         let spec = &self.record.spec;
         spec.read_only && !spec.read_write_tmpfs
-    }
-
-    /// The user has mounted something of their own there.
-    fn mounts_shared_memory(&self) -> bool {
-        let mut mounts = self.record.spec.mounts.iter();
-        mounts.any(|mount| mount.destination == SHARED_MEMORY)
     }
 
     /// CRI has no tmpfs mount: it is mounted here, and bound into the container.

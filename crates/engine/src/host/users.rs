@@ -92,9 +92,7 @@ fn write_below(spec: &ContainerSpec, root: &Path) -> Result<(), Error> {
     let owner = spec.id_mappings.as_ref();
     let owner = owner.map_or((0, 0), IdMappings::root);
     for (table, lines) in [(Table::Passwd, passwd), (Table::Group, group)] {
-        let mut mounts = spec.mounts.iter();
-        let covered = mounts.any(|mount| mount.destination == table.path());
-        if lines.is_empty() || covered {
+        if lines.is_empty() || spec.has_mount_at(table.path()) {
             continue;
         }
         let opened = match file(table, OFlags::WRONLY | OFlags::APPEND) {

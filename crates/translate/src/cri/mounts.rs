@@ -6,6 +6,7 @@ use cri_api::v1::{self, MountPropagation};
 use model::Error;
 use model::container::{Mount, MountKind, SHARED_MEMORY};
 use model::gate::INIT;
+use model::gate::MOUNT_FLAGS;
 use model::order::FileMount;
 
 use super::path_text;
@@ -13,9 +14,6 @@ use crate::fields::MOUNT_OPTIONS;
 
 /// Options of a bind mount that CRI carries in fields of its own or that are its only way.
 const CARRIED: &[&str] = &["rbind", "ro", "rw", "z", "Z", "exec", "suid", "dev", ""];
-
-/// Those that are set from inside of the container, see [`model::gate::changes_inside`].
-const INSIDE: &[&str] = &["nodev", "noexec", "nosuid"];
 
 /// Further ones of a volume: what is done without CRI, and what Podman's volumes are anyway.
 const OF_VOLUMES: &[&str] = &["copy", "nocopy"];
@@ -103,7 +101,8 @@ pub(super) fn check_mount(mount: &Mount) -> Result<(), Error> {
     cri_propagation(propagation.as_deref())?;
     let (of_host_side, overlay) = (*kind == MountKind::Volume, mount.is_overlay());
     let cannot = |option: &&String| {
-        let carried = [CARRIED, INSIDE].concat().contains(&option.as_str())
+        let carried = CARRIED.contains(&option.as_str())
+            || MOUNT_FLAGS.contains(&option.as_str())
             || of_host_side && OF_VOLUMES.contains(&option.as_str())
             || overlay && is_of_overlay(option);
         !carried && cri_propagation(Some(option)).is_err()

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use model::Error;
 use model::cgroup::ByCgroup;
-use model::container::{Device, Mount, Resources, VolumesFrom};
+use model::container::Resources;
 use model::pod::{PodSecurity, PodSpec};
 use podman_api::container::libpod::{ImageVolume, NamedVolume, OverlayVolume};
 use podman_api::oci;
@@ -35,48 +35,19 @@ pub(super) struct Asked {
     pub(super) throttle_read_bps_device: BTreeMap<String, oci::ThrottleDevice>,
 }
 
-/// The same as the record has it.
-struct Whole {
-    mounts: Vec<Mount>,
-    volumes_from: Vec<VolumesFrom>,
-    devices: Vec<Device>,
-    cdi_devices: Vec<String>,
-    security: Option<PodSecurity>,
-    shm_bytes: Option<u64>,
-    resources: Option<Resources>,
-}
-
 /// The record with all this in it.
 ///
 /// # Errors
 /// [`Error::Unsupported`] for a value that is not carried out, by its field; else Podman's text.
 pub(super) fn with(base: PodSpec, asked: Asked, no_infra: bool) -> Result<PodSpec, Error> {
-    let Whole {
-        mounts,
-        volumes_from,
-        devices,
-        cdi_devices,
-        security,
-        shm_bytes,
-        resources,
-    } = read(asked)?;
-    let spec = PodSpec {
-        mounts,
-        volumes_from,
-        devices,
-        cdi_devices,
-        security,
-        shm_bytes,
-        resources,
-        ..base
-    };
+    let spec = read(base, asked)?;
     if no_infra {
         check_without_infra(&spec)?;
     }
     Ok(spec)
 }
 
-fn read(asked: Asked) -> Result<Whole, Error> {
+fn read(base: PodSpec, asked: Asked) -> Result<PodSpec, Error> {
     let Asked {
         mounts,
         volumes,
@@ -104,7 +75,7 @@ fn read(asked: Asked) -> Result<Whole, Error> {
         read_bps: block::at_paths(throttle_read_bps_device),
         ..ByCgroup::default()
     });
-    Ok(Whole {
+    Ok(PodSpec {
         mounts: mounts.map_err(told)?,
         volumes_from: mounts::volumes_from(&volumes_from).map_err(told)?,
         devices,
@@ -112,6 +83,7 @@ fn read(asked: Asked) -> Result<Whole, Error> {
         security: security_of(&security_opt)?,
         shm_bytes: shm_size.map(shm_bytes).transpose()?,
         resources: Some(resources).filter(|limits| *limits != Resources::default()),
+        ..base
     })
 }
 

@@ -88,7 +88,7 @@ impl FilesJob {
         let mut files = Vec::new();
         for wanted in self.wanted() {
             // A mount of the user's own over it wins.
-            if self.is_mounted(wanted.destination) {
+            if self.record.spec.has_mount_at(wanted.destination) {
                 continue;
             }
             files.extend(self.etc_file(&wanted, &tree)?);
@@ -176,7 +176,7 @@ impl FilesJob {
         let spec = &self.record.spec;
         let bound = users::are_bound(spec, self.kind) && users::of(spec).may_be_missing();
         let tables = [Table::Passwd, Table::Group].into_iter();
-        tables.filter(move |table| bound && !self.is_mounted(table.path()))
+        tables.filter(move |table| bound && !self.record.spec.has_mount_at(table.path()))
     }
 
     /// The file of a user that the image does not have: with its line, or without the one that CRI-O would add.
@@ -208,11 +208,6 @@ impl FilesJob {
 
     fn own_file(&self, name: &str) -> PathBuf {
         self.dir.join(format!("{OWN}{name}"))
-    }
-
-    fn is_mounted(&self, destination: &str) -> bool {
-        let mut mounts = self.record.spec.mounts.iter();
-        mounts.any(|mount| mount.destination == destination)
     }
 }
 
