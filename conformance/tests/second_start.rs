@@ -186,6 +186,45 @@ async fn a_missing_command_loses_nothing(lab: &Lab) -> Result<()> {
     }
 }
 
+/// What a container has mounted in its folder goes with its end, and is there again at its next start.
+async fn mounts_go_with_the_end(lab: &Lab) -> Result<()> {
+    let api = Api::new(lab.http());
+    let folder = next_folder(&lab.host)?;
+    fs::write(folder.join("kept"), "kept\n")?;
+    let secret = "/v5.8.0/libpod/secrets/create?name=word";
+    let made = lab.http().send("POST", secret, &[], Some(b"said")).await?;
+    made.expect(200)?;
+    api.create(&json!({
+        "name": "subject", "image": IMAGE,
+        "command": ["sh", "-c", "cat /run/secrets/word /over/kept > /over/both && mount | grep ' /quick ' && exec sleep 1000"],
+        "secrets": [{ "source": "word" }],
+        "mounts": [{ "type": "tmpfs", "destination": "/quick" }],
+        "overlay_volumes": [{ "destination": "/over", "source": folder }],
+        "image_volumes": [{ "source": IMAGE, "destination": "/image" }],
+    }))
+    .await?;
+    let folders = lab
+        .daemon
+        .as_ref()
+        .context("a daemon")?
+        .state_dir()
+        .join("containers");
+    let mounted = || -> Result<usize> {
+        let below = format!(" {}/", folders.display());
+        let table = lab.host.shell("cat /proc/self/mountinfo")?;
+        Ok(table.lines().filter(|line| line.contains(&below)).count())
+    };
+    for run in 0..2 {
+        api.start("subject").await?;
+        ensure!(mounted()? >= 4, "run {run}: too little is mounted");
+        api.stop("subject").await?;
+        let gone = async || Ok(ensure!(mounted()? == 0, "something is mounted"));
+        eventually("the end of its mounts", gone).await?;
+    }
+    api.remove("subject").await?;
+    api.delete("/secrets/word").await.map(drop)
+}
+
 /// The contents of all files of a name below a folder.
 fn files_named(dir: &Path, name: &str) -> Vec<String> {
     let mut found = Vec::new();
@@ -219,6 +258,16 @@ async fn a_second_start_without_its_command_loses_nothing() {
     let test = async |variant| {
         let lab = Lab::start(Setup::new(variant)).await?;
         a_missing_command_loses_nothing(&lab).await?;
+        scenario::finish(lab).await
+    };
+    on_each(BOTH, test).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_is_mounted_for_a_container_goes_with_its_end() {
+    let test = async |variant| {
+        let lab = Lab::start(Setup::new(variant)).await?;
+        mounts_go_with_the_end(&lab).await?;
         scenario::finish(lab).await
     };
     on_each(BOTH, test).await.unwrap();

@@ -60,8 +60,8 @@ pub(crate) enum Action {
     RemoveLeftover { id: Id, cri_id: String },
     /// An update of limits has not been brought to its end.
     FinishUpdate { id: Id },
-    /// A container that is down for good still has volumes with a mount.
-    ReleaseVolumes { id: Id },
+    /// A container that is down for good still has something mounted in its folder.
+    ReleaseMounts { id: Id },
     /// The last container of a hidden sandbox is down for good, or a pod is to be down.
     StopSandbox { id: Id },
     /// A CRI sandbox in which nothing of ours lives any more.
@@ -89,7 +89,7 @@ pub(crate) struct World {
     pub(crate) held: HashMap<Id, Timestamp>,
     /// Sandboxes whose ports are published.
     pub(crate) published: HashSet<Id>,
-    /// Containers that have volumes with a mount.
+    /// Containers that have something mounted in their folders.
     pub(crate) holders: HashSet<Id>,
     /// Containers whose health is being checked.
     pub(crate) checking: HashSet<Id>,
@@ -214,7 +214,7 @@ fn container_actions(container: &ContainerNow, world: &World, now: Timestamp, pl
     }
     let Some(run) = &container.ended else {
         if world.holders.contains(&id) && !has_current(container) && !waits(container) {
-            plan.actions.push(Action::ReleaseVolumes { id });
+            plan.actions.push(Action::ReleaseMounts { id });
         } else if let Some(due) = time_out_due(&container.record, container.since) {
             plan.at(due, now, Action::TimeOut { id });
         }
@@ -243,7 +243,7 @@ fn container_actions(container: &ContainerNow, world: &World, now: Timestamp, pl
         None if record.spec.remove && !is_required(&id, world) => {
             plan.actions.push(Action::Remove { id });
         }
-        None if world.holders.contains(&id) => plan.actions.push(Action::ReleaseVolumes { id }),
+        None if world.holders.contains(&id) => plan.actions.push(Action::ReleaseMounts { id }),
         None => {}
     }
 }

@@ -331,7 +331,7 @@ impl Inner {
             }
             Action::RemoveLeftover { id, cri_id } => self.remove_leftover(&id, &cri_id).await,
             Action::FinishUpdate { id } => self.finish_cut_off_update(&id).await,
-            Action::ReleaseVolumes { id } => self.release_volumes(&id).await,
+            Action::ReleaseMounts { id } => self.release_mounts(&id).await,
             Action::StopSandbox { id } => self.stop_idle_sandbox(&id).await,
             Action::RemoveCriSandbox { id, cri_id } => self.remove_idle_sandbox(&id, &cri_id).await,
             Action::RemoveSandbox { id } => self.finish_sandbox_removal(&id).await,
@@ -634,7 +634,7 @@ impl Action {
             | Self::Reinstate { id, .. }
             | Self::RemoveLeftover { id, .. }
             | Self::FinishUpdate { id }
-            | Self::ReleaseVolumes { id }
+            | Self::ReleaseMounts { id }
             | Self::StopSandbox { id }
             | Self::RemoveCriSandbox { id, .. }
             | Self::RemoveSandbox { id }

@@ -117,22 +117,23 @@ impl Inner {
         if users.is_empty() {
             return users;
         }
-        match self.bound().await {
-            Ok(bound) => users.intersection(&bound).cloned().collect(),
-            Err(error) => {
-                tracing::warn!(%error, "it cannot be seen which volumes are mounted");
-                HashSet::new()
-            }
-        }
+        let bound = told(self.bound().await);
+        users.intersection(&bound).cloned().collect()
+    }
+
+    /// Containers that have anything mounted in their folders: volumes, overlays, images, secrets, tmpfs mounts.
+    pub(crate) async fn mount_holders(&self) -> HashSet<Id> {
+        let containers = self.store.dir().containers();
+        told(on_disk(move || Ok(MountPoints::read()?.with_any(&containers))).await)
     }
 
     async fn bound(&self) -> Result<HashSet<Id>, Error> {
         let containers = self.store.dir().containers();
-        on_disk(move || Ok(MountPoints::read()?.holders(&containers))).await
+        on_disk(move || Ok(MountPoints::read()?.with_volumes(&containers))).await
     }
 
     /// Takes the mounts from a container that is down for good, and from its volumes what no other one has.
-    pub(crate) async fn release_volumes(self: &Arc<Self>, id: &Id) -> Result<(), Error> {
+    pub(crate) async fn release_mounts(self: &Arc<Self>, id: &Id) -> Result<(), Error> {
         let _claim = self.claim(id).await;
         let record = self.store.container(id)?;
         let status = self.status_of(&record).await?;
@@ -171,6 +172,14 @@ impl Inner {
         crate::crash::point("disk", "volume.unmounted");
         Ok(())
     }
+}
+
+/// What has mounts; nothing where that cannot be seen.
+fn told(holders: Result<HashSet<Id>, Error>) -> HashSet<Id> {
+    holders.unwrap_or_else(|error| {
+        tracing::warn!(%error, "it cannot be seen what is mounted");
+        HashSet::new()
+    })
 }
 
 fn is_memory(volume: &VolumeRecord) -> bool {

@@ -162,7 +162,7 @@ fn a_container_without_policy_stays_down_and_its_hidden_sandbox_stops() {
 fn the_mounts_of_volumes_go_when_their_container_is_down_for_good() {
     let release = |world: &World| {
         let plan = decide(world, at(2));
-        let is_release = |action: &Action| matches!(action, Action::ReleaseVolumes { .. });
+        let is_release = |action: &Action| matches!(action, Action::ReleaseMounts { .. });
         plan.actions.iter().any(is_release)
     };
     let holding = |policy| {

@@ -51,14 +51,24 @@ impl MountPoints {
     }
 
     /// The containers that have volumes bound, of those whose folders lie in `containers`.
-    pub(crate) fn holders(&self, containers: &Path) -> HashSet<Id> {
+    pub(crate) fn with_volumes(&self, containers: &Path) -> HashSet<Id> {
+        self.holders(containers, |name| name.starts_with(BOUND))
+    }
+
+    /// The containers that have anything mounted in their folders, which lie in `containers`.
+    pub(crate) fn with_any(&self, containers: &Path) -> HashSet<Id> {
+        self.holders(containers, |_| true)
+    }
+
+    /// Those with a mount of such a name.
+    fn holders(&self, containers: &Path, counts: fn(&str) -> bool) -> HashSet<Id> {
         let Ok(containers) = containers.canonicalize() else {
             return HashSet::new();
         };
         let holder = |point: &Path| {
             let mut parts = point.strip_prefix(&containers).ok()?.iter();
             let (id, name) = (parts.next()?.to_str()?, parts.next()?.to_str()?);
-            name.starts_with(BOUND).then(|| Id::parse(id)).flatten()
+            counts(name).then(|| Id::parse(id)).flatten()
         };
         self.0.iter().filter_map(|point| holder(point)).collect()
     }
@@ -261,6 +271,7 @@ mod tests {
             containers.join("volume-0"),
             PathBuf::from("/"),
         ]);
-        assert_eq!(points.holders(&containers), [one].into());
+        assert_eq!(points.with_volumes(&containers), [one.clone()].into());
+        assert_eq!(points.with_any(&containers), [one, two].into());
     }
 }

@@ -72,14 +72,16 @@ impl Inner {
             record,
         });
         let is_buried = |listed: &Listed| buried.contains(&listed.id);
+        let containers: Vec<_> = containers.collect();
+        let holders = self.holders_at_rest(&containers).await;
         World {
-            containers: containers.collect(),
+            containers,
             sandboxes: sandboxes.collect(),
             buried: unknown.into_iter().filter(is_buried).collect(),
             buried_sandboxes: unknown_sandboxes.into_iter().filter(is_buried).collect(),
             busy,
             published: self.ports.published(),
-            holders: self.volume_holders().await,
+            holders,
             checking: self.checks.under_way(),
             held: self
                 .memory
@@ -87,6 +89,18 @@ impl Inner {
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
                 .clone(),
+        }
+    }
+}
+
+impl Inner {
+    /// Who has mounts in its folder; not looked for where everything runs.
+    async fn holders_at_rest(&self, containers: &[ContainerNow]) -> HashSet<Id> {
+        let rests =
+            |now: &ContainerNow| now.ended.is_some() || now.record.progress.current.is_none();
+        match containers.iter().any(rests) {
+            true => self.mount_holders().await,
+            false => HashSet::new(),
         }
     }
 }
