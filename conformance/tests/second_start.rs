@@ -218,7 +218,10 @@ async fn mounts_go_with_the_end(lab: &Lab) -> Result<()> {
         api.start("subject").await?;
         ensure!(mounted()? >= 4, "run {run}: too little is mounted");
         api.stop("subject").await?;
-        let gone = async || Ok(ensure!(mounted()? == 0, "something is mounted"));
+        let gone = async || {
+            ensure!(mounted()? == 0, "something is mounted");
+            Ok(())
+        };
         eventually("the end of its mounts", gone).await?;
     }
     api.remove("subject").await?;

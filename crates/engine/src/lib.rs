@@ -18,6 +18,7 @@ mod execs;
 pub mod filter;
 mod foreign;
 mod freezer;
+mod handlers;
 mod health;
 pub mod host;
 mod images;

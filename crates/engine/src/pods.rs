@@ -37,7 +37,7 @@ impl Engine {
             model::id::check_name(name)?;
             inner.store.read(|book| book.pod_name_free(name))?;
         }
-        inner.check_handler(&mut spec.handler, None)?;
+        inner.choose_handler(&mut spec.handler, None)?;
         inner.leave().await?;
         // No other gets the ids that are chosen here.
         let _ids = inner.choosing_ids(&userns).await;

@@ -7,7 +7,6 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use model::observed::RuntimeFacts;
-use model::pod::SandboxRecord;
 use model::request::RemoveOptions;
 use model::view::{Counts, FilePaths, HostView, State, SystemView};
 use model::{Error, Id};
@@ -393,25 +392,6 @@ impl Inner {
 
     pub(crate) fn set_facts(&self, facts: RuntimeFacts) {
         *lock(&self.facts) = facts;
-    }
-
-    /// The runtime handler of a sandbox: its own, else the daemon's default.
-    pub(crate) fn handler_of(&self, sandbox: &SandboxRecord) -> String {
-        let own = sandbox
-            .spec
-            .handler
-            .as_deref()
-            .filter(|handler| !handler.is_empty());
-        own.unwrap_or(&self.options.default_handler).to_owned()
-    }
-
-    /// The same by name, where the runtime says which one its default is.
-    pub(crate) fn named_handler(&self, sandbox: &SandboxRecord) -> String {
-        let handler = self.handler_of(sandbox);
-        match handler.is_empty() {
-            true => self.facts().default_handler,
-            false => handler,
-        }
     }
 
     /// Host paths of a container's files.

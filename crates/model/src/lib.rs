@@ -14,6 +14,7 @@ pub mod etc;
 pub mod event;
 pub mod exec;
 pub mod gate;
+pub mod handler;
 pub mod health;
 pub mod id;
 pub mod image;

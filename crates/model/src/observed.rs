@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 
 use crate::Id;
+use crate::handler::{Guest, Handler};
 
 /// Which runtime answers; some behave differently (measured).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -32,8 +33,8 @@ pub struct RuntimeFacts {
     pub endpoint: String,
     /// `systemd` or `cgroupfs`; empty where it cannot be known.
     pub cgroup_manager: String,
-    /// Runtime handlers by name; empty where the runtime lists none.
-    pub handlers: Vec<String>,
+    /// Runtime handlers in the order of their names; empty where the runtime lists none.
+    pub handlers: Vec<Handler>,
     /// The one that an empty name means; empty where the runtime does not say.
     pub default_handler: String,
     /// Those of them that make user namespaces as the runtime says it (CRI `RuntimeHandlerFeatures.user_namespaces`), the
@@ -50,6 +51,24 @@ pub struct RuntimeFacts {
     /// The host has unified cgroups (v2): the runtime takes `LinuxContainerResources.unified` (runc
     /// refuses it on v1 and hybrid).
     pub unified_cgroups: bool,
+}
+
+impl RuntimeFacts {
+    /// What a handler's containers live in, where they have a kernel of their own; "" is the runtime's default.
+    pub fn guest_of(&self, handler: &str) -> Option<&Guest> {
+        let name = match handler {
+            "" => &self.default_handler,
+            named => named,
+        };
+        let found = self.handlers.iter().find(|known| known.name == *name);
+        found.and_then(|handler| handler.guest.as_ref())
+    }
+
+    /// The names of the handlers.
+    pub fn handler_names(&self) -> String {
+        let names: Vec<_> = self.handlers.iter().map(|one| one.name.as_str()).collect();
+        names.join(", ")
+    }
 }
 
 /// The owner and record an object of ours carries in its annotations.

@@ -24,6 +24,9 @@ pub const ID: &str = "io.podman-cri.id";
 pub const RECORD: &str = "io.podman-cri.record";
 /// Annotation or label by which a client chooses a runtime handler.
 pub const HANDLER: &str = "io.podman-cri.runtime-handler";
+/// What stands there for the runtime's own default, whatever the daemon's or a socket's is: helpers that are to live on this
+/// host have it. A handler of this name comes before.
+pub const LOCAL_HANDLER: &str = "local";
 /// Every annotation whose name starts so is ours.
 pub const PREFIX: &str = "io.podman-cri.";
 

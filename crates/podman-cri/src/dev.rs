@@ -106,6 +106,7 @@ async fn serve(
         sockets: vec![Socket::bind(Listen::new(dir.join("podman.sock")))?],
         podman: Podman::new(podman),
         state_dir: dir.join("state"),
+        handler: None,
         adopt: Adopt::default(),
         // its runtime is nobody else's
         on_kubelet_node: OnKubeletNode::Allow,

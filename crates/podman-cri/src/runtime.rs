@@ -8,6 +8,7 @@ mod facts;
 mod hints;
 pub(crate) mod image_health;
 mod images;
+mod kata;
 mod layer;
 mod streams;
 mod verbose;
@@ -68,7 +69,9 @@ impl CriRuntime {
             cri_client::Error::NoSuchHandler { handler, .. } => {
                 let status = self.client.status(true).await;
                 let known = status.and_then(|status| cri_client::verbose::handlers(&status));
-                errors::no_such_handler(&handler, &known.unwrap_or_default().names)
+                let known = known.unwrap_or_default().all.into_iter();
+                let known: Vec<_> = known.map(|known| known.name).collect();
+                errors::no_such_handler(&handler, &known)
             }
             other => self.failed(other),
         }

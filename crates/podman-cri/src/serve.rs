@@ -35,6 +35,8 @@ pub struct Setup {
     pub podman: Podman,
     /// Folder of the store.
     pub state_dir: PathBuf,
+    /// Runtime handler of what names none; `None` is the runtime's own.
+    pub handler: Option<String>,
     /// Which owner a new store takes over.
     pub adopt: Adopt,
     /// What happens to create and start where a kubelet serves the runtime.
@@ -64,6 +66,7 @@ impl Running {
             sockets,
             podman,
             state_dir,
+            handler,
             adopt,
             on_kubelet_node,
             manage_foreign,
@@ -74,7 +77,7 @@ impl Running {
             state_dir,
             lock_dir: OWNER_LOCKS.into(),
             adopt,
-            default_handler: String::new(),
+            default_handler: handler.unwrap_or_default(),
             manage_foreign,
             foreign_exec,
             runtime_socket: client.runtime_endpoint().path().to_path_buf(),
@@ -143,6 +146,7 @@ pub async fn run(config: Serve) -> anyhow::Result<()> {
             sockets,
             podman: podman(config.podman),
             state_dir: config.state_dir,
+            handler: config.handler,
             adopt: config.adopt,
             on_kubelet_node: config.on_kubelet_node,
             manage_foreign: config.manage_foreign,

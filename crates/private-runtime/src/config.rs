@@ -1,6 +1,9 @@
 //! The configuration files of a private runtime, as text.
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use serde_json::json;
 
@@ -48,12 +51,13 @@ impl Setup<'_> {
         }
     }
 
-    fn handlers(&self) -> &'static [&'static str] {
+    /// Names of the handlers, and where the OCI runtime of each keeps its state.
+    fn handlers(&self) -> Vec<(&'static str, PathBuf)> {
+        let mut all = vec![("runc", self.paths.oci_root())];
         if self.second_handler {
-            &["runc", "second"]
-        } else {
-            &["runc"]
+            all.push(("second", self.paths.second_oci_root()));
         }
+        all
     }
 
     /// The program CRI-O starts containers with: runc, or the wrapper around it.
@@ -73,7 +77,7 @@ impl Setup<'_> {
         let handlers: Vec<String> = self
             .handlers()
             .iter()
-            .map(|name| {
+            .map(|(name, oci_root)| {
                 format!(
                     r#"
 [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.{name}]
@@ -84,7 +88,7 @@ Root = {oci_root}
 SystemdCgroup = {systemd}
 "#,
                     oci = quoted(&programs.oci),
-                    oci_root = quoted(paths.oci_root()),
+                    oci_root = quoted(oci_root),
                     systemd = self.host.systemd,
                 )
             })
@@ -189,13 +193,13 @@ enable_pod_events = {events}
             namespaces = quoted(run.join("ns")),
             events = self.events,
         );
-        for name in self.handlers() {
-            text.push_str(&self.crio_handler(name));
+        for (name, oci_root) in self.handlers() {
+            text.push_str(&self.crio_handler(name, &oci_root));
         }
         text
     }
 
-    fn crio_handler(&self, name: &str) -> String {
+    fn crio_handler(&self, name: &str, oci_root: &Path) -> String {
         format!(
             r#"[crio.runtime.runtimes.{name}]
 runtime_path = {oci}
@@ -205,7 +209,7 @@ monitor_path = {conmon}
 monitor_cgroup = "pod"
 "#,
             oci = quoted(self.oci()),
-            oci_root = quoted(self.paths.oci_root()),
+            oci_root = quoted(oci_root),
             conmon = quoted(&self.programs.conmon),
         )
     }

@@ -108,6 +108,11 @@ impl Paths {
         self.dir.join("run/oci")
     }
 
+    /// The same of the second handler.
+    pub fn second_oci_root(&self) -> PathBuf {
+        self.dir.join("run/oci-second")
+    }
+
     /// Archives of images while they are imported, and which were.
     pub fn images(&self) -> PathBuf {
         self.dir.join("images")
@@ -142,6 +147,7 @@ impl Paths {
                 ("exit file", run.join("exits")),
                 ("attach socket", run.join("attach")),
                 ("oci state", self.oci_root()),
+                ("oci state", self.second_oci_root()),
                 ("namespace", run.join("ns/netns")),
                 ("namespace", run.join("ns/ipcns")),
                 ("namespace", run.join("ns/utsns")),
@@ -165,6 +171,7 @@ impl Paths {
                         root.join("io.containerd.snapshotter.v1.overlayfs/snapshots"),
                     ),
                     ("oci state", self.oci_root().join("k8s.io")),
+                    ("oci state", self.second_oci_root().join("k8s.io")),
                     ("address", self.addresses().join(self.network())),
                 ]
             }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use model::handler::Handler;
 use model::view::{Counts, HostView, SystemView};
 use podman_api::info::{compat, libpod};
 use podman_api::version::{Component, Platform, Version};
@@ -216,7 +217,7 @@ fn runtime_info(view: &SystemView) -> BTreeMap<String, Value> {
     BTreeMap::from([
         ("owner".to_owned(), json!(view.owner)),
         ("stateDir".to_owned(), json!(view.state_dir)),
-        ("handlers".to_owned(), json!(view.runtime.handlers)),
+        ("handlers".to_owned(), handlers(view)),
         ("defaultHandler".to_owned(), json!(view.default_handler)),
         ("conditions".to_owned(), json!(conditions)),
     ])
@@ -348,8 +349,30 @@ fn runtimes(view: &SystemView) -> BTreeMap<String, compat::Runtime> {
     view.runtime
         .handlers
         .iter()
-        .map(|name| (name.clone(), compat::Runtime::default()))
+        .map(|handler| {
+            let runtime = compat::Runtime {
+                path: handler.path.display().to_string(),
+                ..compat::Runtime::default()
+            };
+            (handler.name.clone(), runtime)
+        })
         .collect()
+}
+
+/// The handlers and what their containers live in.
+fn handlers(view: &SystemView) -> Value {
+    let of = |handler: &Handler| {
+        let guest = handler.guest.as_ref().map(|guest| {
+            json!({
+                "hypervisor": guest.hypervisor,
+                "pullsImages": guest.pulls_images,
+                "sharesFiles": guest.shares_files,
+                "annotations": guest.annotations,
+            })
+        });
+        json!({"name": handler.name, "path": handler.path, "guest": guest})
+    };
+    view.runtime.handlers.iter().map(of).collect()
 }
 
 fn security_options(host: &HostView) -> Vec<String> {

@@ -1,11 +1,11 @@
 //! The verbose part of `Status`: the runtime's configuration, where it changes what containers get, and
 //! the runtime handlers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 use cri_api::v1::StatusResponse;
 use serde::Deserialize;
-use serde_json::Value;
 
 use super::{entry, nullable};
 use crate::error::Error;
@@ -34,7 +34,7 @@ pub struct CrioConfig {
     pub default_runtime: String,
     /// The runtime handlers, by name.
     #[serde(deserialize_with = "nullable")]
-    pub runtimes: BTreeMap<String, Value>,
+    pub runtimes: BTreeMap<String, Option<CrioHandler>>,
     /// What containers get that ask for no capabilities; without `CAP_`.
     #[serde(deserialize_with = "nullable")]
     pub default_capabilities: Vec<String>,
@@ -66,16 +66,112 @@ pub struct ContainerdConfig {
     pub default_runtime_name: String,
     /// The runtime handlers, by name.
     #[serde(deserialize_with = "nullable")]
-    pub runtimes: BTreeMap<String, Value>,
+    pub runtimes: BTreeMap<String, Option<ContainerdHandler>>,
     /// The default snapshotter (containerd 1; 2 says it elsewhere).
     pub snapshotter: String,
+}
+
+/// A handler of CRI-O's (`crio.runtime.runtimes`), in part.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct CrioHandler {
+    /// The OCI runtime, or the shim.
+    #[serde(rename = "RuntimePath")]
+    pub path: PathBuf,
+    /// `oci`, `vm` or `pod`; empty for `oci`.
+    #[serde(rename = "RuntimeType")]
+    pub kind: String,
+    /// What the shim is configured with.
+    #[serde(rename = "RuntimeConfigPath")]
+    pub config: PathBuf,
+    /// Images are pulled by the runtime, in the guest.
+    #[serde(rename = "RuntimePullImage")]
+    pub pulls_images: bool,
+}
+
+/// A handler of containerd's CRI plugin, in part.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct ContainerdHandler {
+    /// `io.containerd.runc.v2`: names the shim.
+    pub runtime_type: String,
+    /// The shim, where it is named by its path.
+    pub runtime_path: PathBuf,
+    /// Options of the shim.
+    #[serde(deserialize_with = "nullable")]
+    pub options: ContainerdOptions,
+    /// Sandbox annotations that reach the shim, as patterns.
+    #[serde(
+        deserialize_with = "nullable",
+        rename = "PodAnnotations",
+        alias = "podAnnotations"
+    )]
+    pub pod_annotations: Vec<String>,
+}
+
+/// Options of a shim.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct ContainerdOptions {
+    /// The OCI runtime of `io.containerd.runc.v2`.
+    pub binary_name: PathBuf,
+    /// What Kata's shim is configured with.
+    pub config_path: PathBuf,
+}
+
+/// A runtime handler, as far as the runtime tells of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Handler {
+    /// Its name.
+    pub name: String,
+    /// The OCI runtime or the shim, where it is named by a path.
+    pub path: PathBuf,
+    /// The shim's configuration, where it is named.
+    pub config: PathBuf,
+    /// Containers have a kernel of their own (CRI-O's type `vm`, containerd's shims of Kata and gVisor): what lies on the
+    /// host beside CRI is not theirs.
+    pub kernel_separated: bool,
+    /// Images are pulled in the guest (CRI-O `runtime_pull_image`).
+    pub guest_pull: bool,
+}
+
+impl Handler {
+    fn of_crio(name: String, configured: Option<CrioHandler>) -> Self {
+        let configured = configured.unwrap_or_default();
+        Self {
+            name,
+            path: configured.path,
+            config: configured.config,
+            kernel_separated: configured.kind == "vm",
+            guest_pull: configured.pulls_images,
+        }
+    }
+
+    fn of_containerd(name: String, configured: Option<ContainerdHandler>) -> Self {
+        let configured = configured.unwrap_or_default();
+        let shim = configured.runtime_type.as_str();
+        let separate = ["io.containerd.kata", "io.containerd.runsc"];
+        let separate = separate.iter().any(|begin| shim.starts_with(begin));
+        let ContainerdOptions {
+            binary_name,
+            config_path,
+        } = configured.options;
+        let oci = Some(binary_name).filter(|path| !separate && !path.as_os_str().is_empty());
+        Self {
+            name,
+            path: oci.unwrap_or(configured.runtime_path),
+            config: config_path,
+            kernel_separated: separate,
+            guest_pull: false,
+        }
+    }
 }
 
 /// The runtime handlers that can be asked for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Handlers {
-    /// Their names, sorted.
-    pub names: Vec<String>,
+    /// In the order of their names.
+    pub all: Vec<Handler>,
     /// The one that is used when none is asked for, where the runtime says.
     pub default: Option<String>,
 }
@@ -92,24 +188,37 @@ impl StatusInfo {
 pub fn handlers(status: &StatusResponse) -> Result<Handlers, Error> {
     let info = StatusInfo::parse(&status.info)?;
     let (configured, default) = match (info.crio, info.containerd) {
-        (Some(crio), _) => (crio.runtimes, crio.default_runtime),
-        (None, Some(containerd)) => (containerd.runtimes, containerd.default_runtime_name),
-        (None, None) => (BTreeMap::new(), String::new()),
+        (Some(crio), _) => {
+            let all = crio.runtimes.into_iter();
+            let all: Vec<_> = all.map(|(name, one)| Handler::of_crio(name, one)).collect();
+            (all, crio.default_runtime)
+        }
+        (None, Some(containerd)) => {
+            let all = containerd.runtimes.into_iter();
+            let all = all.map(|(name, one)| Handler::of_containerd(name, one));
+            (all.collect(), containerd.default_runtime_name)
+        }
+        (None, None) => (Vec::new(), String::new()),
     };
     // the nameless one stands for the default
-    let mut names: Vec<String> = status
-        .runtime_handlers
-        .iter()
-        .map(|handler| handler.name.clone())
-        .filter(|name| !name.is_empty())
-        .collect();
-    if names.is_empty() {
-        names = configured.into_keys().collect();
-    }
-    names.sort_unstable();
-    names.dedup();
+    let told = status.runtime_handlers.iter();
+    let told: BTreeSet<&str> = told.map(|one| one.name.as_str()).collect();
+    let told: Vec<&str> = told.into_iter().filter(|name| !name.is_empty()).collect();
+    let all = match told.is_empty() {
+        true => configured,
+        false => told.iter().map(|name| named(&configured, name)).collect(),
+    };
     Ok(Handlers {
-        names,
+        all,
         default: Some(default).filter(|default| !default.is_empty()),
+    })
+}
+
+/// One of those configured; of another one the name is known alone.
+fn named(configured: &[Handler], name: &str) -> Handler {
+    let found = configured.iter().find(|handler| handler.name == name);
+    found.cloned().unwrap_or_else(|| Handler {
+        name: name.to_owned(),
+        ..Handler::default()
     })
 }

@@ -118,30 +118,52 @@ fn handlers_come_from_the_status_and_else_from_the_configuration() {
         "DefaultCapabilities":["CHOWN"],"DefaultSysctls":null,"PidsLimit":-1,"DropInfraCtr":true}}"#;
     let containerd = r#"{"containerd":{"snapshotter":"overlayfs","defaultRuntimeName":"runc","runtimes":{"runc":{"options":{}},"kata":null}}}"#;
 
-    let of = |names: &[&str], json| handlers(&named(names, json)).unwrap();
-    let default = Some("runc".to_owned());
-    assert_eq!(
-        of(&["runc", "", "other"], crio),
-        Handlers {
-            names: vec!["other".into(), "runc".into()],
-            default: default.clone()
-        }
-    );
-    assert_eq!(
-        of(&[], containerd),
-        Handlers {
-            names: vec!["kata".into(), "runc".into()],
-            default
-        }
-    );
-    assert_eq!(
-        of(&["runc", ""], ""),
-        Handlers {
-            names: vec!["runc".into()],
-            default: None
-        }
-    );
-    assert_eq!(of(&[], "null"), Handlers::default());
+    let of = |names: &[&str], json| {
+        let found = handlers(&named(names, json)).unwrap();
+        let names: Vec<_> = found.all.into_iter().map(|handler| handler.name).collect();
+        (names.join(" "), found.default.unwrap_or_default())
+    };
+    let told = |names: &str, default: &str| (names.to_owned(), default.to_owned());
+    assert_eq!(of(&["runc", "", "other"], crio), told("other runc", "runc"));
+    assert_eq!(of(&[], containerd), told("kata runc", "runc"));
+    assert_eq!(of(&["runc", ""], ""), told("runc", ""));
+    assert_eq!(of(&[], "null"), told("", ""));
+}
+
+#[test]
+fn a_handler_with_a_kernel_of_its_own_is_known_by_its_type() {
+    let crio = r#"{"crio":{"DefaultRuntime":"runc","Runtimes":{"kata":{"RuntimePath":"/bin/shim","RuntimeType":"vm",
+        "RuntimeConfigPath":"/etc/kata.toml","RuntimePullImage":true},"runc":{"RuntimePath":"/bin/runc","RuntimeType":"oci"}}}}"#;
+    let containerd = r#"{"containerd":{"runtimes":{"kata":{"runtimeType":"io.containerd.kata-remote.v2",
+        "runtimePath":"/bin/shim","PodAnnotations":["io.katacontainers.*"],"options":{"ConfigPath":"/etc/kata.toml"}},
+        "runc":{"runtimeType":"io.containerd.runc.v2","runtimePath":"","PodAnnotations":null,
+        "options":{"BinaryName":"/bin/runc","SystemdCgroup":false}}}}}"#;
+    let kata = Handler {
+        name: "kata".into(),
+        path: "/bin/shim".into(),
+        config: "/etc/kata.toml".into(),
+        kernel_separated: true,
+        guest_pull: true,
+    };
+    let runc = Handler {
+        name: "runc".into(),
+        path: "/bin/runc".into(),
+        ..Handler::default()
+    };
+    let of = |json| {
+        let status = StatusResponse {
+            info: info("config", json),
+            ..StatusResponse::default()
+        };
+        handlers(&status).unwrap().all
+    };
+    assert_eq!(of(crio), [kata.clone(), runc.clone()]);
+    // containerd does not say where images are pulled
+    let kata = Handler {
+        guest_pull: false,
+        ..kata
+    };
+    assert_eq!(of(containerd), [kata, runc]);
 }
 
 #[test]

@@ -327,7 +327,10 @@ async fn images_status_and_handlers_are_told() {
 
     let status = client.status(true).await.unwrap();
     let handlers = handlers(&status).unwrap();
-    assert!(handlers.names.contains(&"runc".to_owned()), "{handlers:?}");
+    assert!(
+        handlers.all.iter().any(|one| one.name == "runc"),
+        "{handlers:?}"
+    );
     assert_eq!(handlers.default.as_deref(), Some("runc"));
     match client.runtime_config().await {
         Ok(config) => assert!(config.linux.is_some()),

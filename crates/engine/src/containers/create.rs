@@ -54,7 +54,7 @@ impl Engine {
             inherit(&mut spec, &pod.spec)?;
             inner.check_init_container(&spec, pod).await?;
         }
-        inner.check_handler(&mut spec.handler, home.as_deref())?;
+        inner.choose_handler(&mut spec.handler, home.as_deref())?;
         inner.complete(&mut spec, image_volumes, host_env).await?;
         restart_as_pod(&mut spec, home.as_deref());
         let id = Id::generate();
@@ -248,37 +248,6 @@ impl Inner {
             Found::One(pod) => Ok(pod),
             Found::None => Err(Error::not_found(Kind::Pod, name)),
             Found::Many => Err(crate::list::ambiguous("pod", name)),
-        }
-    }
-
-    /// Refuses a handler that does not exist, or that differs from the pod's.
-    pub(crate) fn check_handler(
-        &self,
-        handler: &mut Option<String>,
-        pod: Option<&SandboxRecord>,
-    ) -> Result<(), Error> {
-        let facts = self.facts();
-        // Podman's own word for "the default OCI runtime" in inspect; clients send it back.
-        if handler.as_deref() == Some("oci") {
-            *handler = None;
-        }
-        let Some(asked) = handler.as_deref().filter(|asked| !asked.is_empty()) else {
-            *handler = None;
-            return Ok(());
-        };
-        if !facts.handlers.is_empty() && !facts.handlers.iter().any(|known| known == asked) {
-            return Err(Error::InvalidArgument(format!(
-                "runtime handler \"{asked}\" is not configured in {}; it has: {}",
-                facts.name,
-                facts.handlers.join(", ")
-            )));
-        }
-        match pod {
-            Some(pod) if self.named_handler(pod) != asked => Err(Error::InvalidArgument(format!(
-                "runtime handler \"{asked}\" differs from the sandbox's (\"{}\"): a container has its sandbox's handler",
-                self.named_handler(pod)
-            ))),
-            Some(_) | None => Ok(()),
         }
     }
 

@@ -61,6 +61,9 @@ struct ServeArgs {
     listen_readonly: Vec<String>,
     #[command(flatten)]
     endpoints: EndpointArgs,
+    /// Runtime handler of what names none and came through a socket without one; without it the runtime's own
+    #[arg(long, env = "PODMAN_CRI_HANDLER", value_name = "NAME")]
+    handler: Option<String>,
     /// Take over what the owner UUID made at the runtime; without UUID the only one whose daemon is gone
     #[arg(long, env = "PODMAN_CRI_ADOPT", num_args = 0..=1, require_equals = true, default_missing_value = "",
           value_name = "UUID")]
@@ -188,6 +191,8 @@ pub struct Serve {
     pub podman: Option<Endpoint>,
     /// Folder of the store.
     pub state_dir: PathBuf,
+    /// Runtime handler of what names none; `None` is the runtime's own.
+    pub handler: Option<String>,
     /// Which owner a new store takes over.
     pub adopt: Adopt,
     /// What happens to create and start where a kubelet serves the runtime.
@@ -261,6 +266,7 @@ impl ServeArgs {
             listen,
             listen_readonly,
             endpoints,
+            handler,
             adopt,
             on_kubelet_node,
             manage_foreign,
@@ -282,6 +288,7 @@ impl ServeArgs {
             images,
             podman,
             state_dir,
+            handler: handler.and_then(given),
             adopt: self::adopt(adopt)?,
             manage_foreign,
             foreign_exec: foreign_exec == ForeignExec::Allow,
@@ -401,6 +408,9 @@ mod tests {
     fn others_objects_are_left_alone_unless_told() {
         assert!(!serve(&[]).unwrap().manage_foreign);
         assert!(serve(&["--manage-foreign"]).unwrap().manage_foreign);
+        assert_eq!(serve(&[]).unwrap().handler, None);
+        let kata = serve(&["--handler=kata"]).unwrap();
+        assert_eq!(kata.handler.as_deref(), Some("kata"));
         assert!(serve(&[]).unwrap().foreign_exec);
         assert!(!serve(&["--foreign-exec=deny"]).unwrap().foreign_exec);
     }

@@ -73,6 +73,7 @@ fn of_runtime(seen: &RuntimeSeen, podman: &Result<Storage, String>) -> Vec<Line>
 #[cfg(test)]
 mod tests {
     use super::seen::{Peer, RuntimeSeen};
+    use model::handler::Handler;
     use model::observed::{Listing, RuntimeFacts, RuntimeKind};
     use serde_json::json;
 
@@ -84,7 +85,7 @@ mod tests {
                 name: "cri-o".to_owned(),
                 version: "1.36.3".to_owned(),
                 endpoint: "unix:///run/crio/crio.sock".to_owned(),
-                handlers: vec!["crun".to_owned(), "runc".to_owned()],
+                handlers: ["crun", "runc"].map(Handler::named).into(),
                 default_handler: "runc".to_owned(),
                 ..RuntimeFacts::default()
             },

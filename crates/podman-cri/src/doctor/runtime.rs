@@ -1,5 +1,6 @@
 //! The runtime itself: which, its image service, streaming, events, handlers.
 
+use model::handler::Handler;
 use model::observed::RuntimeKind;
 
 use super::report::Line;
@@ -159,16 +160,24 @@ fn handlers(seen: &RuntimeSeen) -> Line {
         "" => "the runtime does not say which is its default".to_owned(),
         name => format!("default {name}"),
     };
-    match facts.handlers.is_empty() {
+    let shown: Vec<_> = facts.handlers.iter().map(shown_handler).collect();
+    match shown.is_empty() {
         true => Line::note(
             "handlers",
             "the runtime does not list its handlers",
             "nothing: one that is unknown is refused when a container starts",
         ),
-        false => Line::ok(
-            "handlers",
-            format!("{} ({default})", facts.handlers.join(", ")),
-        ),
+        false => Line::ok("handlers", format!("{} ({default})", shown.join(", "))),
+    }
+}
+
+/// A handler's name, and what its containers live in.
+fn shown_handler(handler: &Handler) -> String {
+    let name = &handler.name;
+    match &handler.guest {
+        None => name.clone(),
+        Some(guest) if guest.is_remote() => format!("{name} [peer pods]"),
+        Some(guest) => format!("{name} [virtual machines {}]", guest.hypervisor),
     }
 }
 

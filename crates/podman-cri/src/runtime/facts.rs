@@ -5,8 +5,11 @@ use std::path::{Path, PathBuf};
 use cri_api::v1::{CgroupDriver, ImageFsInfoResponse, RuntimeHandler, StatusResponse};
 use cri_client::verbose::handlers;
 use cri_client::{Client, Error};
+use model::handler::Handler;
 use model::observed::{RuntimeFacts, RuntimeKind};
 use serde_json::Value;
+
+use super::kata;
 
 /// cgroup v2's list of controllers, in the root of the one hierarchy; not there on v1 and hybrid.
 const UNIFIED_MARK: &str = "/sys/fs/cgroup/cgroup.controllers";
@@ -41,7 +44,7 @@ pub(super) async fn read(client: &Client) -> Result<RuntimeFacts, Error> {
         version: version.runtime_version,
         endpoint: client.runtime_endpoint().to_string(),
         cgroup_manager: cgroup_manager(client, &status).await?,
-        handlers: handlers.names,
+        handlers: handlers.all.into_iter().map(handler).collect(),
         user_namespaces: user_namespaces(&status),
         default_handler: handlers.default.unwrap_or_default(),
         storage_driver: places.driver,
@@ -50,6 +53,21 @@ pub(super) async fn read(client: &Client) -> Result<RuntimeFacts, Error> {
         attaches_when_created: kind == RuntimeKind::CriO,
         unified_cgroups: unified_cgroups(),
     })
+}
+
+fn handler(told: cri_client::verbose::Handler) -> Handler {
+    let cri_client::verbose::Handler {
+        name,
+        path,
+        config,
+        kernel_separated,
+        guest_pull,
+    } = told;
+    Handler {
+        name,
+        path,
+        guest: kernel_separated.then(|| kata::guest(&config, guest_pull)),
+    }
 }
 
 /// The handlers that make user namespaces; `None` where the runtime tells no features (before containerd 2).

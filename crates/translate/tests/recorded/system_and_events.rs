@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use model::event::{Action, Event, EventKind};
+use model::handler::Handler;
 use model::observed::RuntimeFacts;
 use model::view::{Counts, HostView, SystemView};
 use serde_json::Value;
@@ -18,7 +19,7 @@ fn machine() -> SystemView {
             version: "1.36.3".to_owned(),
             endpoint: "unix:///run/crio/crio.sock".to_owned(),
             cgroup_manager: "cgroupfs".to_owned(),
-            handlers: vec!["runc".to_owned()],
+            handlers: vec![Handler::named("runc")],
             storage_driver: "overlay".to_owned(),
             ..RuntimeFacts::default()
         },

@@ -1,0 +1,90 @@
+//! Which runtime handler a sandbox has.
+//!
+//! It is chosen at the create and kept with the record: what a container wrote lies where its handler keeps it. A
+//! container in a pod, or with another one, has that sandbox's.
+
+use model::Error;
+use model::pod::SandboxRecord;
+use model::record::LOCAL_HANDLER;
+
+use crate::system::Inner;
+
+/// Podman's own word for "the default OCI runtime" in inspect; clients send it back.
+const OCI: &str = "oci";
+
+impl Inner {
+    /// Chooses it: what is asked for, else the daemon's default, else the runtime's. `home` is the sandbox of others that a
+    /// container joins.
+    ///
+    /// # Errors
+    /// [`Error::InvalidArgument`] for one that does not exist, or that differs from the home's.
+    pub(crate) fn choose_handler(
+        &self,
+        handler: &mut Option<String>,
+        home: Option<&SandboxRecord>,
+    ) -> Result<(), Error> {
+        let named = handler
+            .take()
+            .filter(|name| ![OCI, ""].contains(&name.as_str()));
+        let own = Some(self.options.default_handler.clone());
+        let own = own.filter(|name| !name.is_empty() && home.is_none());
+        let Some(asked) = named.or(own) else {
+            return Ok(());
+        };
+        self.check_known(&asked)?;
+        if let Some(home) = home {
+            let (asked, there) = (self.real_name(&asked), self.named_handler(home));
+            if asked != there {
+                return Err(Error::InvalidArgument(format!(
+                    "runtime handler \"{asked}\" differs from the sandbox's (\"{there}\"): a container has its \
+                     sandbox's handler"
+                )));
+            }
+        }
+        *handler = Some(asked);
+        Ok(())
+    }
+
+    fn check_known(&self, name: &str) -> Result<(), Error> {
+        let facts = self.facts();
+        let known = facts.handlers.iter().any(|known| known.name == name);
+        match known || facts.handlers.is_empty() || name == LOCAL_HANDLER {
+            true => Ok(()),
+            false => Err(Error::InvalidArgument(format!(
+                "runtime handler \"{name}\" is not configured in {}; it has: {}",
+                facts.name,
+                facts.handler_names()
+            ))),
+        }
+    }
+
+    /// The runtime handler of a sandbox as CRI takes it: "" is the runtime's default.
+    pub(crate) fn handler_of(&self, sandbox: &SandboxRecord) -> String {
+        let name = sandbox.spec.handler.as_deref().unwrap_or_default();
+        match name == LOCAL_HANDLER && !self.is_configured(name) {
+            true => String::new(),
+            false => name.to_owned(),
+        }
+    }
+
+    /// The same by name, where the runtime says which one its default is.
+    pub(crate) fn named_handler(&self, sandbox: &SandboxRecord) -> String {
+        let name = self.handler_of(sandbox);
+        match name.is_empty() {
+            true => self.facts().default_handler,
+            false => name,
+        }
+    }
+
+    /// The name of a handler that is asked for.
+    fn real_name(&self, asked: &str) -> String {
+        match asked == LOCAL_HANDLER && !self.is_configured(asked) {
+            true => self.facts().default_handler,
+            false => asked.to_owned(),
+        }
+    }
+
+    fn is_configured(&self, name: &str) -> bool {
+        self.facts().handlers.iter().any(|known| known.name == name)
+    }
+}
