@@ -236,11 +236,14 @@ impl Inner {
 
     /// The same for a run already seen.
     pub(crate) async fn record_run(self: &Arc<Self>, id: &Id, run: Run) -> Result<(), Error> {
-        let sandbox = self
-            .store
-            .container(id)
-            .and_then(|record| self.store.sandbox(&record.sandbox))
-            .ok();
+        let record = self.store.container(id).ok();
+        let sandbox = record
+            .as_deref()
+            .and_then(|record| self.store.sandbox(&record.sandbox).ok());
+        let run = match &record {
+            Some(record) => record.progress.told(run),
+            None => run,
+        };
         let exit_code = run.exit_code;
         let (news, told) = std::sync::mpsc::channel();
         let recorded = self

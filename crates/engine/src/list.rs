@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use model::container::{ContainerRecord, Network, Run};
+use model::container::{ContainerRecord, KILLED, Network, Run};
 use model::observed::{ContainerListed, CriState, Mark};
 use model::pod::{Role, SandboxRecord};
 use model::request::{Filters, ListOptions};
@@ -21,8 +21,6 @@ use crate::pods::is_init;
 use crate::store::is_pod;
 use crate::system::{Engine, Inner};
 
-/// The exit code of what SIGKILL has ended.
-pub(crate) const KILLED: i32 = 137;
 
 /// Everything one answer is made from.
 pub(crate) struct Snapshot {
@@ -321,7 +319,7 @@ impl Now<'_> {
         let state = self.state_of(record);
         let run = self.facts.map(|facts| facts.run.clone());
         let run = run.or_else(|| record.progress.last_run.clone());
-        let mut run = run.unwrap_or_default();
+        let mut run = record.progress.told(run.unwrap_or_default());
         if state == State::Initialized {
             run.exit_code = 0; // the times stay, as Podman shows it
         } else if let Some(at) = record.progress.stopped_unstarted {

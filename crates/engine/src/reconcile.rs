@@ -379,6 +379,13 @@ impl Inner {
         if status.state != CriState::Running || !over {
             return Ok(());
         }
+        let attempt = status.attempt;
+        self.store
+            .update_container(id, Write::ContainerWanted, move |record| {
+                record.progress.timed_out = Some(attempt);
+                Some(Vec::new())
+            })
+            .await?;
         tracing::info!(container = %id, seconds = record.spec.timeout, "killed after the time that it may run");
         self.signal_process(&status, Signal::KILL).await?;
         self.thaw(&status).await

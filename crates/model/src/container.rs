@@ -716,6 +716,11 @@ pub struct ContainerRecord {
     pub progress: Progress,
 }
 
+/// The exit code of a container whose process was killed.
+pub const KILLED: i32 = 137;
+/// Podman's exit code of a run that was ended by `--timeout` (conmon's, seen with 5.8.6).
+pub const TIMED_OUT: i32 = -1;
+
 /// What is wanted of a container, and its attempts at the runtime.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -744,6 +749,9 @@ pub struct Progress {
     pub last_run: Option<Run>,
     /// The runtime has lost an attempt, and what the container had written with it. Kept for the container's life.
     pub lost: Option<Loss>,
+    /// The attempt that has run for as long as it may, noted before it is killed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timed_out: Option<u32>,
     /// Restarts by policy since the last start by a user.
     pub restarts: u32,
     /// Why the last start failed, shown by inspect.
@@ -774,6 +782,15 @@ impl Progress {
     /// The runtime has lost this attempt.
     pub fn has_lost(&self, attempt: u32) -> bool {
         self.lost.is_some_and(|loss| loss.attempt >= attempt)
+    }
+
+    /// A run as it is told: one that was killed after the time that it may run ends with [`TIMED_OUT`].
+    pub fn told(&self, mut run: Run) -> Run {
+        let over = run.finished_at.is_some() && self.timed_out == Some(run.attempt);
+        if over && run.exit_code == KILLED {
+            run.exit_code = TIMED_OUT;
+        }
+        run
     }
 
     /// The attempt that has what the container has written until now.
@@ -862,8 +879,38 @@ pub struct Run {
     pub started_at: Option<Timestamp>,
     /// End; `None` while it runs.
     pub finished_at: Option<Timestamp>,
-    /// Exit code as the runtime gave it.
+    /// Exit code as the runtime gave it, or [`TIMED_OUT`].
     pub exit_code: i32,
     /// The runtime said `OOMKilled`.
     pub oom_killed: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_that_was_killed_after_its_time_and_no_other_ends_as_with_podman() {
+        let table = [
+            (Some(2), 2, KILLED, true, TIMED_OUT),
+            (Some(2), 2, 0, true, 0), // it ended by itself before it was killed
+            (Some(1), 2, KILLED, true, KILLED),
+            (Some(2), 2, 0, false, 0),
+            (None, 2, KILLED, true, KILLED),
+        ];
+        for (timed_out, attempt, exit_code, ended, told) in table {
+            let progress = Progress {
+                timed_out,
+                ..Progress::default()
+            };
+            let run = Run {
+                attempt,
+                finished_at: ended.then_some(Timestamp::UNIX_EPOCH),
+                exit_code,
+                ..Run::default()
+            };
+            let run = progress.told(progress.told(run));
+            assert_eq!(run.exit_code, told, "{timed_out:?} {attempt} {exit_code}");
+        }
+    }
 }

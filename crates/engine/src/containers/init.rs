@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use model::container::{ContainerRecord, Wanted};
+use model::container::{ContainerRecord, KILLED, Wanted};
 use model::observed::CriState;
 use model::request::Changed;
 use model::{Error, Id};
 
 use super::ended_events;
-use crate::list::{KILLED, is_initialized};
+use crate::list::is_initialized;
 use crate::materialise::Purpose;
 use crate::store::{Write, is_pod};
 use crate::system::{Engine, Inner};

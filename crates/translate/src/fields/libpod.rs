@@ -42,7 +42,7 @@ const LIFE: &[Row] = &[
     shared::STOP_TIMEOUT.named("stop_timeout"),
     Row::daemon(
         "timeout",
-        "the daemon's loop kills it then; its exit code is 137, where Podman shows -1",
+        "the daemon's loop kills it then, and its exit code is -1",
     )
     .kept(&["timeout"]),
     Row::cri(
