@@ -21,7 +21,6 @@ use crate::pods::is_init;
 use crate::store::is_pod;
 use crate::system::{Engine, Inner};
 
-
 /// Everything one answer is made from.
 pub(crate) struct Snapshot {
     pub(crate) seen: Arc<Seen>,

@@ -16,6 +16,7 @@
 mod layers;
 mod network;
 mod prepare;
+mod work_dir;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -103,12 +104,16 @@ impl Inner {
         purpose: Purpose,
     ) -> Result<(Live, Hold, String), Error> {
         self.check_attempt(record).await?;
+        let work_dir = self.missing_work_dir(record, purpose).await?;
         let live = self.ensure_sandbox(&record.sandbox, purpose).await?;
         let mut hold = self.hold(record, starter);
         let cri_id = match self.fitting(record, &live, &hold).await? {
             Some(cri_id) => cri_id,
             None => self.make_or_hold(record, &live, &mut hold, purpose).await?,
         };
+        if let Some(missing) = work_dir {
+            self.settle_work_dir(record, &cri_id, missing).await?;
+        }
         if purpose == Purpose::Run {
             self.write_user(record, &cri_id).await?;
         }

@@ -54,6 +54,9 @@ pub struct ContainerSpec {
     pub annotations: BTreeMap<String, String>,
     /// Working directory; `None` means the image's, else `/`.
     pub work_dir: Option<String>,
+    /// It is made at the start where the image does not have it, as the image's own is.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub create_work_dir: bool,
     /// `user[:group]`; `None` means the image's.
     pub user: Option<String>,
     /// Supplementary groups by name or number.
@@ -238,6 +241,11 @@ impl ContainerSpec {
         all.find(|path| !path.is_empty()).unwrap_or("/")
     }
 
+    /// Whether a working folder that is missing is made.
+    pub fn makes_work_dir(&self) -> bool {
+        self.create_work_dir || self.work_dir.as_deref().unwrap_or_default().is_empty()
+    }
+
     /// The text of its own seccomp profile, where that filters something.
     pub fn seccomp_text(&self) -> Option<&str> {
         let profile = self.seccomp.as_ref()?;
@@ -282,6 +290,16 @@ impl Face {
             (Self::Libpod, _) | (Self::Compat, Error::Unsupported { .. }) => error,
             (Self::Compat, _) => error.behind("container create"),
         }
+    }
+
+    /// Checks the name of a new container.
+    ///
+    /// # Errors
+    /// Podman's words.
+    pub fn check_name(self, name: &str) -> Result<(), Error> {
+        let checked = crate::id::check_name(name);
+        let checked = checked.map_err(|error| error.behind("running container create option"));
+        checked.map_err(|error| self.at_create(error))
     }
 }
 
@@ -704,7 +722,7 @@ impl InitContainer {
 pub struct ContainerRecord {
     /// Ours for life.
     pub id: Id,
-    /// Unique among containers and pods.
+    /// Unique among containers.
     pub name: String,
     /// The sandbox it lives in: its pod, or the hidden one of a standalone container.
     pub sandbox: Id,

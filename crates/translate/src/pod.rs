@@ -17,7 +17,7 @@ use podman_api::pod::{
 };
 
 use crate::container::NETWORK;
-use crate::container::common::{dns, handler, hosts, name, restart, some};
+use crate::container::common::{dns, handler, hosts, restart, some};
 use crate::container::{namespace, network, shown_restarts, sysctls, userns};
 use crate::fields::{self, POD, POD_HOST_PID, POD_USERNS, USERNS};
 use crate::refuse::{Body, invalid};
@@ -152,11 +152,19 @@ pub fn pod_create(spec: PodSpecGenerator) -> Result<NewPod, Error> {
     };
     let spec = whole::with(spec, asked, no_infra)?;
     Ok(NewPod {
-        name: name(asked_name)?,
+        name: pod_name(asked_name)?,
         no_infra,
         userns,
         spec,
     })
+}
+
+/// A pod's name as asked for; the empty one is none.
+fn pod_name(text: String) -> Result<Option<String>, Error> {
+    let asked = some(text);
+    let checked = asked.as_deref().map_or(Ok(()), model::id::check_name);
+    checked.map_err(|error| error.behind("failed to make pod: running pod create option"))?;
+    Ok(asked)
 }
 
 /// Refuses by name what is asked for and not carried out.

@@ -116,7 +116,7 @@ fn what_cannot_be_meant_is_refused_in_podmans_words() {
     for (change, text) in [
         (
             json!({"name": "b@d"}),
-            "names must match [a-zA-Z0-9][a-zA-Z0-9_.-]*: invalid argument",
+            "failed to make pod: running pod create option: names must match [a-zA-Z0-9][a-zA-Z0-9_.-]*: invalid argument",
         ),
         (
             json!({"sysctl": {"vm.swappiness": "1"}}),

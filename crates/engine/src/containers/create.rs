@@ -43,7 +43,7 @@ impl Engine {
         if inner.facts().unified_cgroups {
             warnings.extend(leave_out_of_v2(&mut spec.resources.by_cgroup));
         }
-        inner.check_names(name.as_deref(), &spec)?;
+        check_names(name.as_deref(), &spec)?;
         inner.leave().await?;
         // No other gets the ids that are chosen here.
         let _ids = inner.choosing_ids(&userns).await;
@@ -56,6 +56,7 @@ impl Engine {
         }
         inner.choose_handler(&mut spec.handler, home.as_deref())?;
         inner.complete(&mut spec, image_volumes, host_env).await?;
+        inner.check_free(name.as_deref(), spec.face)?;
         restart_as_pod(&mut spec, home.as_deref());
         let id = Id::generate();
         inner
@@ -199,19 +200,10 @@ impl Inner {
         }
     }
 
-    /// The name is one and free, and an image is named.
-    fn check_names(&self, name: Option<&str>, spec: &ContainerSpec) -> Result<(), Error> {
-        if let Some(name) = name {
-            model::id::check_name(name)?;
-            self.store
-                .read(|book| book.new_name_free(name, spec.face))?;
-        }
-        match spec.image.asked.is_empty() {
-            true => Err(Error::InvalidArgument(
-                "must set root filesystem source to either image or rootfs".to_owned(),
-            )),
-            false => Ok(()),
-        }
+    /// The name of a new container is free. Podman looks for its image first.
+    fn check_free(&self, name: Option<&str>, face: Face) -> Result<(), Error> {
+        let free = |name: &str| self.store.read(|book| book.new_name_free(name, face));
+        name.map_or(Ok(()), free)
     }
 
     /// Whether the runtime can carry it out, and whether the sources of its mounts are there.
@@ -270,6 +262,17 @@ impl Inner {
             digest: image.detail.summary.digests.first().cloned(),
             config: image.detail.config.clone(),
         })
+    }
+}
+
+/// The name is one, and an image is named.
+fn check_names(name: Option<&str>, spec: &ContainerSpec) -> Result<(), Error> {
+    name.map_or(Ok(()), |name| spec.face.check_name(name))?;
+    match spec.image.asked.is_empty() {
+        true => Err(Error::InvalidArgument(
+            "must set root filesystem source to either image or rootfs".to_owned(),
+        )),
+        false => Ok(()),
     }
 }
 

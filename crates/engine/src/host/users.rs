@@ -5,7 +5,7 @@ use std::fs::{File, Permissions};
 use std::io::{self, ErrorKind, Write as _};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::{PermissionsExt as _, fchown};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use accounts::{NotFound, Table};
 use model::container::ContainerSpec;
@@ -22,7 +22,7 @@ use super::layer::View;
 use super::volumes::open_regular;
 
 /// Links are followed as in the container, and never out of it.
-const INSIDE: ResolveFlags = ResolveFlags::IN_ROOT.union(ResolveFlags::NO_MAGICLINKS);
+pub(super) const INSIDE: ResolveFlags = ResolveFlags::IN_ROOT.union(ResolveFlags::NO_MAGICLINKS);
 
 /// What decides about the lines of a container's user.
 pub(super) fn of(spec: &ContainerSpec) -> User<'_> {
@@ -69,15 +69,21 @@ pub(crate) fn may_be_written(spec: &ContainerSpec, kind: RuntimeKind) -> bool {
 /// # Errors
 /// Podman's words for a group that there is not; files that cannot be read or written.
 pub(crate) fn write_user(spec: &ContainerSpec, layer: &Layer, at: &Path) -> Result<(), Error> {
-    let view = match &layer.merged {
-        Some(_) => None,
-        None => Some(View::mount_writable(layer, at).map_err(Error::internal)?),
-    };
-    let root: PathBuf = match (&view, &layer.merged) {
-        (Some(view), _) => view.path().to_owned(),
-        (None, merged) => merged.clone().unwrap_or_default(),
-    };
-    write_below(spec, &root)
+    in_layer(layer, at, |root| write_below(spec, root))
+}
+
+/// Does something in the root file system of an attempt that was made and not started: in the mounted one, or in a view of its
+/// layers at `at`.
+pub(super) fn in_layer(
+    layer: &Layer,
+    at: &Path,
+    act: impl FnOnce(&Path) -> Result<(), Error>,
+) -> Result<(), Error> {
+    if let Some(merged) = &layer.merged {
+        return act(merged);
+    }
+    let view = View::mount_writable(layer, at).map_err(Error::internal)?;
+    act(view.path())
 }
 
 fn write_below(spec: &ContainerSpec, root: &Path) -> Result<(), Error> {

@@ -88,7 +88,11 @@ impl ImageTree {
     }
 
     /// Links are followed as in the container, and never out of it.
-    fn open(&self, path: &str, flags: OFlags) -> Result<OwnedFd, Errno> {
+    pub(super) fn open(
+        &self,
+        path: impl rustix::path::Arg,
+        flags: OFlags,
+    ) -> Result<OwnedFd, Errno> {
         let root = self.root.as_ref().ok_or(Errno::NOENT)?;
         let folder = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let root = open(root, folder, Mode::empty())?;
@@ -101,7 +105,7 @@ impl ImageTree {
 ///
 /// # Errors
 /// [`io::ErrorKind::InvalidInput`] where it is something else.
-pub(super) fn open_regular(found: &OwnedFd, flags: OFlags) -> io::Result<File> {
+pub(crate) fn open_regular(found: &OwnedFd, flags: OFlags) -> io::Result<File> {
     if FileType::from_raw_mode(fstat(found)?.st_mode) != FileType::RegularFile {
         return Err(io::ErrorKind::InvalidInput.into());
     }

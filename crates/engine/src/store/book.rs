@@ -134,16 +134,14 @@ impl Book {
 
     /// Fails when a container's name is taken; `context` says who wants it.
     pub(crate) fn name_free(&self, name: &str, context: &str) -> Result<(), Error> {
-        let (kind, owner) = match (self.container_names.get(name), self.pod_names.get(name)) {
-            (Some(id), _) => ("container", id),
-            (None, Some(id)) => ("pod", id),
-            (None, None) => return Ok(()),
+        let Some(owner) = self.container_names.get(name) else {
+            return Ok(()); // a pod may have the same
         };
         Err(Error::NameInUse {
             kind: Kind::Container,
             message: format!(
-                "{context}: the {kind} name \"{name}\" is already in use by {owner}. You have to \
-                 remove that {kind} to be able to reuse that name: that name is already in use"
+                "{context}: the container name \"{name}\" is already in use by {owner}. You have to \
+                 remove that container to be able to reuse that name: that name is already in use"
             ),
         })
     }
@@ -198,7 +196,7 @@ impl Book {
 
     /// Fails with Podman's text when a pod's name is taken.
     pub(crate) fn pod_name_free(&self, name: &str) -> Result<(), Error> {
-        if !self.pod_names.contains_key(name) && !self.container_names.contains_key(name) {
+        if !self.pod_names.contains_key(name) {
             return Ok(());
         }
         Err(Error::NameInUse {

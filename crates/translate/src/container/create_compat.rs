@@ -115,6 +115,7 @@ pub fn compat_create(
         unset_env,
         unset_env_all,
         labels,
+        create_work_dir: !working_dir.is_empty(),
         work_dir: some(working_dir),
         user: some(user).or(ids.user),
         terminal: tty,
@@ -136,7 +137,7 @@ pub fn compat_create(
     };
     // Docker's API has no pods
     Ok(NewContainer {
-        name: name(asked_name.unwrap_or_default())?,
+        name: name(asked_name.unwrap_or_default(), Face::Compat)?,
         pod: None,
         spec,
         requires: Vec::new(), // nor dependencies

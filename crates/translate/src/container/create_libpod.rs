@@ -96,7 +96,7 @@ pub fn libpod_create(mut spec: SpecGenerator, host: &Host) -> Result<NewContaine
         devices,
         ipcns,
         shm_size,
-        create_working_dir: _, // CRI runtimes make it always
+        create_working_dir,
         work_dir,
         privileged,
         user,
@@ -220,6 +220,7 @@ pub fn libpod_create(mut spec: SpecGenerator, host: &Host) -> Result<NewContaine
         labels,
         annotations,
         work_dir: some(work_dir),
+        create_work_dir: create_working_dir == Some(true),
         user: some(user).or(ids.user),
         groups: groups_by_name(groups)?,
         terminal: terminal.unwrap_or(false),
@@ -289,7 +290,7 @@ pub fn libpod_create(mut spec: SpecGenerator, host: &Host) -> Result<NewContaine
     };
     security::check_privileged(BODY, "mask", &spec)?;
     Ok(NewContainer {
-        name: name(asked_name)?,
+        name: name(asked_name, Face::Libpod)?,
         pod,
         spec,
         requires: dependency_containers,

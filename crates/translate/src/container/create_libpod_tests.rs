@@ -241,7 +241,7 @@ fn what_cannot_be_meant_names_the_field() {
         ),
         (
             json!({"name": "b@d"}),
-            "names must match [a-zA-Z0-9][a-zA-Z0-9_.-]*: invalid argument",
+            "running container create option: names must match [a-zA-Z0-9][a-zA-Z0-9_.-]*: invalid argument",
         ),
         (
             json!({"restart_policy": "sometimes"}),

@@ -70,18 +70,19 @@ pub fn container_config(order: &ContainerOrder<'_>) -> Result<v1::ContainerConfi
 fn asked(order: &ContainerOrder<'_>, spec: &ContainerSpec) -> Result<v1::ContainerConfig, Error> {
     let ContainerSpec {
         image,
-        command: _,       // `effective_argv`
-        entrypoint: _,    // `effective_argv`
-        env: _,           // `cri_environment`
-        env_merge: _,     // the same
-        unset_env: _,     // the same, and the gate's
-        unset_env_all: _, // the same
-        secret_env: _,    // `order.secret_env` has the data
-        labels: _,        // in the encoded record: CRI's own labels end at 4,096 bytes
-        annotations: _,   // `marked`
-        work_dir: _,      // `effective_work_dir`
-        user: _,          // `container_security`
-        groups: _,        // `order.groups`
+        command: _,         // `effective_argv`
+        entrypoint: _,      // `effective_argv`
+        env: _,             // `cri_environment`
+        env_merge: _,       // the same
+        unset_env: _,       // the same, and the gate's
+        unset_env_all: _,   // the same
+        secret_env: _,      // `order.secret_env` has the data
+        labels: _,          // in the encoded record: CRI's own labels end at 4,096 bytes
+        annotations: _,     // `marked`
+        work_dir: _,        // `effective_work_dir`
+        create_work_dir: _, // the daemon's
+        user: _,            // `container_security`
+        groups: _,          // `order.groups`
         terminal,
         stdin,
         hostname: _, // `order.hostname` is the one in effect, and the sandbox's

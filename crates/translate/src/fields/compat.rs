@@ -76,7 +76,7 @@ const COMMAND: &[Row] = &[
     shared::ENV_MERGE.named("EnvMerge").secret(),
     shared::UNSET_ENV.named("UnsetEnv"),
     shared::UNSET_ENV_ALL.named("UnsetEnvAll"),
-    Row::cri("WorkingDir", &["ContainerConfig.working_dir"]).kept(&["work_dir"]),
+    Row::cri("WorkingDir", &["ContainerConfig.working_dir"]).kept(&["work_dir", "create_work_dir"]),
     shared::TERMINAL.named("Tty"),
     Row::cri("OpenStdin", &["ContainerConfig.stdin"]).kept(&["stdin"]),
     Row::nothing("StdinOnce", "Podman does not look at it"),

@@ -151,11 +151,11 @@ const COMMAND: &[Row] = &[
         .kept(&["secret_env"])
         .secret(),
     Row::cri("work_dir", &["ContainerConfig.working_dir"]).kept(&["work_dir"]),
-    Row::anyway(
+    Row::daemon(
         "create_working_dir",
-        "the runtime makes a missing folder always",
-        "",
-    ),
+        "looked for at each start: made for the user where it is missing and asked for, or the image's own, else the start is refused",
+    )
+    .kept(&["create_work_dir"]),
     shared::TERMINAL.named("terminal"),
     Row::cri("stdin", &["ContainerConfig.stdin"]).kept(&["stdin"]),
     shared::INIT.named("init"),

@@ -282,7 +282,7 @@ pub(super) fn anyway(request: Request, name: &str) -> Vec<Value> {
         "utsmode" | "cgroupnsmode" => vec![json!("private")],
         "networks" => vec![json!({"podman": {}}), json!({"default": {}})],
         "endpointsconfig" => vec![json!({"podman": {}}), json!({"bridge": null})],
-        "create_working_dir" | "httpproxy" | "volatile" => vec![json!(true), json!(false)],
+        "httpproxy" | "volatile" => vec![json!(true), json!(false)],
         _ => Vec::new(),
     });
     all
@@ -292,7 +292,7 @@ pub(super) fn anyway(request: Request, name: &str) -> Vec<Value> {
 pub(super) fn otherwise(name: &str) -> Option<Value> {
     let last = name.rsplit('.').next().unwrap_or(name).to_ascii_lowercase();
     Some(match last.as_str() {
-        "create_working_dir" | "httpproxy" | "volatile" => return None,
+        "httpproxy" | "volatile" => return None,
         "pidns" | "ipcns" | "utsns" | "cgroupns" => {
             json!({"nsmode": "path", "value": "/x"})
         }
