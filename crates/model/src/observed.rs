@@ -69,6 +69,16 @@ impl RuntimeFacts {
         let names: Vec<_> = self.handlers.iter().map(|one| one.name.as_str()).collect();
         names.join(", ")
     }
+
+    /// Whether CRI-O reads `NamespaceOption.userns_options` (from 1.25.0 on; read in its source), and does not leave them out in
+    /// silence. A version that cannot be read counts as a later one.
+    pub fn takes_userns_options(&self) -> bool {
+        const FIRST: (u32, u32) = (1, 25);
+        let mut parts = self.version.trim_start_matches('v').split('.');
+        let mut next = || parts.next()?.parse::<u32>().ok();
+        let version = next().zip(next());
+        version.is_none_or(|version| version >= FIRST)
+    }
 }
 
 /// The owner and record an object of ours carries in its annotations.

@@ -82,6 +82,10 @@ fn what_is_not_carried_out_is_refused_by_name() {
         ),
         (json!({"shm_size_systemd": 5}), "shm_size_systemd"),
         (
+            json!({"resource_limits": {"devices": [{"allow": true, "type": "c", "access": "rwm"}]}}),
+            "resource_limits.devices",
+        ),
+        (
             json!({"resource_limits": {"memory": {"kernel": 5_000_000}}}),
             "resource_limits.memory.kernel",
         ),

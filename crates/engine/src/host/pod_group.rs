@@ -13,9 +13,6 @@ use super::cgroup_files::{Limit, Moment, check_version, exists, limits, of_cri};
 
 /// What the name of a slice ends with.
 const SLICE: &str = ".slice";
-/// Why a pod has no rules of devices: the kernel takes none for all devices where groups lie below.
-const DEVICES: &str =
-    "the groups of the pod's containers lie below it; give the rules to each container";
 
 /// A pod's control group, on all hierarchies.
 #[derive(Clone, Debug)]
@@ -153,12 +150,8 @@ impl PodGroup {
 /// Whether the host's control groups have files for these limits.
 ///
 /// # Errors
-/// Podman's for what is no block device; [`Error::Unsupported`] for a limit whose file the kernel does not have, and for rules
-/// of devices.
+/// Podman's for what is no block device; [`Error::Unsupported`] for a limit whose file the kernel does not have.
 pub(crate) fn check_pod_limits(resources: &Resources, unified: bool) -> Result<(), Error> {
-    if !resources.by_cgroup.device_rules.is_empty() {
-        return Err(Error::unsupported("resource_limits.devices", DEVICES));
-    }
     check_version(resources, unified)?;
     for limit in all_limits(resources, unified)? {
         if !limit.optional && !exists(&limit, unified) {
@@ -442,11 +435,6 @@ mod tests {
             let all = all_limits(&limits, unified).unwrap();
             let files: Vec<_> = all.iter().map(|limit| limit.files[0].0.as_str()).collect();
             assert_eq!(files, ["cpu.idle"]);
-        }
-        limits.by_cgroup.device_rules = vec![model::cgroup::DeviceRule::default()];
-        for unified in [false, true] {
-            let error = check_pod_limits(&limits, unified).unwrap_err().to_string();
-            assert!(error.starts_with("resource_limits.devices "), "{error}");
         }
     }
 

@@ -190,6 +190,11 @@ fn user_namespaces(seen: &RuntimeSeen) -> Line {
         named.map(String::as_str).collect::<Vec<_>>().join(", ")
     });
     match able {
+        _ if facts.kind == RuntimeKind::CriO && !facts.takes_userns_options() => Line::note(
+            NAME,
+            "CRI-O before 1.25 makes none that is asked for",
+            "--userns and --uidmap are refused; CRI-O from 1.25 on makes them",
+        ),
         _ if facts.kind == RuntimeKind::CriO => Line::ok(NAME, "made by CRI-O, for every handler"),
         Some(able) if !able.is_empty() => Line::ok(NAME, format!("made by the handlers {able}")),
         Some(_) => Line::note(
@@ -307,8 +312,10 @@ mod tests {
                 s.facts.user_namespaces = able;
             })
         };
-        let rows: [Row; 4] = [
+        let old = with(|s| "1.24.6".clone_into(&mut s.facts.version));
+        let rows: [Row; 5] = [
             (user_namespaces, with(|_| {}), Mark::Ok, "every handler"),
+            (user_namespaces, old, Mark::Note, "CRI-O before 1.25"),
             (
                 user_namespaces,
                 containerd(None),

@@ -14,7 +14,7 @@ use super::signal::cri_signal;
 use crate::fields::{
     CDI_DEVICES, GROUP_NAMES, HOST_NAME, NO_GATE, OF_THE_JOINED, PRIVILEGED_PROFILES,
     PRIVILEGED_USER, SEVERAL_RANGES, USERNS_DEVICES, USERNS_OF_CONTAINERD, USERNS_OF_HANDLER,
-    USERNS_OF_HOST, USERNS_OF_RUNTIME,
+    USERNS_OF_HOST, USERNS_OF_OLD_CRIO, USERNS_OF_RUNTIME,
 };
 
 /// Says what CRI cannot carry out of a container, or what cannot be meant.
@@ -85,7 +85,11 @@ fn check_userns(sandbox: &PodSpec, runtime: &RuntimeFacts) -> Result<(), Error> 
     let refused = |why: &str| Err(Error::unsupported("a user namespace", why));
     let handler = sandbox.handler.as_deref().unwrap_or_default();
     match runtime.user_namespaces.as_deref() {
-        _ if runtime.kind == RuntimeKind::CriO => {}
+        _ if runtime.kind == RuntimeKind::CriO => {
+            if !runtime.takes_userns_options() {
+                return refused(USERNS_OF_OLD_CRIO);
+            }
+        }
         Some(_) if runtime.kind == RuntimeKind::Containerd => {
             return refused(USERNS_OF_CONTAINERD);
         }
@@ -258,6 +262,39 @@ mod tests {
         RuntimeFacts {
             kind,
             ..RuntimeFacts::default()
+        }
+    }
+
+    #[test]
+    fn an_old_crio_would_leave_a_user_namespace_out() {
+        for (version, taken) in [
+            ("1.24.6", false),
+            ("v1.9.0", false),
+            ("1.25.0", true),
+            ("1.36.3", true),
+            ("2.0.0-dev", true),
+            ("", true),
+        ] {
+            let facts = RuntimeFacts {
+                version: version.to_owned(),
+                ..of(RuntimeKind::CriO)
+            };
+            let range = IdRange {
+                container: 0,
+                host: 100_000,
+                length: 10,
+            };
+            let mut sandbox = sandbox(Role::Hidden);
+            check_pod(&sandbox.spec, &facts).unwrap();
+            sandbox.spec.id_mappings = Some(IdMappings {
+                uids: vec![range],
+                gids: vec![range],
+            });
+            let told = check_pod(&sandbox.spec, &facts);
+            assert_eq!(told.is_ok(), taken, "{version}");
+            if let Err(error) = told {
+                assert!(error.to_string().contains(USERNS_OF_OLD_CRIO), "{error}");
+            }
         }
     }
 

@@ -152,7 +152,10 @@ const REST: &[Row] = &[
     )
         .kept(&["devices", "cdi_devices"])
         .in_vm(VM_DEVICES),
-    POD_LIMIT.named("resource_limits").but(BLOCK_LEAVES),
+    POD_LIMIT
+        .named("resource_limits")
+        .how(POD_LIMITS)
+        .but(BLOCK_LEAVES),
     POD_LIMIT.named("cpu_period"),
     POD_LIMIT.named("cpu_quota"),
     POD_LIMIT.named("throttleReadBpsDevice"),

@@ -35,6 +35,8 @@ pub(crate) const USERNS: &str = "CRI makes a sandbox a user namespace of given i
 pub(crate) const USERNS_OF_RUNTIME: &str = "this runtime does not tell whether it makes user namespaces, as containerd 2 and CRI-O do (features in its Status)";
 /// Of containerd from 2 on.
 pub(crate) const USERNS_OF_CONTAINERD: &str = "containerd maps the owners of an image's files where it mounts them, which the daemon, that reads and writes layers beside it, does not do";
+/// Of CRI-O before 1.25.
+pub(crate) const USERNS_OF_OLD_CRIO: &str = "CRI-O before 1.25 does not read userns_options: the container would be in the host's user namespace";
 /// Of a handler that cannot.
 pub(crate) const USERNS_OF_HANDLER: &str = "the runtime says that this handler makes none (user_namespaces in its Status): its OCI runtime has to map the ids of mounts, as runc from 1.2 and crun from 1.9 on do";
 /// Of namespaces of the host beside a user namespace.
@@ -95,6 +97,12 @@ pub(super) const OF_V1: &str = "written into the container's control group while
 /// Of weights of leaves.
 pub(crate) const BLOCK_LEAVES: &str =
     "no kernel has weights of leaves any more (leafWeight); give the weight";
+/// Of all limits of a pod.
+pub(super) const POD_LIMITS: &str = "files of the control group that the pod's containers lie in, written before the first of them is made; rules of \
+     devices (devices) are refused: the groups of the pod's containers lie below it; give the rules to each container";
+/// Of rules of devices: the kernel takes none for all devices where groups lie below.
+pub(crate) const POD_DEVICE_RULES: &str =
+    "the groups of the pod's containers lie below it; give the rules to each container";
 pub(super) const KERNEL_MEMORY: &str =
     "kernels from 5.4 on have no such limit, although they show its file; use the memory limit";
 pub(super) const STORAGE: &str =

@@ -11,7 +11,7 @@ use podman_api::oci;
 
 use super::BODY;
 use crate::container::{block, devices, limits, mounts, security};
-use crate::fields::POD_MASKS;
+use crate::fields::{POD_DEVICE_RULES, POD_MASKS};
 use crate::refuse::invalid;
 
 /// Podman's words around what a pod cannot be made with.
@@ -69,6 +69,10 @@ fn read(base: PodSpec, asked: Asked) -> Result<PodSpec, Error> {
     let mounts = mounts::of_create(mounts, volumes, overlay_volumes, image_volumes);
     let (devices, cdi_devices) = devices::from_words(pod_devices).map_err(told)?;
     let mut resources = limits::from_libpod(resource_limits, None).map_err(told)?;
+    if !resources.by_cgroup.device_rules.is_empty() {
+        let what = "resource_limits.devices";
+        return Err(Error::unsupported(what, POD_DEVICE_RULES));
+    }
     resources.cpu_period_us = resources.cpu_period_us.or(positive(cpu_period));
     resources.cpu_quota_us = resources.cpu_quota_us.or(positive(cpu_quota));
     resources.by_cgroup = resources.by_cgroup.changed_by(&ByCgroup {
