@@ -254,7 +254,7 @@ fn joined(mut errors: Vec<Error>) -> Option<Error> {
 }
 
 /// The host's rules for short names; the compat face means Docker's registry.
-async fn short_names(face: Face) -> ShortNames {
+pub(crate) async fn short_names(face: Face) -> ShortNames {
     match face {
         Face::Libpod => tokio::task::spawn_blocking(crate::host::registries::short_names)
             .await
@@ -264,7 +264,7 @@ async fn short_names(face: Face) -> ShortNames {
 }
 
 /// The image a name means, and the full name it was found under (`None`: by id).
-fn locate<'a>(
+pub(crate) fn locate<'a>(
     images: &'a [ImageSummary],
     name: &str,
     rules: &ShortNames,

@@ -55,17 +55,40 @@ impl Engine {
         if self.is_made_of(&to, &from).await? {
             return self.changes_below(to).await;
         }
-        let (to, from) = self.both(to, from).await?;
-        let scratch = self.inner().scratch();
-        on_disk(move || {
-            let changes = scratch.with(|at| {
-                let (to, from) = (to.root(&at.join("to"))?, from.root(&at.join("from"))?);
-                compare::find(&to, &from).map_err(Error::internal)
-            });
-            drop((to, from));
-            changes
-        })
-        .await
+        self.changes_between(&to, &from).await
+    }
+
+    /// What differs between two trees. Operations on their containers do not wait for it; where one has taken a layer away
+    /// meanwhile it is read once more, and then they wait.
+    async fn changes_between(&self, to: &Meant, from: &Meant) -> Result<Vec<Change>, Error> {
+        for let_go in [true, false] {
+            let (mut to, mut from) = self.both(to.clone(), from.clone()).await?;
+            let scratch = self.inner().scratch();
+            let (trees, changes) = on_disk(move || {
+                let open = |at: &Path| Ok((to.root(&at.join("to"))?, from.root(&at.join("from"))?));
+                let (one, other) = scratch.with(open)?;
+                if let_go {
+                    to.let_go();
+                    from.let_go();
+                }
+                Ok(([to, from], compare::find(&one, &other)))
+            })
+            .await?;
+            let [to, from] = &trees;
+            let whole = !let_go || (self.is_whole(to).await? && self.is_whole(from).await?);
+            if whole {
+                return changes.map_err(Error::internal);
+            }
+        }
+        Err(Error::internal("layers that are held have gone"))
+    }
+
+    /// Whether nothing of a tree that was let go has gone away since.
+    async fn is_whole(&self, tree: &Tree) -> Result<bool, Error> {
+        match tree {
+            Tree::Container(layers) => layers.are_current(self.inner()).await,
+            Tree::Folders(_) => Ok(true),
+        }
     }
 
     /// An image's name goes before a container's, as in Podman.
@@ -195,11 +218,18 @@ impl Inner {
 }
 
 fn unseen() -> Error {
-    let why = "where the runtime keeps the layers of the image cannot be seen; containerd unpacks an image for its first container";
+    let why = "where the runtime keeps the layers of the image cannot be seen";
     Error::unsupported("diff", why)
 }
 
 impl Tree {
+    fn let_go(&mut self) {
+        match self {
+            Self::Container(layers) => layers.let_go(),
+            Self::Folders(_) => {}
+        }
+    }
+
     fn root(&self, at: &Path) -> Result<Root, Error> {
         let root = match self {
             Self::Container(layers) => layers.merged(),

@@ -5,21 +5,24 @@ use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use model::Error;
 use model::archive::Change;
 use model::observed::{ContainerStatus, CriState, Layer};
 use model::userns::IdMappings;
 use model::view::{ContainerBody, ContainerDetail};
+use model::{Error, Id};
 
 use super::layer::Sources;
 use super::root::{self, Root};
 use super::{changes, forget, get, stream_of};
 use crate::builder::ByteStream;
-use crate::system::{Claim, Engine};
+use crate::list::{attempts_of, found};
+use crate::runtime::Runtime as _;
+use crate::system::{Claim, Engine, Inner};
 use crate::volumes::on_disk;
 
-/// The layers of a container of ours, which is not changed by an operation meanwhile.
+/// The layers of a container of ours, which is not changed by an operation meanwhile, unless it is [let go](Self::let_go).
 pub(crate) struct Layers {
+    id: Id,
     layer: Layer,
     /// The container's own folder.
     folder: PathBuf,
@@ -29,10 +32,30 @@ pub(crate) struct Layers {
     pub(crate) status: ContainerStatus,
     /// That they are read, also when the claim is given up.
     reader: Arc<()>,
-    _claim: Claim,
+    claim: Option<Claim>,
 }
 
 impl Layers {
+    /// Lets operations on the container go on. What is open of its layers stays whole as long as they are
+    /// [the container's](Self::are_current).
+    pub(super) fn let_go(&mut self) {
+        self.claim = None;
+    }
+
+    /// Whether they are still what the container has written. The store says so before the runtime is asked to remove any: what
+    /// was read until now was there.
+    pub(super) async fn are_current(&self, inner: &Inner) -> Result<bool, Error> {
+        let Ok(record) = inner.store.container(&self.id) else {
+            return Ok(false);
+        };
+        let cri_id = self.status.cri_id.as_str();
+        if record.progress.removing || attempts_of(&record).next() != Some(cri_id) {
+            return Ok(false);
+        }
+        let there = found(inner.runtime.container_status(cri_id, false).await)?;
+        Ok(there.is_some())
+    }
+
     /// Opens what a layer of an image is read from.
     pub(crate) fn sources(&self) -> Result<Sources, Error> {
         Ok(Sources {
@@ -67,14 +90,23 @@ impl Layers {
 impl Engine {
     /// What differs from a container's image; nothing of one that never ran and that nothing was copied into.
     pub(super) async fn changes_of_container(&self, name: &str) -> Result<Vec<Change>, Error> {
-        let Some(layers) = self.layers_of(name, "diff", false).await? else {
-            return Ok(Vec::new());
-        };
-        on_disk(move || {
-            let (upper, below) = (layers.upper()?, layers.below()?);
-            changes::find(&upper, &below).map_err(Error::internal)
-        })
-        .await
+        for let_go in [true, false] {
+            let Some(mut layers) = self.layers_of(name, "diff", false).await? else {
+                return Ok(Vec::new());
+            };
+            let (layers, changes) = on_disk(move || {
+                let (upper, below) = (layers.upper()?, layers.below()?);
+                if let_go {
+                    layers.let_go();
+                }
+                Ok((layers, changes::find(&upper, &below)))
+            })
+            .await?;
+            if !let_go || layers.are_current(self.inner()).await? {
+                return changes.map_err(Error::internal);
+            }
+        }
+        Err(Error::internal("layers that are held have gone"))
     }
 
     /// `GET /containers/{name}/export`, both faces: an archive of the whole root, owners as they are, places of mounts
@@ -129,18 +161,19 @@ impl Engine {
             return Err(unknown());
         }
         Ok(Some(Layers {
+            id: id.clone(),
             layer,
             folder: inner.store.dir().container(&id),
             ids: record.spec.id_mappings.clone(),
             status,
             reader: inner.reads(&id),
-            _claim: claim,
+            claim: Some(claim),
         }))
     }
 }
 
 /// The id of a container of ours.
-fn own(detail: &ContainerDetail, what: &'static str) -> Result<model::Id, Error> {
+fn own(detail: &ContainerDetail, what: &'static str) -> Result<Id, Error> {
     match &detail.view.body {
         ContainerBody::Own(record) => Ok(record.id.clone()),
         ContainerBody::Infra { .. } => {

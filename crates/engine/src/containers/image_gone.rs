@@ -3,8 +3,10 @@
 use model::Error;
 use model::container::{ContainerRecord, MountKind};
 use model::event::Action;
+use model::image::ImageSummary;
 
 use crate::events::of_image;
+use crate::images::{locate, short_names};
 use crate::runtime::Runtime as _;
 use crate::system::Inner;
 
@@ -33,7 +35,7 @@ impl Inner {
             );
             return Ok(());
         }
-        if self.is_used_by_others(record).await? {
+        if self.is_used_by_others(record, &images).await? {
             tracing::info!(
                 image = image.name,
                 "the image of a removed container is used, and stays"
@@ -46,7 +48,11 @@ impl Inner {
     }
 
     /// Whether another container is of the same image, or has it mounted; those that others made too.
-    async fn is_used_by_others(&self, record: &ContainerRecord) -> Result<bool, Error> {
+    async fn is_used_by_others(
+        &self,
+        record: &ContainerRecord,
+        known: &[ImageSummary],
+    ) -> Result<bool, Error> {
         let image = &record.spec.image;
         let others = self.store.read(|book| {
             let all = book.containers.values();
@@ -62,9 +68,10 @@ impl Inner {
         let images = mounts.filter(|mount| mount.kind == MountKind::Image);
         // by the names as they were asked for
         let names: Vec<String> = images.map(|mount| mount.source.clone()).collect();
+        let rules = short_names(record.spec.face).await;
         for name in names {
-            let mounted = self.find_image(&name, record.spec.face).await?;
-            if mounted.is_some_and(|found| found.detail.summary.id == image.id) {
+            let mounted = locate(known, &name, &rules)?;
+            if mounted.is_some_and(|(found, _)| found.id == image.id) {
                 return Ok(true);
             }
         }

@@ -1,6 +1,5 @@
 //! Security profiles that lie on the host: read and looked for at the create.
 
-use std::fs::File;
 use std::io::{ErrorKind, Read as _};
 use std::path::Path;
 
@@ -8,6 +7,7 @@ use model::Error;
 use model::container::ContainerSpec;
 use rustix::fs::{Mode, OFlags, open};
 
+use crate::host::open_regular;
 use crate::runtime::Runtime as _;
 use crate::system::Inner;
 use crate::volumes::on_disk;
@@ -76,11 +76,18 @@ fn is_text(asked: &str) -> bool {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Error> {
-    // of a pipe nobody would write to
-    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let opened = open(path, flags, Mode::empty());
-    let opened = opened.map_err(|errno| unreadable("open", path, &errno.into()))?;
-    let opened = File::from(opened);
+    let found = open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty());
+    let found = found.map_err(|errno| unreadable("open", path, &errno.into()))?;
+    // opening a device does something already, and a pipe is read for as long as somebody writes
+    let opened = open_regular(&found, OFlags::RDONLY).map_err(|error| match error.kind() {
+        ErrorKind::InvalidInput if path.is_dir() => {
+            unreadable("read", path, &ErrorKind::IsADirectory.into())
+        }
+        ErrorKind::InvalidInput => {
+            unreadable("read", path, &std::io::Error::other("not a regular file"))
+        }
+        _ => unreadable("open", path, &error),
+    })?;
     let mut text = Vec::new();
     let bounded = opened.take(PROFILE_LIMIT + 1).read_to_end(&mut text);
     bounded.map_err(|error| unreadable("read", path, &error))?;
@@ -131,11 +138,28 @@ mod tests {
             ),
             (
                 "/dev/zero",
-                "opening seccomp profile failed: read /dev/zero: file too large",
+                "opening seccomp profile failed: read /dev/zero: not a regular file",
             ),
         ] {
             let error = read(Path::new(path)).unwrap_err();
             assert_eq!(error.to_string(), wanted);
+        }
+    }
+
+    #[test]
+    fn a_pipe_is_not_waited_for_and_a_large_file_is_not_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let (pipe, large) = (folder.path().join("pipe"), folder.path().join("large"));
+        let (kind, mode) = (rustix::fs::FileType::Fifo, Mode::from_raw_mode(0o666));
+        rustix::fs::mknodat(rustix::fs::CWD, &pipe, kind, mode, 0).unwrap();
+        // somebody writes to it, and never ends
+        let flags = OFlags::RDWR | OFlags::CLOEXEC;
+        let _writer = open(&pipe, flags, Mode::empty()).unwrap();
+        let file = std::fs::File::create(&large).unwrap();
+        file.set_len(PROFILE_LIMIT + 1).unwrap();
+        for (path, wanted) in [(pipe, "not a regular file"), (large, "file too large")] {
+            let error = read(&path).unwrap_err().to_string();
+            assert!(error.ends_with(wanted), "{error}");
         }
     }
 

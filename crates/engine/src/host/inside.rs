@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, fstat, openat2};
 
+use super::volumes::open_regular;
+
 /// Bytes read of a command line or a configuration file; kubelets' have a few thousand.
 const MAX_TEXT: u64 = 1 << 20;
 
@@ -39,10 +41,12 @@ impl Inside {
         Ok(openat2(&self.root, path, flags, Mode::empty(), resolve)?)
     }
 
-    /// Opens a file for reading. A pipe in its place does not hold up who opens it.
+    /// Opens an ordinary file for reading. What else is in its place is not opened.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::InvalidInput`] where it is something else.
     pub(super) fn file(&self, path: &Path) -> io::Result<File> {
-        self.open(path, OFlags::RDONLY | OFlags::NONBLOCK)
-            .map(File::from)
+        open_regular(&self.open(path, OFlags::PATH)?, OFlags::RDONLY)
     }
 
     pub(super) fn identity(&self, path: &Path) -> Option<Identity> {
@@ -61,4 +65,36 @@ pub(super) fn text_of(file: File) -> Option<String> {
     let mut bytes = Vec::new();
     file.take(MAX_TEXT).read_to_end(&mut bytes).ok()?;
     Some(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use rustix::fs::{FileType, makedev, mknodat};
+
+    use super::*;
+
+    #[test]
+    fn an_ordinary_file_alone_is_opened() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        let mode = Mode::from_raw_mode(0o666);
+        mknodat(
+            CWD,
+            at("zero"),
+            FileType::CharacterDevice,
+            mode,
+            makedev(1, 5),
+        )
+        .unwrap();
+        mknodat(CWD, at("pipe"), FileType::Fifo, mode, 0).unwrap();
+        fs::write(at("file"), "text").unwrap();
+        std::os::unix::fs::symlink("file", at("link")).unwrap();
+        let mine = Inside::of(Path::new("/proc/self")).unwrap();
+        for name in ["zero", "pipe", "."] {
+            let error = mine.file(&at(name)).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::InvalidInput, "{name}");
+        }
+        assert_eq!(mine.text(&at("zero")), None);
+        assert_eq!(mine.text(&at("link")).as_deref(), Some("text"));
+    }
 }
