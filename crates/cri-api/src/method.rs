@@ -62,6 +62,10 @@ methods! {
     CONTAINERD:
     SNAPSHOT_MOUNTS = "/containerd.services.snapshots.v1.Snapshots/Mounts";
     SNAPSHOT_VIEW = "/containerd.services.snapshots.v1.Snapshots/View";
+    SNAPSHOT_STAT = "/containerd.services.snapshots.v1.Snapshots/Stat";
+    SNAPSHOT_PREPARE = "/containerd.services.snapshots.v1.Snapshots/Prepare";
+    SNAPSHOT_COMMIT = "/containerd.services.snapshots.v1.Snapshots/Commit";
+    DIFF_APPLY = "/containerd.services.diff.v1.Diff/Apply";
     SNAPSHOT_REMOVE = "/containerd.services.snapshots.v1.Snapshots/Remove";
     SNAPSHOT_USAGE = "/containerd.services.snapshots.v1.Snapshots/Usage";
     TASK_GET = "/containerd.services.tasks.v1.Tasks/Get";
@@ -69,6 +73,7 @@ methods! {
     TASK_PAUSE = "/containerd.services.tasks.v1.Tasks/Pause";
     TASK_RESUME = "/containerd.services.tasks.v1.Tasks/Resume";
     CONTENT_INFO = "/containerd.services.content.v1.Content/Info";
+    CONTENT_UPDATE = "/containerd.services.content.v1.Content/Update";
     CONTENT_READ = "/containerd.services.content.v1.Content/Read";
     CONTENT_WRITE = "/containerd.services.content.v1.Content/Write";
     IMAGE_GET = "/containerd.services.images.v1.Images/Get";

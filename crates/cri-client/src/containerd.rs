@@ -4,6 +4,7 @@
 
 mod content;
 mod images;
+mod unpack;
 
 use cri_api::containerd::{
     Empty, GetTaskRequest, GetTaskResponse, KillRequest, Mount, MountsRequest, MountsResponse,

@@ -31,6 +31,8 @@ use translate::cri;
 
 pub(crate) use facts::unified_cgroups;
 
+pub(crate) use layer::chain_id;
+
 use errors::{gone_is_done, image_error, runtime_error};
 
 /// A CRI runtime and its image service, as the engine knows them.
@@ -363,11 +365,8 @@ impl Runtime for CriRuntime {
         Ok(match facts.kind {
             RuntimeKind::CriO => layer::of_image(facts, image_id).await.unwrap_or_default(),
             RuntimeKind::Containerd => {
-                match layer::of_containerd_image(&self.client, facts, image_id).await {
-                    // it is unpacked for its first container
-                    Err(cri_client::Error::NotFound(_)) => Vec::new(),
-                    layers => layers.map_err(|error| self.image_failed(error))?,
-                }
+                let layers = layer::of_containerd_image(&self.client, facts, image_id).await;
+                layers.map_err(|error| self.image_failed(error))?
             }
             RuntimeKind::Other => Vec::new(),
         })

@@ -1,9 +1,10 @@
 //! containerd's content store: an image's blobs are written under a lease, then its names are given to its
 //! manifest, and the CRI plugin takes it up. Layers stay uncompressed, as Podman's archive has them:
 //! compressing a GiB takes a core half a minute, and containerd would only undo it to unpack. They are
-//! unpacked when the first container is created, as of every image that was imported.
+//! unpacked when the first container is created, as of every image that was imported, or its files are asked for before.
 
 mod import;
+mod unpack;
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -27,7 +28,7 @@ const LEASE_LIFE: SignedDuration = SignedDuration::from_hours(4);
 const LEASE_END: Duration = Duration::from_secs(5);
 
 /// containerd's store of images.
-pub(super) struct ContentStore(Containerd);
+pub(crate) struct ContentStore(Containerd);
 
 /// A list of manifests, one for each platform.
 #[derive(Debug, Default, Deserialize)]
@@ -37,7 +38,7 @@ struct Index {
 }
 
 impl ContentStore {
-    pub(super) fn new(client: &Client) -> Self {
+    pub(crate) fn new(client: &Client) -> Self {
         Self(client.containerd())
     }
 

@@ -12,7 +12,7 @@ use model::Error;
 use model::observed::{RuntimeFacts, RuntimeKind};
 
 use crate::runtime::image_health;
-use containerd::ContentStore;
+pub(crate) use containerd::ContentStore;
 use storage::Storage;
 
 /// The store of whichever runtime there is.
