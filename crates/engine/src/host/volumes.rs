@@ -49,6 +49,10 @@ pub(super) fn bind(volume: &Mount, at: &Path) -> Result<bool, Error> {
     Ok(read_only || volume.read_only)
 }
 
+/// How often a path with `..` in it is tried: the kernel gives up where something is renamed or mounted meanwhile, wherever that
+/// is (openat2(2), `EAGAIN`).
+const TRIES: u32 = 64;
+
 /// The root file system of a container before it starts, from its layers. Empty where they are not known.
 #[derive(Debug)]
 pub(crate) struct ImageTree {
@@ -90,14 +94,22 @@ impl ImageTree {
     /// Links are followed as in the container, and never out of it.
     pub(super) fn open(
         &self,
-        path: impl rustix::path::Arg,
+        path: impl rustix::path::Arg + Copy,
         flags: OFlags,
     ) -> Result<OwnedFd, Errno> {
         let root = self.root.as_ref().ok_or(Errno::NOENT)?;
         let folder = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let root = open(root, folder, Mode::empty())?;
         let inside = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
-        openat2(&root, path, flags | OFlags::CLOEXEC, Mode::empty(), inside)
+        let flags = flags | OFlags::CLOEXEC;
+        let mut opened = Err(Errno::AGAIN);
+        for _ in 0..TRIES {
+            opened = openat2(&root, path, flags, Mode::empty(), inside);
+            if !matches!(opened, Err(Errno::AGAIN)) {
+                break;
+            }
+        }
+        opened
     }
 }
 

@@ -76,8 +76,11 @@ impl ContentStore {
             size: i64::try_from(layer.size).unwrap_or(i64::MAX),
             ..Descriptor::default()
         };
-        let names = (key.as_str(), below);
-        let unpacked = self.0.unpack(lease, snapshotter, names, blob).await;
+        let key_and_parent = (key.as_str(), below);
+        let unpacked = self
+            .0
+            .unpack(lease, snapshotter, key_and_parent, blob)
+            .await;
         let unpacked = unpacked.map_err(failed)?;
         if unpacked != diff_id {
             return Err(Error::Plain(format!(
