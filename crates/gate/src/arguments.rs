@@ -129,6 +129,9 @@ fn changes(mut words: impl Iterator<Item = OsString>) -> Result<Vec<Change>, Fai
             b"--proc" => Change::Proc(value),
             b"--show" => Change::Show(value),
             b"--no-shm" if yes(&value)? => Change::NoSharedMemory,
+            b"--writable" => Change::Writable(value),
+            b"--systemd-group" => Change::SystemdGroup(value),
+            b"--no-consoles" => Change::NoConsoles(value),
             b"--device" => device(&value).ok_or_else(usage)?,
             _ => return Err(usage()),
         });

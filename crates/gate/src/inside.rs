@@ -3,6 +3,8 @@
 //! It runs on the host, as root, and enters the namespace that is its standard input: what a thread of the daemon could not,
 //! which shares its working folder with the others. Paths are resolved below the container's root.
 
+mod systemd;
+
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::os::fd::{AsRawFd as _, OwnedFd};
@@ -29,6 +31,12 @@ pub(crate) enum Change {
     NoSharedMemory,
     /// What is hidden by a mount of its own.
     Show(OsString),
+    /// A mount that may be written to.
+    Writable(OsString),
+    /// systemd's hierarchy of control groups (v1), of which the container may write to this group alone.
+    SystemdGroup(OsString),
+    /// No virtual consoles but these, with colons between.
+    NoConsoles(OsString),
     /// Mode and owner of a device, by its number.
     Device {
         mode: u32,
@@ -60,13 +68,25 @@ impl Change {
         match self {
             Self::Flags { flags, path } => {
                 let name = path.to_string_lossy();
-                add_flags(Path::new(path), *flags).map_err(failed(&format!("flags of {name}")))
+                let made = set_flags(Path::new(path), *flags, MsFlags::empty());
+                made.map_err(failed(&format!("flags of {name}")))
             }
             Self::Proc(options) => remount_proc(options).map_err(failed("options of /proc")),
             Self::NoSharedMemory => no_shared_memory().map_err(failed(SHARED_MEMORY)),
             Self::Show(path) => {
                 let name = path.to_string_lossy();
                 uncover(Path::new(path)).map_err(failed(&name))
+            }
+            Self::Writable(path) => {
+                let name = path.to_string_lossy();
+                let made = set_flags(Path::new(path), MsFlags::empty(), MsFlags::MS_RDONLY);
+                made.map_err(failed(&name))
+            }
+            Self::SystemdGroup(group) => {
+                systemd::give_group(Path::new(group)).map_err(failed(systemd::HIERARCHY))
+            }
+            Self::NoConsoles(kept) => {
+                systemd::no_consoles(kept).map_err(failed("virtual consoles"))
             }
             Self::Device {
                 mode,
@@ -111,9 +131,10 @@ fn give(path: &Path, given: &Given, descriptors: &OwnedFd) -> nix::Result<()> {
     fchmodat(descriptors, name.as_str(), given.mode, follow)
 }
 
-/// A remount sets all flags anew: those that are there are kept.
-fn add_flags(path: &Path, more: MsFlags) -> nix::Result<()> {
-    let flags = MsFlags::MS_BIND | MsFlags::MS_REMOUNT | flags_of(path)? | more;
+/// A remount sets all flags anew: those that are there are kept, but for those that are to go.
+fn set_flags(path: &Path, more: MsFlags, less: MsFlags) -> nix::Result<()> {
+    let flags = (flags_of(path)? | more) - less;
+    let flags = MsFlags::MS_BIND | MsFlags::MS_REMOUNT | flags;
     mount(None::<&Path>, path, None::<&str>, flags, None::<&str>)
 }
 

@@ -14,7 +14,9 @@
 //! gate reap PARENT FILE -- ARGV…  executes ARGV, which starts a process, writes its number into FILE and ends; waits for
 //!                             that process and ends as it did. Tied as well.
 //! gate inside MARK [CHANGE]…  enters the mount namespace that is its standard input, where there is a file MARK: on the host
-//!   CHANGE: --flags noexec,…:PATH of a mount, --proc OPTIONS of /proc, --no-shm yes, --show PATH that a mount hides, --device OCTAL:UID:GID:NUMBER:PATH
+//!   CHANGE: --flags noexec,…:PATH of a mount, --proc OPTIONS of /proc, --no-shm yes, --show PATH that a mount hides, --device OCTAL:UID:GID:NUMBER:PATH,
+//!     --writable PATH of a mount, --systemd-group PATH (v1: the one of systemd's hierarchy that may be written to),
+//!     --no-consoles KEPT:… (no /dev/tty1 and its sisters but these)
 //! ```
 //! A command is looked for as runc looks for it. Exit codes are Podman's: 127 not found, 126 not to be executed,
 //! 125 everything else that is in the way; what it was stands on stderr. `wait` looks for its command first, and says

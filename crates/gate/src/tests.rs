@@ -72,6 +72,20 @@ fn changes_inside_name_their_paths_last() {
 }
 
 #[test]
+fn changes_for_systemd_are_read() {
+    let line = "inside /m --writable /sys/fs/cgroup --systemd-group /a/b --no-consoles /dev/tty1";
+    let Mode::Inside { changes, .. } = parse(words(line).into_iter()).unwrap() else {
+        panic!("not inside");
+    };
+    let wanted = [
+        Change::Writable("/sys/fs/cgroup".into()),
+        Change::SystemdGroup("/a/b".into()),
+        Change::NoConsoles("/dev/tty1".into()),
+    ];
+    assert_eq!(changes, wanted);
+}
+
+#[test]
 fn a_namespace_without_the_mark_is_left_alone() {
     // standard input is none here
     assert!(inside("/nothing".as_ref(), &[]).is_err());

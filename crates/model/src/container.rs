@@ -42,7 +42,7 @@ pub struct ContainerSpec {
     /// Variables that it does not get unasked.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub unset_env: Vec<String>,
-    /// It gets none unasked, but [`ALWAYS_SET`].
+    /// It gets none unasked, but those of [`always_set`](Self::always_set).
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub unset_env_all: bool,
     /// Secrets as variables: the secret's name by the variable's. Their values are those at each start, and outrank `env`.
@@ -174,6 +174,12 @@ pub struct ContainerSpec {
     /// Limits of its processes, one for each name.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub ulimits: Vec<Ulimit>,
+    /// It runs in systemd mode: it has what systemd wants as its first process. Decided at the create, see [`crate::systemd`].
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub systemd: bool,
+    /// Bytes of each tmpfs of systemd mode; `None` means the kernel's own bound, half of the memory.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub systemd_tmpfs_bytes: Option<u64>,
     /// Signal for stop; `None` means the image's, else SIGTERM.
     pub stop_signal: Option<Signal>,
     /// Seconds between the stop signal and SIGKILL; `None` means Podman's 10.
@@ -207,7 +213,7 @@ pub struct ContainerSpec {
 }
 
 /// Variables that Podman sets whatever is taken away (recorded).
-pub const ALWAYS_SET: [&str; 2] = ["HOME", "HOSTNAME"];
+const ALWAYS_SET: [&str; 2] = ["HOME", "HOSTNAME"];
 
 impl ContainerSpec {
     /// Whether a mount was asked for at exactly this place.
@@ -216,11 +222,17 @@ impl ContainerSpec {
         mounts.any(|mount| mount.destination == destination)
     }
 
+    /// The variables that are set whatever is taken away.
+    pub fn always_set(&self) -> impl Iterator<Item = &str> {
+        let of_systemd = self.systemd.then_some(crate::systemd::UUID);
+        ALWAYS_SET.into_iter().chain(of_systemd)
+    }
+
     /// Whether a variable that nobody asked for is taken away, wherever it comes from.
     pub fn takes_away(&self, variable: &str) -> bool {
         let asked = self.env.contains_key(variable)
             || self.secret_env.contains_key(variable)
-            || ALWAYS_SET.contains(&variable);
+            || self.always_set().any(|name| name == variable);
         !asked && (self.unset_env_all || self.unset_env.iter().any(|name| name == variable))
     }
 
@@ -262,6 +274,9 @@ impl ContainerSpec {
 
 /// The umask of a container's processes where none was asked for: Podman's, and the runtimes' (measured).
 pub const UMASK: u32 = 0o022;
+
+/// What Podman mounts as tmpfs into a read-only container (`--read-only-tmpfs`), beside the shared memory.
+pub const READ_WRITE_TMPFS: [&str; 3] = ["/run", "/tmp", "/var/tmp"];
 
 /// Where POSIX shared memory lies.
 pub const SHARED_MEMORY: &str = "/dev/shm";

@@ -5,9 +5,10 @@
 
 use std::path::Path;
 
-use crate::container::{ALWAYS_SET, ContainerSpec, IpcMode, MountKind, SHARED_MEMORY};
+use crate::container::{ContainerSpec, IpcMode, MountKind, SHARED_MEMORY};
 use crate::observed::MountObserved;
 use crate::paths;
+use crate::systemd;
 use crate::ulimit::Ulimit;
 use crate::userns::OVERFLOW_ID;
 
@@ -79,7 +80,7 @@ fn first_orders(spec: &ContainerSpec) -> Vec<String> {
 /// The runtimes set what the image has, and more: the gate takes it away.
 fn variables(spec: &ContainerSpec) -> impl Iterator<Item = String> {
     let order = |order: &str, name: &str| [order.to_owned(), name.to_owned()];
-    let always = ALWAYS_SET.into_iter().filter(|_| spec.unset_env_all);
+    let always = spec.always_set().filter(|_| spec.unset_env_all);
     let asked = spec.env.keys().chain(spec.secret_env.keys());
     let asked = asked.filter(|_| spec.unset_env_all);
     let kept = always.chain(asked.map(String::as_str));
@@ -101,6 +102,7 @@ pub fn needed(spec: &ContainerSpec, unified: bool) -> Option<&'static str> {
             spec.resources.some_by_cgroup(unified),
         ),
         ("unsetenv", spec.unset_env_all || !spec.unset_env.is_empty()),
+        ("systemd", spec.systemd || systemd::is_unasked(spec)),
         ("a change of its mounts", !changes_inside(spec).is_empty()),
     ];
     needs
@@ -130,8 +132,26 @@ pub fn changes_inside(spec: &ContainerSpec) -> Vec<String> {
         .then(|| ["--no-shm".to_owned(), "yes".to_owned()]);
     let seen = paths::seen(spec).into_iter();
     let seen = seen.map(|path| ["--show".to_owned(), path.to_owned()]);
+    let memory = systemd::tmpfs(spec);
+    let memory = memory.map(|place| ["--flags".to_owned(), format!("nosuid,nodev:{place}")]);
+    // those of the host, which a privileged systemd would put its logins on
+    let no_consoles = (spec.systemd && spec.privileged)
+        .then(|| ["--no-consoles".to_owned(), devices_asked(spec)]);
     let all = flags.chain(proc).chain(no_shm).chain(seen);
+    let all = all.chain(memory).chain(no_consoles);
     all.flatten().collect()
+}
+
+/// The devices that were asked for by name, with colons between.
+fn devices_asked(spec: &ContainerSpec) -> String {
+    let places = spec.devices.iter();
+    let places = places.map(|device| device.destination.as_str());
+    places.collect::<Vec<_>>().join(":")
+}
+
+/// Whether anything is changed from inside of a container's namespace, which takes its process to be on this host.
+pub fn is_changed_inside(spec: &ContainerSpec) -> bool {
+    spec.systemd || !changes_inside(spec).is_empty()
 }
 
 /// Options of `/proc`, whose group is one of the host's where it is mounted from outside.

@@ -5,6 +5,7 @@
 //! of a stored form is a change of this crate and of nothing else.
 
 pub mod archive;
+pub mod argv;
 pub mod cgroup;
 pub mod commit;
 pub mod container;
@@ -30,6 +31,7 @@ pub mod reference;
 pub mod request;
 pub mod secret;
 pub mod signal;
+pub mod systemd;
 pub mod ulimit;
 pub mod usage;
 pub mod userns;

@@ -7,6 +7,7 @@ use crate::container::ContainerRecord;
 use crate::observed::{RuntimeFacts, RuntimeKind};
 use crate::pod::SandboxRecord;
 use crate::secret::SecretData;
+use crate::signal::Signal;
 
 /// A sandbox to be run.
 #[derive(Clone, Debug)]
@@ -86,11 +87,27 @@ pub fn kills_at_once(kind: RuntimeKind) -> bool {
     }
 }
 
-/// Whether a runtime's containers get the stop signal that was asked for from `StopContainer`
-/// (measured: containerd ignores `ContainerConfig.stop_signal`; all honour the image's).
-pub fn honours_stop_signal(kind: RuntimeKind) -> bool {
+/// Whether a runtime's containers get the stop signal that was asked for from `StopContainer` (measured: containerd ignores
+/// `ContainerConfig.stop_signal`, and CRI-O 1.36.3 takes those for SIGTERM that CRI spells with PLUS and MINUS; all honour
+/// the image's).
+pub fn honours_stop_signal(kind: RuntimeKind, signal: Signal) -> bool {
     match kind {
-        RuntimeKind::CriO => true,
+        RuntimeKind::CriO => !signal.name().contains(['+', '-']),
         RuntimeKind::Containerd | RuntimeKind::Other => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stop_signals_that_cri_o_does_not_know_are_the_daemons_to_send() {
+        for (number, honoured) in [(10, true), (34, true), (37, false), (63, false), (64, true)] {
+            let signal = Signal::from_number(number).unwrap();
+            let by = |kind| honours_stop_signal(kind, signal);
+            assert_eq!(by(RuntimeKind::CriO), honoured, "{number}");
+            assert!(!by(RuntimeKind::Containerd), "{number}");
+        }
     }
 }

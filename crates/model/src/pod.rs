@@ -162,6 +162,9 @@ pub struct PodSpec {
     /// Bytes of the `/dev/shm` that its containers share, 0 for no bound; `None` means the runtime's 64 MiB.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub shm_bytes: Option<u64>,
+    /// Bytes of each tmpfs of those of its containers that run in systemd mode.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub systemd_tmpfs_bytes: Option<u64>,
     /// Limits of all its containers together.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resources: Option<Resources>,
@@ -176,6 +179,7 @@ impl PodSpec {
             volumes_from: self.volumes_from.clone(),
             devices: self.devices.clone(),
             cdi_devices: self.cdi_devices.clone(),
+            systemd_tmpfs_bytes: self.systemd_tmpfs_bytes,
             no_new_privileges: security.no_new_privileges,
             seccomp_unconfined: security.seccomp_unconfined,
             seccomp: security.seccomp,

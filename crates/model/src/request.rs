@@ -9,6 +9,7 @@ use crate::container::{ContainerSpec, Resources, RestartPolicy};
 use crate::health::HealthUpdate;
 use crate::joined::Joined;
 use crate::pod::PodSpec;
+use crate::systemd;
 use crate::ulimit::Ulimit;
 use crate::userns::{IdMappings, IdsWanted};
 
@@ -29,6 +30,8 @@ pub struct NewContainer {
     pub userns: Userns,
     /// What lies at the image's volumes.
     pub image_volumes: ImageVolumes,
+    /// Whether it runs in systemd mode.
+    pub systemd: systemd::Wanted,
     /// It gets the daemon's own variables too (`--env-host`).
     pub host_env: bool,
     /// What the user should know of what was left out.

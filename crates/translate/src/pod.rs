@@ -88,6 +88,7 @@ pub fn pod_create(spec: PodSpecGenerator) -> Result<NewPod, Error> {
         volumes_from,
         pod_devices,
         shm_size,
+        shm_size_systemd,
         security_opt,
         rest: _, // refused, or asks for nothing
     } = spec;
@@ -145,6 +146,7 @@ pub fn pod_create(spec: PodSpecGenerator) -> Result<NewPod, Error> {
         pod_devices,
         security_opt,
         shm_size,
+        shm_size_systemd,
         resource_limits,
         cpu_period,
         cpu_quota,

@@ -80,7 +80,6 @@ fn what_is_not_carried_out_is_refused_by_name() {
             json!({"mounts": [{"type": "ramfs", "destination": "/d"}]}),
             "mounts of type \"ramfs\"",
         ),
-        (json!({"shm_size_systemd": 5}), "shm_size_systemd"),
         (
             json!({"resource_limits": {"devices": [{"allow": true, "type": "c", "access": "rwm"}]}}),
             "resource_limits.devices",

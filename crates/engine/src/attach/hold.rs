@@ -15,9 +15,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use model::container::ContainerRecord;
+use model::container::{ContainerRecord, ContainerSpec};
 use model::observed::{ContainerStatus, CriState, RuntimeKind};
-use model::{Error, Id, gate};
+use model::{Error, Id, gate, systemd};
 use tokio::time::Instant;
 
 use super::clients::Given;
@@ -165,7 +165,7 @@ impl Inner {
         let asks_of_process =
             by_cgroup || !spec.ulimits.is_empty() || self.checks_oom_score(record);
         let changes = self.changes_inside(record)?;
-        if !asks_of_process && changes.is_empty() {
+        if !asks_of_process && changes.is_empty() && !spec.systemd {
             return Ok(());
         }
         let status = self.runtime.container_status(cri_id, true).await?;
@@ -217,11 +217,12 @@ impl Inner {
         pid: Option<i32>,
         changes: Vec<String>,
     ) -> Result<(), Error> {
-        let Some(program) = self.gate.program().filter(|_| !changes.is_empty()) else {
+        let asked = gate::is_changed_inside(&record.spec) || !changes.is_empty();
+        let Some(program) = self.gate.program().filter(|_| asked) else {
             return Ok(());
         };
         let Some(pid) = pid else {
-            if gate::changes_inside(&record.spec).is_empty() {
+            if !gate::is_changed_inside(&record.spec) {
                 return Ok(()); // a VM makes devices of its own
             }
             let why = "CRI has no field for it, and the container's process is not on this host";
@@ -231,7 +232,18 @@ impl Inner {
             ));
         };
         let (program, cri_id) = (program.to_owned(), cri_id.to_owned());
-        on_disk(move || crate::host::change_inside(&program, pid, &cri_id, &changes)).await
+        let (spec, unified) = (record.spec.clone(), self.facts().unified_cgroups);
+        on_disk(move || {
+            let mut changes = changes;
+            if systemd::gives_group(&spec) {
+                changes.extend(own_group(&spec, pid, &cri_id, unified)?);
+            }
+            match changes.is_empty() {
+                true => Ok(()),
+                false => crate::host::change_inside(&program, pid, &cri_id, &changes),
+            }
+        })
+        .await
     }
 
     /// Raises the limits of a held command's process where the gate, which has no more rights than the container, could not,
@@ -429,6 +441,23 @@ impl Inner {
             self.forget_pipe(id).await
         }
     }
+}
+
+/// What makes the control group of a container in systemd mode its own to write to.
+fn own_group(
+    spec: &ContainerSpec,
+    pid: i32,
+    cri_id: &str,
+    unified: bool,
+) -> Result<Vec<String>, Error> {
+    let changes = crate::host::own_group_writable(pid, cri_id, unified)?;
+    match &spec.id_mappings {
+        Some(ids) if unified && !changes.is_empty() => {
+            crate::host::delegate(pid, cri_id, ids)?;
+        }
+        _ => {} // with v1 it stays the host's root's, as with Podman
+    }
+    Ok(changes)
 }
 
 /// Waits until conmon has accepted so many clients.

@@ -10,7 +10,7 @@ use model::event::Action;
 use model::joined::Joined;
 use model::pod::SandboxRecord;
 use model::request::{Created, ImageVolumes, NewContainer};
-use model::{Error, Id};
+use model::{Error, Id, systemd};
 
 use super::volumes::{add_image_volumes, volumes_of};
 use crate::events::{of_container, of_volume};
@@ -37,6 +37,7 @@ impl Engine {
             joins,
             userns,
             image_volumes,
+            systemd,
             host_env,
             mut warnings,
         } = new;
@@ -57,6 +58,7 @@ impl Engine {
         inner.choose_handler(&mut spec.handler, home.as_deref())?;
         inner.complete(&mut spec, image_volumes, host_env).await?;
         inner.check_free(name.as_deref(), spec.face)?;
+        systemd::decide(&mut spec, systemd);
         restart_as_pod(&mut spec, home.as_deref());
         let id = Id::generate();
         inner

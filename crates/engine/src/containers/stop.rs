@@ -140,8 +140,10 @@ impl Inner {
         let own_signal = match timeout {
             0 if model::order::kills_at_once(kind) => None,
             0 => Some(Signal::KILL),
-            _ if model::order::honours_stop_signal(kind) => None,
-            _ => record.spec.stop_signal,
+            _ => {
+                let asked = record.spec.stop_signal;
+                asked.filter(|signal| !model::order::honours_stop_signal(kind, *signal))
+            }
         };
         if let (Some(own_signal), Some(pid)) = (own_signal, status.verbose.pid) {
             let sent = self.signal(&status.cri_id, pid, own_signal).await;

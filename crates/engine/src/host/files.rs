@@ -1,6 +1,7 @@
 //! The files and folders that this daemon makes for a container and mounts into it.
 
 mod etc;
+mod systemd;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -9,7 +10,8 @@ use std::path::{Path, PathBuf};
 
 use model::Error;
 use model::container::{
-    ContainerRecord, IpcMode, LogDriver, Mount, MountKind, Network, SHARED_MEMORY, SHM_BYTES,
+    ContainerRecord, IpcMode, LogDriver, Mount, MountKind, Network, READ_WRITE_TMPFS,
+    SHARED_MEMORY, SHM_BYTES,
 };
 use model::observed::RuntimeKind;
 use model::order::FileMount;
@@ -28,9 +30,6 @@ use super::{neighbours, secrets, volumes};
 use crate::containers::volumes_of;
 use crate::logs;
 use crate::store::{LOG, private_dir};
-
-/// What Podman mounts as tmpfs into a read-only container (`--read-only-tmpfs`).
-const READ_WRITE_TMPFS: &[&str] = &["/run", "/tmp", "/var/tmp"];
 
 /// The file with a container's seccomp profile, in its folder.
 pub(crate) const SECCOMP: &str = "seccomp.json";
@@ -313,16 +312,17 @@ impl FilesJob {
                 if spec
                     .mounts
                     .iter()
-                    .all(|mount| mount.destination != *destination)
+                    .all(|mount| mount.destination != destination)
                 {
                     wanted.push(Mount {
                         kind: MountKind::Tmpfs,
-                        destination: (*destination).to_owned(),
+                        destination: destination.to_owned(),
                         ..Mount::default()
                     });
                 }
             }
         }
+        wanted.extend(systemd::tmpfs(spec));
         let (sized, closed) = (spec.shm_bytes.is_some(), self.shared_memory_is_closed());
         if self.sandbox.spec.own_shm().is_none()
             && (sized || closed)

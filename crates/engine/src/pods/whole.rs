@@ -151,8 +151,10 @@ pub(crate) fn inherit(spec: &mut ContainerSpec, pod: &PodSpec) -> Result<(), Err
         apparmor_unconfined,
         apparmor,
         selinux,
+        systemd_tmpfs_bytes,
         ..
     } = pod.share_of_each();
+    spec.systemd_tmpfs_bytes = systemd_tmpfs_bytes.or(spec.systemd_tmpfs_bytes);
     inherit_mounts(spec, mounts)?;
     if spec.devices.is_empty() && spec.cdi_devices.is_empty() {
         (spec.devices, spec.cdi_devices) = (devices, cdi_devices);

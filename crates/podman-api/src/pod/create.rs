@@ -114,6 +114,8 @@ pub struct PodSpecGenerator {
     pub pod_devices: Vec<String>,
     /// Bytes.
     pub shm_size: Option<i64>,
+    /// Bytes of each tmpfs of its containers in systemd mode; 0 is no bound.
+    pub shm_size_systemd: Option<i64>,
     #[serde(deserialize_with = "null_default")]
     pub security_opt: Vec<String>,
     /// The fields that are refused, and unknown ones, under their names.

@@ -5,6 +5,7 @@ mod parse;
 mod words;
 
 use model::Error;
+use model::argv::effective_argv;
 use model::commit::{Committed, ImageChanges};
 use model::image::ImageConfig;
 use model::port::PublishedPort;
@@ -14,7 +15,7 @@ use podman_api::image::{CommitLine, IdResponse, Schema2Config};
 use serde_json::{Map, Value};
 
 use crate::container::{health, show};
-use crate::cri::{effective_argv, environment};
+use crate::cri::environment;
 use crate::decode;
 
 /// Fields of Docker's configuration that only say something of containers; they are kept in Docker's form.

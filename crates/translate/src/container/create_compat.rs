@@ -7,6 +7,7 @@ use model::container::{ContainerSpec, Face, ImageRef, IpcMode, Mount, Network, P
 use model::joined::Joined;
 use model::request::{ImageVolumes, NewContainer};
 use model::signal::Signal;
+use model::systemd;
 use podman_api::KeySet;
 use podman_api::container::compat::{
     CreateContainer, HostConfigRequest, NetworkingConfig, RestartPolicyRequest,
@@ -144,7 +145,8 @@ pub fn compat_create(
         joins,
         userns: ids.userns,
         image_volumes: ImageVolumes::Anonymous,
-        host_env: false, // Docker's API does not have it
+        systemd: systemd::Wanted::ByCommand, // Podman's default
+        host_env: false,                     // Docker's API does not have it
         warnings: ports.warnings,
     })
 }

@@ -1,6 +1,7 @@
 use model::container::RestartPolicy;
 use model::etc::EtcFiles;
 use model::request::Userns;
+use model::systemd;
 
 use serde_json::{Value, json};
 
@@ -77,6 +78,7 @@ fn what_docker_sends_unasked_asks_for_nothing() {
             userns: Userns::Unset,
             requires: Vec::new(),
             image_volumes: ImageVolumes::Anonymous,
+            systemd: systemd::Wanted::ByCommand,
             host_env: false,
             warnings: Vec::new(),
         }

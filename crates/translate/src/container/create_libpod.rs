@@ -20,8 +20,8 @@ use super::common::{check_annotations, dns, handler, hosts, merged, name, on_pod
 use super::joined::{self, Beside};
 use super::security::Profile;
 use super::{
-    Host, block, by_cgroup, devices, etc, health, limits, log, mounts, security, sysctls, ulimits,
-    userns,
+    Host, block, by_cgroup, devices, etc, health, limits, log, mounts, security, sysctls, systemd,
+    ulimits, userns,
 };
 use crate::fields::{IGNORED_VOLUMES, KEEP_GROUPS, LIBPOD, NETNS_PATH};
 use crate::ports::{self, Ports};
@@ -76,6 +76,7 @@ pub fn libpod_create(mut spec: SpecGenerator, host: &Host) -> Result<NewContaine
         sysctl,
         remove,
         remove_image,
+        systemd: systemd_mode,
         container_create_command,
         timezone,
         image,
@@ -96,6 +97,7 @@ pub fn libpod_create(mut spec: SpecGenerator, host: &Host) -> Result<NewContaine
         devices,
         ipcns,
         shm_size,
+        shm_size_systemd,
         create_working_dir,
         work_dir,
         privileged,
@@ -266,6 +268,8 @@ pub fn libpod_create(mut spec: SpecGenerator, host: &Host) -> Result<NewContaine
         umask: umask_of(&umask)?,
         ulimits: ulimits::from_libpod(&rlimits)?,
         resources,
+        systemd: false, // the engine's to decide
+        systemd_tmpfs_bytes: systemd::tmpfs_bytes(shm_size_systemd)?,
         stop_signal: stop_signal.as_ref().map(signal).transpose()?,
         stop_timeout: stop_timeout.map(|secs| u32::try_from(secs).unwrap_or(u32::MAX)),
         timeout: Some(u32::try_from(timeout).unwrap_or(u32::MAX)).filter(|secs| *secs > 0),
@@ -297,6 +301,7 @@ pub fn libpod_create(mut spec: SpecGenerator, host: &Host) -> Result<NewContaine
         joins,
         userns: ids.userns,
         image_volumes: volumes_of_image(&image_volume_mode)?,
+        systemd: systemd::wanted(&systemd_mode, init == Some(true))?,
         host_env: env_host.unwrap_or(false),
         warnings: ports.warnings,
     })

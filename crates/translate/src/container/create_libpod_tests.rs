@@ -1,4 +1,5 @@
 use model::container::{MountKind, RestartPolicy};
+use model::systemd;
 use serde_json::{Value, json};
 
 use super::*;
@@ -60,6 +61,7 @@ fn what_podman_remote_sends_unasked_asks_for_nothing() {
             userns: Userns::Unset,
             requires: Vec::new(),
             image_volumes: ImageVolumes::Anonymous,
+            systemd: systemd::Wanted::ByCommand,
             host_env: false,
             warnings: Vec::new(),
         }
@@ -220,7 +222,6 @@ fn what_is_not_carried_out_is_refused_by_name() {
             "log_configuration",
         ),
         (json!({"rootfs": "/r"}), "rootfs"),
-        (json!({"systemd": "always"}), "systemd"),
     ] {
         match remote(change) {
             Err(Error::Unsupported { what, why }) => {

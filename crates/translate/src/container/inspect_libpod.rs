@@ -190,6 +190,7 @@ fn config(detail: &ContainerDetail) -> InspectConfig {
         create_command,
         umask,
         secrets: secrets(spec),
+        systemd_mode: spec.is_some_and(|spec| spec.systemd),
         timezone: spec
             .and_then(|spec| spec.timezone.clone())
             .unwrap_or_default(),

@@ -22,6 +22,7 @@ pub(crate) mod show;
 pub(crate) mod show_host;
 mod show_network;
 pub(crate) mod sysctls;
+pub(crate) mod systemd;
 mod ulimits;
 mod update;
 pub(crate) mod userns;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use model::Id;
+use model::argv::effective_argv;
 use model::container::{ContainerRecord, ContainerSpec, Mount, MountKind, Wanted};
 use model::gate;
 use model::observed::ContainerVerbose;
@@ -11,9 +12,7 @@ use model::view::{ContainerBody, ContainerDetail, ContainerView, State};
 
 use super::mount_options::{other_options, shown_options};
 use super::security;
-use crate::cri::{
-    DEFAULT_CAPABILITIES, KNOWN_CAPABILITIES, effective_argv, effective_capabilities, environment,
-};
+use crate::cri::{DEFAULT_CAPABILITIES, KNOWN_CAPABILITIES, effective_capabilities, environment};
 use crate::volume::LOCAL;
 
 /// The record of one of ours.

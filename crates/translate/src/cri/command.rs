@@ -1,62 +1,24 @@
 //! The arguments and the environment of a container, by Podman's rules.
 
 use cri_api::v1::KeyValue;
-use model::container::ContainerSpec;
+use model::argv::Argv;
+use model::container::{ContainerRecord, ContainerSpec};
 use model::secret::SecretData;
+use model::systemd;
 
 use super::words::merged;
 
 /// Podman's PATH where the image has none (recorded).
 pub const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// What a container executes: entry point and arguments after it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Argv {
-    /// The entry point in effect; empty where there is none.
-    pub entrypoint: Vec<String>,
-    /// The arguments in effect.
-    pub cmd: Vec<String>,
-}
+/// Hexadecimal digits of the id that systemd gives its machine.
+const UUID_DIGITS: usize = 32;
 
-impl Argv {
-    /// Both together.
-    pub fn all(&self) -> Vec<String> {
-        self.entrypoint.iter().chain(&self.cmd).cloned().collect()
-    }
-
-    /// CRI's `command` and `args`. `command` is never empty: else the image's entry point would come back.
-    pub(super) fn command_and_args(self) -> (Vec<String>, Vec<String>) {
-        match self.entrypoint.is_empty() {
-            true => (self.cmd, Vec::new()),
-            false => (self.entrypoint, self.cmd),
-        }
-    }
-}
-
-/// Podman's rule (each case recorded): a given entry point drops the image's CMD, an empty one drops
-/// the image's entry point alone, `[""]` both. With nothing left Podman executes `""`, which no PATH has.
-pub fn effective_argv(spec: &ContainerSpec) -> Argv {
-    let image = &spec.image.config;
-    let asked = spec.command.as_deref().unwrap_or_default();
-    let (entrypoint, keeps_image_cmd) = match spec.entrypoint.as_deref() {
-        None => (image.entrypoint.as_slice(), true),
-        Some([]) => (&[] as &[String], true),
-        Some([only]) if only.is_empty() => (&[] as &[String], false),
-        Some(given) => (given, false),
-    };
-    let cmd = match asked {
-        [] if keeps_image_cmd => image.cmd.as_slice(),
-        asked => asked,
-    };
-    match entrypoint.is_empty() && cmd.is_empty() {
-        true => Argv {
-            entrypoint: Vec::new(),
-            cmd: vec![String::new()],
-        },
-        false => Argv {
-            entrypoint: entrypoint.to_vec(),
-            cmd: cmd.to_vec(),
-        },
+/// CRI's `command` and `args`. `command` is never empty: else the image's entry point would come back.
+pub(super) fn command_and_args(argv: Argv) -> (Vec<String>, Vec<String>) {
+    match argv.entrypoint.is_empty() {
+        true => (argv.cmd, Vec::new()),
+        false => (argv.entrypoint, argv.cmd),
     }
 }
 
@@ -98,12 +60,18 @@ fn set_in(all: &mut Vec<(String, String)>, key: &str, value: &str) {
 
 /// The same as CRI has it, with secrets over it.
 pub(super) fn cri_environment(
-    spec: &ContainerSpec,
+    record: &ContainerRecord,
     hostname: &str,
     secrets: &[(String, SecretData)],
 ) -> Vec<KeyValue> {
     let is_secret = |key: &str| secrets.iter().any(|(name, _)| name == key);
-    let plain = environment(spec, hostname).into_iter();
+    let ContainerRecord { id, spec, .. } = record;
+    let mut all = environment(spec, hostname);
+    if spec.systemd && !all.iter().any(|(key, _)| key == systemd::UUID) {
+        let half = id.as_str().get(..UUID_DIGITS).unwrap_or_default();
+        all.push((systemd::UUID.to_owned(), half.to_owned()));
+    }
+    let plain = all.into_iter();
     let plain = plain.filter(|(key, _)| !is_secret(key));
     let plain = plain.map(|(key, value)| KeyValue {
         key,
@@ -118,48 +86,28 @@ pub(super) fn cri_environment(
 
 #[cfg(test)]
 mod tests {
+    use model::pod::Role;
+
     use super::*;
+    use crate::cri::tests_support::{container, sandbox};
 
-    fn words(text: &str) -> Vec<String> {
-        text.split_whitespace()
-            .map(|word| word.replace("''", ""))
-            .collect()
-    }
-
-    /// Each row was asked of Podman 5.8.6: image entry point, image cmd, asked entry point, asked command.
     #[test]
-    fn entry_point_and_command_follow_podmans_recorded_table() {
-        let table = [
-            ("echo EP", "c1", None, None, "echo EP c1"),
-            ("echo EP", "c1", Some(""), None, "c1"),
-            ("echo EP", "c1", Some(""), Some("a"), "a"),
-            ("echo EP", "c1", Some("''"), None, "''"),
-            ("echo EP", "c1", Some("''"), Some("a"), "a"),
-            ("echo EP", "c1", None, Some("a"), "echo EP a"),
-            ("echo EP", "c1", None, Some(""), "echo EP c1"),
-            ("echo EP", "c1", Some("e"), None, "e"),
-            ("echo EP", "c1", None, Some("''"), "echo EP ''"),
-            ("echo EP", "c1", Some("'' ''"), None, "'' ''"),
-            ("echo EP", "", Some(""), None, "''"),
-            ("", "", None, None, "''"),
-            ("", "", None, Some("a"), "a"),
-            ("", "", Some("e"), Some("a b"), "e a b"),
-            ("", "sh", None, None, "sh"),
-        ];
-        for (image_entrypoint, image_cmd, entrypoint, command, wanted) in table {
-            let mut spec = ContainerSpec {
-                entrypoint: entrypoint.map(words),
-                command: command.map(words),
-                ..ContainerSpec::default()
+    fn cris_command_is_never_empty() {
+        let words = |words: &[&str]| words.iter().map(ToString::to_string).collect::<Vec<_>>();
+        for (entrypoint, cmd, wanted) in [
+            (&["e"][..], &["a"][..], (&["e"][..], &["a"][..])),
+            (&[], &["a", "b"], (&["a", "b"], &[])),
+            (&[], &[""], (&[""], &[])),
+        ] {
+            let argv = Argv {
+                entrypoint: words(entrypoint),
+                cmd: words(cmd),
             };
-            spec.image.config.entrypoint = words(image_entrypoint);
-            spec.image.config.cmd = words(image_cmd);
-            let effective = effective_argv(&spec);
-            let row = format!("{image_entrypoint} | {image_cmd} | {entrypoint:?} | {command:?}");
-            assert_eq!(effective.all(), words(wanted), "{row}");
-            let (command, args) = effective.command_and_args();
-            assert!(!command.is_empty(), "{row}");
-            assert_eq!([command, args].concat(), words(wanted), "{row}");
+            assert_eq!(
+                command_and_args(argv),
+                (words(wanted.0), words(wanted.1)),
+                "{entrypoint:?} {cmd:?}"
+            );
         }
     }
 
@@ -201,12 +149,10 @@ mod tests {
 
     #[test]
     fn a_secret_outranks_a_variable_of_its_name() {
-        let spec = ContainerSpec {
-            env: [("A".to_owned(), "user".to_owned())].into(),
-            ..ContainerSpec::default()
-        };
+        let mut record = container(&sandbox(Role::Hidden));
+        record.spec.env = [("A".to_owned(), "user".to_owned())].into();
         let secrets = [("A".to_owned(), SecretData(b"secret".to_vec()))];
-        let all = cri_environment(&spec, "abc", &secrets);
+        let all = cri_environment(&record, "abc", &secrets);
         let values: Vec<_> = all.iter().filter(|pair| pair.key == "A").collect();
         assert_eq!(values.len(), 1);
         assert_eq!(values[0].value, b"secret");

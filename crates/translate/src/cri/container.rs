@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use cri_api::v1;
 use model::Error;
+use model::argv::effective_argv;
 use model::container::{ContainerRecord, ContainerSpec, Device};
 use model::gate;
 use model::order::ContainerOrder;
 use model::record;
 
-use super::command::{cri_environment, effective_argv};
+use super::command::{command_and_args as cri_words, cri_environment};
 use super::image::image_spec;
 use super::mounts::cri_mounts;
 use super::resources::cri_resources;
@@ -119,12 +120,14 @@ fn asked(order: &ContainerOrder<'_>, spec: &ContainerSpec) -> Result<v1::Contain
         unmask: _,   // `container_security`
         proc_options: _, // the host side's, from inside: `model::gate::changes_inside`
         resources,
-        timezone: _,    // /etc/localtime among `files`
-        init: _,        // the gate's, in `command_and_args`
-        init_path: _,   // the same, and a program among `files`
-        personality: _, // the same
-        umask: _,       // the same
-        ulimits: _,     // the same
+        timezone: _,            // /etc/localtime among `files`
+        init: _,                // the gate's, in `command_and_args`
+        init_path: _,           // the same, and a program among `files`
+        personality: _,         // the same
+        umask: _,               // the same
+        ulimits: _,             // the same
+        systemd: _, // the host side's, `cri_environment`, `stop_signal`, and from inside
+        systemd_tmpfs_bytes: _, // tmpfs of the host side's among `files`
         stop_signal,
         stop_timeout: _,   // the engine gives it with each stop
         timeout: _,        // the engine's loop carries it out
@@ -150,7 +153,7 @@ fn asked(order: &ContainerOrder<'_>, spec: &ContainerSpec) -> Result<v1::Contain
         command,
         args,
         working_dir: spec.effective_work_dir().to_owned(),
-        envs: cri_environment(spec, &order.hostname, &order.secret_env),
+        envs: cri_environment(order.record, &order.hostname, &order.secret_env),
         mounts: cri_mounts(mounts, &order.files)?,
         devices: devices.iter().map(device).collect(),
         cdi_devices: cdi_devices.iter().map(|name| cdi_device(name)).collect(),
@@ -215,7 +218,7 @@ fn command_and_args(order: &ContainerOrder<'_>) -> (Vec<String>, Vec<String>) {
     }
     match order.held {
         true => (gate::held(&order.record.spec, &argv.all()), Vec::new()),
-        false => argv.command_and_args(),
+        false => cri_words(argv),
     }
 }
 
@@ -409,6 +412,29 @@ mod tests {
             config(|record| record.spec.stop_signal = model::signal::Signal::from_number(32))
                 .is_err()
         );
+    }
+
+    #[test]
+    fn systemd_mode_has_the_machines_id() {
+        let change = |record: &mut ContainerRecord| record.spec.systemd = true;
+        let mut id = String::new();
+        let made = config(|record| {
+            change(record);
+            id = record.id.to_string();
+        });
+        let uuid = |envs: Vec<v1::KeyValue>| {
+            let mut all = envs.into_iter().filter(|env| env.key == "container_uuid");
+            let only = all.next().map(|env| String::from_utf8(env.value).unwrap());
+            assert_eq!(all.count(), 0);
+            only
+        };
+        assert_eq!(uuid(made.unwrap().envs).as_deref(), Some(&id[..32]));
+        let asked = config(|record| {
+            change(record);
+            record.spec.env.insert("container_uuid".into(), "x".into());
+        });
+        assert_eq!(uuid(asked.unwrap().envs).as_deref(), Some("x"));
+        assert_eq!(uuid(config(|_| {}).unwrap().envs), None);
     }
 
     #[test]

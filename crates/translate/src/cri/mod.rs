@@ -27,7 +27,7 @@ pub(crate) mod words;
 
 pub use capabilities::{DEFAULT_CAPABILITIES, KNOWN_CAPABILITIES, effective_capabilities};
 pub use check::{check_container, check_pod};
-pub use command::{Argv, DEFAULT_PATH, effective_argv, environment};
+pub use command::{DEFAULT_PATH, environment};
 pub use container::container_config;
 pub use image::{bare_id, image_spec, image_summary};
 pub use observed::{

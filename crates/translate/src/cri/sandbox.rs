@@ -75,17 +75,18 @@ pub fn sandbox_config(order: &SandboxOrder<'_>) -> Result<SandboxConfig, Error> 
         etc: _,   // the files that are bound into its containers
         exit_policy: _, // the engine's loop carries it out
         privileged: for_privileged,
-        shared_namespaces: _, // `sandbox_security` and `check_pod`
-        handler: _,           // `order.handler` is the one in effect
-        restart: _,           // given to its containers at create
-        create_command: _,    // shown by inspect only
-        mounts: _,            // each container has them since its create
-        volumes_from: _,      // among these
-        devices: _,           // the same
-        cdi_devices: _,       // the same
-        security: _,          // the same
-        shm_bytes: _,         // a tmpfs of the host side's, bound into each container
-        resources: _,         // files of the control group that `cgroup_parent` names
+        shared_namespaces: _,   // `sandbox_security` and `check_pod`
+        handler: _,             // `order.handler` is the one in effect
+        restart: _,             // given to its containers at create
+        create_command: _,      // shown by inspect only
+        mounts: _,              // each container has them since its create
+        volumes_from: _,        // among these
+        devices: _,             // the same
+        cdi_devices: _,         // the same
+        security: _,            // the same
+        shm_bytes: _,           // a tmpfs of the host side's, bound into each container
+        systemd_tmpfs_bytes: _, // of its containers, at their create
+        resources: _,           // files of the control group that `cgroup_parent` names
     } = spec;
     let hostname = match network {
         // The runtimes take UTS from the host together with the network, and a kubelet gives no name

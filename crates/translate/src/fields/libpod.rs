@@ -65,11 +65,19 @@ const LIFE: &[Row] = &[
         "run to its end, one after another, at the start of the pod; once: removed then",
     )
     .kept(&["init_container"]),
-    Row::anyway(
+    Row::gate(
         "systemd",
-        "true and false, for nothing is set up for systemd",
-        NO_CONMON,
-    ),
+        "true: where the command is systemd or an init; tmpfs on /run, /run/lock, /tmp and /var/log/journal are mounted on the host, its own \
+         control group is made writable before the command, and the stop signal is SIGRTMIN+3 where there is no other",
+    )
+    .reaches(&[
+        "ContainerConfig.command",
+        "ContainerConfig.envs",
+        "ContainerConfig.stop_signal",
+    ])
+    .kept(&["systemd", "stop_signal"])
+    .on_crio("false too is carried out in the gate: CRI-O has a systemd mode of its own for commands of that name")
+    .in_vm(VM_SYSTEMD),
     Row::anyway(
         "sdnotifyMode",
         "container, conmon and ignore, which are one, for no request brings a socket to notify",
@@ -211,7 +219,7 @@ const MOUNTS: &[Row] = &[
     .kept(&["secrets"])
     .in_vm(VM_TMPFS),
     shared::SHM_SIZE.named("shm_size").but(POD_SHM),
-    Row::refused("shm_size_systemd", SHM_SYSTEMD),
+    shared::SHM_SIZE_SYSTEMD.named("shm_size_systemd"),
 ];
 
 const SECURITY: &[Row] = &[

@@ -139,7 +139,7 @@ const REST: &[Row] = &[
     )
     .kept(&["shm_bytes"])
     .in_vm(VM_TMPFS),
-    Row::refused("shm_size_systemd", SHM_SYSTEMD),
+    shared::SHM_SIZE_SYSTEMD.named("shm_size_systemd"),
     Row::daemon(
         "security_opt",
         "given to each container at its create, where it has none of the kind itself; seccomp and AppArmor profiles to none that is privileged",

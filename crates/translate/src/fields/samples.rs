@@ -42,7 +42,7 @@ pub(super) fn carried(request: Request, name: &str) -> Value {
             json!({"driver": "json-file", "size": 5000, "options": {"max-file": "2"}})
         }
         "logconfig" => json!({"Type": "json-file", "Config": {"max-size": "1m", "max-file": "2"}}),
-        "restart_policy" => json!("always"),
+        "restart_policy" | "systemd" => json!("always"),
         "restartpolicy" => json!({"Name": "always"}),
         "stop_signal" | "stopsignal" => json!("SIGUSR1"),
         "init_path" | "base_hosts_file" | "hostsfile" => json!("/x"),
@@ -109,7 +109,7 @@ pub(super) fn carried(request: Request, name: &str) -> Value {
         "envmerge" => json!(["X=$PATH:/x"]),
         "unsetenv" => json!(["PATH"]),
         "ulimits" => json!([{"Name": "nofile", "Soft": 10, "Hard": 20}]),
-        "shm_size" | "shmsize" => json!(1_000_000),
+        "shm_size_systemd" | "shm_size" | "shmsize" => json!(1_000_000),
         "sysctl" | "sysctls" => json!({"net.ipv4.ip_forward": "1"}),
         "cgroup_parent" | "cgroupparent" => json!("/mine"),
         "netns" | "pidns" | "ipcns" => json!({"nsmode": "host"}),

@@ -62,6 +62,7 @@ pub(super) const RESTART_POLICY: Row = Row::daemon(
 .in_vm(VM_LAYER);
 pub(super) const STOP_SIGNAL: Row = Row::cri("", &["ContainerConfig.stop_signal"])
     .kept(&["stop_signal"])
+    .on_crio("it knows no real-time signals by CRI's names (SIGRTMINPLUS3): the daemon sends those itself")
     .on_containerd("it ignores the field: the daemon sends the signal itself")
     .in_vm(VM_SIGNALS);
 pub(super) const STOP_TIMEOUT: Row = Row::daemon(
@@ -236,6 +237,12 @@ pub(super) const SHM_SIZE: Row =
     Row::host("", "a tmpfs of that size at /dev/shm, mounted on the host")
         .kept(&["shm_bytes"])
         .in_vm(VM_TMPFS);
+pub(super) const SHM_SIZE_SYSTEMD: Row = Row::host(
+    "",
+    "the bound of each tmpfs of systemd mode; in a pod that of the pod, where it has one",
+)
+.kept(&["systemd_tmpfs_bytes"])
+.in_vm(VM_TMPFS);
 pub(super) const SYSCTLS: Row = Row::cri("", &["LinuxPodSandboxConfig.sysctls"])
     .how("those of the network and the IPC namespace (net.*, fs.mqueue.*, kernel.msg*, kernel.sem, kernel.shm*)")
     .kept(&["sysctls"]);

@@ -6,7 +6,7 @@ use model::observed::RuntimeFacts;
 use model::pod::{PodSpec, Role, SandboxProgress, SandboxRecord};
 use model::request::{NewContainer, NewPod, Userns};
 use model::userns::{IdMappings, IdsWanted};
-use model::{Error, Id};
+use model::{Error, Id, systemd};
 use podman_api::container::compat::CreateContainer;
 use podman_api::container::libpod::SpecGenerator;
 use serde::Serialize;
@@ -91,8 +91,9 @@ pub(super) fn records(new: &NewContainer) -> (ContainerRecord, SandboxRecord) {
         joins,
         userns,
         image_volumes: _, // the image is not known
-        host_env: _,      // nor the daemon's variables
-        warnings: _,      // of what the client sent beside
+        systemd,
+        host_env: _, // nor the daemon's variables
+        warnings: _, // of what the client sent beside
     } = new;
     let id = Id::generate();
     let name = name.as_deref().unwrap_or(STAND_IN);
@@ -101,6 +102,7 @@ pub(super) fn records(new: &NewContainer) -> (ContainerRecord, SandboxRecord) {
         STAND_IN.clone_into(&mut profile.resolved); // its file is not read
     }
     spec.id_mappings = ids_of(userns);
+    systemd::decide(&mut spec, *systemd);
     let sandbox = match pod {
         None => SandboxRecord::hidden(&id, name, &spec, Timestamp::UNIX_EPOCH),
         Some(pod) => sandbox(pod, PodSpec::default()),

@@ -16,8 +16,6 @@ pub(crate) const NO_GATE: &str =
     "CRI has no field for it, and the program that does it before the command lies below /dev";
 pub(super) const POD_SHM: &str =
     "the containers of a pod share one /dev/shm; give the size to the pod";
-pub(super) const SHM_SYSTEMD: &str =
-    "nothing is set up for systemd in a container; mount a tmpfs at the path that needs one";
 pub(super) const HOST_DEVICES: &str =
     "Podman fills it in by itself; name the devices, or use a privileged container";
 /// Of a device of the Container Device Interface.
@@ -157,6 +155,8 @@ pub(super) const VM_DEVICES: &str = "the VM's devices, not the host's";
 pub(super) const VM_IMAGE: &str = "where the guest pulls, it pulls from the registry: an image that only the host has is not found";
 pub(super) const VM_CONTROL_GROUPS: &str =
     "refused at the start: the control groups of what runs in it are the guest's";
+pub(super) const VM_SYSTEMD: &str =
+    "refused at the start: the control group that systemd writes to is the guest's";
 pub(super) const VM_CGROUPS: &str = "the cgroup of the VM, not of what runs in it";
 pub(super) const VM_NAMESPACES: &str =
     "the VM has a kernel of its own: the host's namespace is not there";

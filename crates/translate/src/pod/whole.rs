@@ -10,7 +10,7 @@ use podman_api::container::libpod::{ImageVolume, NamedVolume, OverlayVolume};
 use podman_api::oci;
 
 use super::BODY;
-use crate::container::{block, devices, limits, mounts, security};
+use crate::container::{block, devices, limits, mounts, security, systemd};
 use crate::fields::{POD_DEVICE_RULES, POD_MASKS};
 use crate::refuse::invalid;
 
@@ -29,6 +29,7 @@ pub(super) struct Asked {
     pub(super) pod_devices: Vec<String>,
     pub(super) security_opt: Vec<String>,
     pub(super) shm_size: Option<i64>,
+    pub(super) shm_size_systemd: Option<i64>,
     pub(super) resource_limits: Option<oci::Resources>,
     pub(super) cpu_period: u64,
     pub(super) cpu_quota: i64,
@@ -57,6 +58,7 @@ fn read(base: PodSpec, asked: Asked) -> Result<PodSpec, Error> {
         pod_devices,
         security_opt,
         shm_size,
+        shm_size_systemd,
         resource_limits,
         cpu_period,
         cpu_quota,
@@ -86,6 +88,7 @@ fn read(base: PodSpec, asked: Asked) -> Result<PodSpec, Error> {
         cdi_devices,
         security: security_of(&security_opt)?,
         shm_bytes: shm_size.map(shm_bytes).transpose()?,
+        systemd_tmpfs_bytes: systemd::tmpfs_bytes(shm_size_systemd)?,
         resources: Some(resources).filter(|limits| *limits != Resources::default()),
         ..base
     })
@@ -135,6 +138,7 @@ fn check_without_infra(spec: &PodSpec) -> Result<(), Error> {
         ),
         ("security_opt", spec.security.is_some()),
         ("shm_size", spec.shm_bytes.is_some()),
+        ("shm_size_systemd", spec.systemd_tmpfs_bytes.is_some()),
     ];
     match asked.into_iter().find(|(_, asked)| *asked) {
         Some((field, _)) => Err(invalid(

@@ -68,6 +68,9 @@ pub struct SpecGenerator {
     pub secrets: Vec<Secret>,
     pub terminal: Option<bool>,
     pub stdin: Option<bool>,
+    /// `true` (where its command is systemd or an init), `always` or `false`.
+    #[serde(deserialize_with = "null_default")]
+    pub systemd: String,
     #[serde(deserialize_with = "null_default")]
     pub labels: BTreeMap<String, String>,
     /// podman-remote 4.3 always sends `io.kubernetes.cri-o.TTY`; `--pids-limit` adds `io.podman.annotations.pids-limit`.
@@ -142,6 +145,8 @@ pub struct SpecGenerator {
     pub ipcns: Namespace,
     /// Bytes; 0 is no bound.
     pub shm_size: Option<i64>,
+    /// Bytes of each tmpfs of systemd mode; 0 is no bound.
+    pub shm_size_systemd: Option<i64>,
     #[serde(deserialize_with = "null_default")]
     pub work_dir: String,
     pub create_working_dir: Option<bool>,

@@ -45,8 +45,8 @@ pub const SPEC_FIELDS: &[SpecField] = &[
     SpecField::new("restart_policy"),
     SpecField::new("restart_tries"),
     SpecField::new("oci_runtime"),
-    // true is "where the command is systemd", which false turns off
-    SpecField::with("systemd", &[r#""true""#, r#""false""#]),
+    // true is "where the command is systemd"
+    SpecField::with("systemd", &[r#""true""#]),
     // no request brings a socket to notify
     SpecField::with(
         "sdnotifyMode",

@@ -1,0 +1,186 @@
+//! Systemd mode: what a container is given whose first process is systemd, by Podman's rules.
+
+use std::path::Path;
+
+use crate::argv::effective_argv;
+use crate::container::{ContainerSpec, Mount, READ_WRITE_TMPFS};
+use crate::signal::Signal;
+
+/// When a container runs in systemd mode, as asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Wanted {
+    /// Where its command is systemd or an init (`true`, Podman's default).
+    #[default]
+    ByCommand,
+    /// Whatever its command is (`always`).
+    Always,
+    /// Not at all (`false`).
+    Never,
+}
+
+/// What systemd takes as "shut down" (`SIGRTMIN+3`): the stop signal where neither user nor image has one.
+const SHUT_DOWN: i64 = 37;
+
+/// The variable that systemd takes its machine's id from: the first half of the container's id.
+pub const UUID: &str = "container_uuid";
+
+/// Where systemd expects memory that it may write to; the outer ones first.
+const TMPFS: [&str; 4] = ["/run", "/run/lock", "/tmp", "/var/log/journal"];
+
+/// Where control groups are seen.
+const GROUPS: &str = "/sys/fs/cgroup/systemd";
+
+/// Programs that are an init by their path.
+const INITS: [&str; 3] = ["/sbin/init", "/usr/sbin/init", "/usr/local/sbin/init"];
+
+/// Decides whether a new container, whose image is known, runs in systemd mode, and what comes of that.
+pub fn decide(spec: &mut ContainerSpec, wanted: Wanted) {
+    spec.systemd = match wanted {
+        Wanted::ByCommand => is_init(spec),
+        Wanted::Always => true,
+        Wanted::Never => false,
+    };
+    if spec.systemd && spec.stop_signal.is_none() && spec.image.config.stop_signal.is_empty() {
+        spec.stop_signal = Signal::from_number(SHUT_DOWN);
+    }
+}
+
+/// Where a container has a tmpfs for systemd: nowhere else is one mounted already, or something of the user's own.
+pub fn tmpfs(spec: &ContainerSpec) -> impl Iterator<Item = &'static str> {
+    let places = TMPFS.into_iter().filter(|_| spec.systemd);
+    let read_write = spec.read_only && spec.read_write_tmpfs;
+    places.filter(move |place| {
+        let there = read_write && READ_WRITE_TMPFS.contains(place);
+        !there && !spec.has_mount_at(place)
+    })
+}
+
+/// Whether a container's control group is made its own to write to: a mount of the user's own there is left as it is.
+pub fn gives_group(spec: &ContainerSpec) -> bool {
+    let covers = |mount: &Mount| Path::new(GROUPS).starts_with(&mount.destination);
+    spec.systemd && !spec.mounts.iter().any(covers)
+}
+
+/// Whether a container's command is systemd or an init, a shell's (`/bin/sh -c`) passed over. An init of Podman's before it
+/// is none of these.
+fn is_init(spec: &ContainerSpec) -> bool {
+    let argv = effective_argv(spec).all();
+    let command = match argv.as_slice() {
+        [shell, option, command, ..] if shell == "/bin/sh" && option == "-c" => command,
+        [command, ..] => command,
+        [] => return false,
+    };
+    !spec.init && (INITS.contains(&command.as_str()) || is_systemd(command))
+}
+
+/// Whether CRI-O would take a container's command for systemd and set it up in its own way (seen in 1.36's source), although
+/// it does not run in systemd mode.
+pub fn is_unasked(spec: &ContainerSpec) -> bool {
+    let argv = effective_argv(spec).all();
+    let taken = |command: &String| command.contains(INITS[0]) || is_systemd(command);
+    !spec.systemd && argv.first().is_some_and(taken)
+}
+
+fn is_systemd(program: &str) -> bool {
+    program.trim_end_matches('/').rsplit('/').next() == Some("systemd")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn spec(command: &[&str]) -> ContainerSpec {
+        ContainerSpec {
+            command: Some(command.iter().map(ToString::to_string).collect()),
+            ..ContainerSpec::default()
+        }
+    }
+
+    fn decided(mut spec: ContainerSpec, wanted: Wanted) -> ContainerSpec {
+        decide(&mut spec, wanted);
+        spec
+    }
+
+    #[test]
+    fn systemd_and_the_inits_are_known_by_their_names() {
+        let all: &[(&[&str], bool)] = &[
+            (&["/sbin/init"], true),
+            (&["/usr/sbin/init", "x"], true),
+            (&["/usr/local/sbin/init"], true),
+            (&["/lib/systemd/systemd", "--user"], true),
+            (&["systemd"], true),
+            (&["/bin/sh", "-c", "/sbin/init"], true),
+            (&["/bin/sh", "-c", "exec /sbin/init"], false),
+            (&["/bin/sh", "/sbin/init"], false),
+            (&["sh", "-c", "/sbin/init"], false),
+            (&["init"], false),
+            (&["/bin/init"], false),
+            (&["systemd-nspawn"], false),
+            (&["sleep", "/sbin/init"], false),
+        ];
+        for (command, wanted) in all {
+            let made = decided(spec(command), Wanted::ByCommand);
+            assert_eq!(made.systemd, *wanted, "{command:?}");
+            assert!(decided(spec(command), Wanted::Always).systemd);
+            assert!(!decided(spec(command), Wanted::Never).systemd);
+        }
+        let mut of_image = ContainerSpec::default();
+        of_image.image.config.cmd = vec!["/sbin/init".to_owned()];
+        assert!(decided(of_image.clone(), Wanted::ByCommand).systemd);
+        of_image.init = true;
+        assert!(!decided(of_image, Wanted::ByCommand).systemd);
+    }
+
+    #[test]
+    fn the_stop_signal_is_systemds_where_nobody_has_one() {
+        let signal = |spec: ContainerSpec| spec.stop_signal.map(Signal::number);
+        let init = spec(&["/sbin/init"]);
+        assert_eq!(signal(decided(init.clone(), Wanted::ByCommand)), Some(37));
+        assert_eq!(signal(decided(init.clone(), Wanted::Never)), None);
+        let mut asked = init.clone();
+        asked.stop_signal = Signal::from_number(10);
+        assert_eq!(signal(decided(asked, Wanted::Always)), Some(10));
+        let mut of_image = init;
+        of_image.image.config.stop_signal = "SIGUSR2".to_owned();
+        assert_eq!(signal(decided(of_image, Wanted::Always)), None);
+    }
+
+    #[test]
+    fn a_mount_that_is_there_stays() {
+        let at = |destination: &str| Mount {
+            destination: destination.to_owned(),
+            ..Mount::default()
+        };
+        let mut spec = ContainerSpec::default();
+        assert!(tmpfs(&spec).next().is_none() && !gives_group(&spec));
+        spec.systemd = true;
+        assert!(tmpfs(&spec).eq(TMPFS) && gives_group(&spec));
+        spec.mounts = vec![
+            at("/var/log/journal"),
+            at("/run/secrets"),
+            at("/sys/fs/bpf"),
+        ];
+        assert!(tmpfs(&spec).eq(["/run", "/run/lock", "/tmp"]) && gives_group(&spec));
+        spec.read_only = true;
+        spec.read_write_tmpfs = true;
+        assert!(tmpfs(&spec).eq(["/run/lock"]));
+        for place in ["/sys", "/sys/fs/cgroup", "/sys/fs/cgroup/", GROUPS] {
+            spec.mounts = vec![at(place)];
+            assert!(!gives_group(&spec), "{place}");
+        }
+    }
+
+    #[test]
+    fn what_cri_o_takes_for_systemd_is_not_left_to_it() {
+        for (command, wanted) in [
+            ("/sbin/init", true),
+            ("/opt/sbin/init2", true),
+            ("/lib/systemd/systemd", true),
+            ("sh", false),
+        ] {
+            let off = decided(spec(&[command]), Wanted::Never);
+            assert_eq!(is_unasked(&off), wanted, "{command}");
+            assert!(!is_unasked(&decided(spec(&[command]), Wanted::Always)));
+        }
+    }
+}
