@@ -213,11 +213,17 @@ impl Play {
             // the first start fills one volume, and the other goes with the container
             Subject::Sleeper => {
                 body["volumes"] = json!([
-                    { "Name": VOLUME, "Dest": "/bin" }, { "Name": MOUNTED, "Dest": "/mounted" }
+                    { "Name": VOLUME, "Dest": "/bin", "Options": ["U"] }, { "Name": MOUNTED, "Dest": "/mounted" }
                 ]);
                 // on the host, as all that CRI has no mounts for
                 body["overlay_volumes"] = json!([{ "source": "/srv", "destination": "/over" }]);
                 body["image_volumes"] = json!([{ "Source": IMAGE, "Destination": "/image" }]);
+                if let Some(mounts) = body["mounts"].as_array_mut() {
+                    mounts.push(json!({ "type": "tmpfs", "destination": "/home" }));
+                    mounts.push(json!({ "type": "ramfs", "destination": "/ram" }));
+                    let alone = ["bind"];
+                    mounts.push(json!({ "type": "bind", "source": "/srv", "destination": "/alone", "options": alone }));
+                }
                 // checked when it is asked for
                 body["healthconfig"] = json!({ "Test": ["CMD", "true"], "Retries": 1 });
                 body["portmappings"] = json!([{ "host_port": 8080, "container_port": 80 }]);

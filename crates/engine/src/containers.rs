@@ -6,6 +6,7 @@ mod image_gone;
 mod image_mounts;
 mod init;
 mod joined;
+mod ownership;
 mod pause;
 mod profiles;
 mod prune;

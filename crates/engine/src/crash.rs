@@ -49,6 +49,7 @@ const DISK_POINTS: &[&str] = &[
     "layer",
     "layer.back",
     "log",
+    "mounts.given",
     "network",
     "pod.group",
     "pod.removed",

@@ -6,7 +6,7 @@
 //!    │
 //!    ▼
 //! files on disk ▶ store: attempt intended ▶ (CRI-O: new volumes filled) ▶ CreateContainer ▶ store: attempt created
-//!    ▶ layer of the attempt before carried over ▶ new volumes filled from the image
+//!    ▶ layer of the attempt before carried over ▶ new volumes filled from the image ▶ mounts given to the user
 //!    ▶ StartContainer ▶ store: attempt started
 //!    ▶ the attempt before removed
 //! ```
@@ -338,7 +338,7 @@ impl Inner {
         let groups = self.groups_of(&record).await?;
         let destinations: Vec<String> = files.iter().map(|file| file.destination.clone()).collect();
         let given = Given {
-            files,
+            files: files.clone(),
             groups,
             pid_target: self.pid_target(&record).await?,
         };
@@ -357,6 +357,7 @@ impl Inner {
             .await?;
         self.carry_layer(&record, &cri_id, destinations).await?;
         self.fill_volumes(&record, &cri_id).await?;
+        self.give_to_user(&record, &cri_id, &files).await?;
         Ok(cri_id)
     }
 
@@ -473,13 +474,21 @@ impl Inner {
             letters: hold.letters,
             secrets: self.secret_files(record).await?,
             layers: Vec::new(),
+            below: Vec::new(),
             kind,
             // CRI-O does on the host's network alone
             runtime_mounts_hosts: kind != RuntimeKind::CriO
                 || live.record.spec.network == Network::Host,
         };
-        if job.needs_image() {
+        let (mapped, copies_up) = (record.spec.id_mappings.is_some(), job.copies_up());
+        if job.needs_image() || copies_up && !mapped {
             job.layers = self.layers_before(record).await?;
+        }
+        if copies_up {
+            job.below = match mapped {
+                true => self.layers_to_fill_from(record).await?,
+                false => job.layers.clone(),
+            };
         }
         // A volume that is mounted for this container is not unmounted before it has it.
         let _change = match volumes_of(&record.spec).next() {

@@ -382,11 +382,12 @@ pub struct VolumesFrom {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Mount {
-    /// Bind, tmpfs, volume or image.
+    /// What is mounted.
     pub kind: MountKind,
     /// Name of a volume; in a request empty for one that is to be made for this container alone.
     pub volume: String,
-    /// Host path of a bind mount, and of a volume's data once the container is stored; an image's name; empty for tmpfs.
+    /// Host path of a bind mount, and of a volume's data once the container is stored; an image's name; of a ramfs and a devpts
+    /// that word; empty for tmpfs.
     pub source: String,
     /// Absolute path in the container.
     pub destination: String,
@@ -396,7 +397,8 @@ pub struct Mount {
     pub propagation: Option<String>,
     /// Relabel for `SELinux` (`z`, `Z`).
     pub relabel: bool,
-    /// Options as asked, for inspect, for tmpfs (`size=…`, `mode=…`) and overlays (`O`, `upperdir=…`, `workdir=…`).
+    /// Options as asked, for inspect, for what is mounted here (`size=…`, `mode=…`, `gid=…`) and overlays (`O`, `upperdir=…`,
+    /// `workdir=…`).
     pub options: Vec<String>,
     /// The part of a volume or of an image that is mounted, from its root; empty for all of it.
     #[serde(skip_serializing_if = "String::is_empty")]
@@ -415,6 +417,17 @@ pub enum MountKind {
     Volume,
     /// An image's root.
     Image,
+    /// Memory without a bound, which begins empty.
+    Ramfs,
+    /// Terminals of its own.
+    Devpts,
+}
+
+impl MountKind {
+    /// Whether it is a file system that begins anew at each start, with nothing of the host's behind it.
+    pub fn is_new_each_time(self) -> bool {
+        matches!(self, Self::Tmpfs | Self::Ramfs | Self::Devpts)
+    }
 }
 
 impl Mount {
@@ -428,6 +441,16 @@ impl Mount {
     /// Whether the container writes beside it (`O`): what it has changed is its own.
     pub fn is_overlay(&self) -> bool {
         self.has_option(&["O"])
+    }
+
+    /// Whether what is mounted below its source stays away (`bind`).
+    pub fn is_alone(&self) -> bool {
+        self.has_option(&["bind"])
+    }
+
+    /// Whether what lies there becomes the container's user's (`U`).
+    pub fn is_users(&self) -> bool {
+        self.has_option(&["U"])
     }
 
     /// The part that is mounted, as a path from its root.

@@ -77,8 +77,8 @@ fn what_is_not_carried_out_is_refused_by_name() {
             "security_opt \"/proc/x\"",
         ),
         (
-            json!({"mounts": [{"type": "ramfs", "destination": "/d"}]}),
-            "mounts of type \"ramfs\"",
+            json!({"mounts": [{"type": "glob", "destination": "/d"}]}),
+            "mounts of type \"glob\"",
         ),
         (
             json!({"resource_limits": {"devices": [{"allow": true, "type": "c", "access": "rwm"}]}}),

@@ -41,6 +41,8 @@ use crate::system::{Claim, Engine, Inner};
 use crate::volumes::on_disk;
 use root::{Root, clean};
 
+pub(crate) use walk::Walk;
+
 /// Bytes of an archive between the thread that packs and the client: beyond them the thread waits.
 const QUEUE: usize = 256 << 10;
 /// Bytes that a client is given at once.

@@ -138,7 +138,7 @@ impl Inner {
             destination: PathBuf::from(&mount.destination),
             sub_path: mount.sub_path.clone(),
             source: match mount.kind {
-                MountKind::Tmpfs | MountKind::Image => None,
+                MountKind::Tmpfs | MountKind::Ramfs | MountKind::Devpts | MountKind::Image => None,
                 _ if mount.is_overlay() => None,
                 MountKind::Volume if mounted.absent.contains(&mount.volume) => None,
                 MountKind::Bind | MountKind::Volume => Some(PathBuf::from(&mount.source)),

@@ -64,9 +64,9 @@ impl Root {
 }
 
 /// An entry as it was found, its last name not followed.
-pub(super) struct Found {
-    pub(super) fd: OwnedFd,
-    pub(super) stat: Stat,
+pub(crate) struct Found {
+    pub(crate) fd: OwnedFd,
+    pub(crate) stat: Stat,
 }
 
 impl Found {

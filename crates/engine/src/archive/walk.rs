@@ -22,7 +22,7 @@ const READ_FOLDER: OFlags = OFlags::RDONLY
     .union(OFlags::CLOEXEC);
 
 /// The walk. Folders come before what is in them.
-pub(super) struct Walk<'a> {
+pub(crate) struct Walk<'a> {
     top: &'a OwnedFd,
     stack: Vec<Level>,
     /// The folder that was given last, to be looked into next.
@@ -39,7 +39,7 @@ struct Level {
 }
 
 impl<'a> Walk<'a> {
-    pub(super) fn new(top: &'a OwnedFd) -> Result<Self, Errno> {
+    pub(crate) fn new(top: &'a OwnedFd) -> Result<Self, Errno> {
         let flags = READ_FOLDER.difference(OFlags::NOFOLLOW);
         let folder = open(magic(top), flags, Mode::empty())?;
         Ok(Self {
@@ -51,7 +51,7 @@ impl<'a> Walk<'a> {
 
     /// The next entry, with its path below the first folder. One that `skip` tells of by its path is passed over with
     /// all that is in it.
-    pub(super) fn next(
+    pub(crate) fn next(
         &mut self,
         skip: impl Fn(&Path) -> bool,
     ) -> io::Result<Option<(PathBuf, Found)>> {

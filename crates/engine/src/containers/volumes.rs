@@ -47,7 +47,7 @@ pub(super) fn add_image_volumes(spec: &mut ContainerSpec, wanted: ImageVolumes) 
 /// Adds another container's bind mounts and volumes to those taken from others: the last one at a place counts.
 fn add_mounts_from(taken: &mut Vec<Mount>, other: &ContainerSpec, options: &[String]) {
     for mount in &other.mounts {
-        if matches!(mount.kind, MountKind::Tmpfs | MountKind::Image) {
+        if mount.kind.is_new_each_time() || mount.kind == MountKind::Image {
             continue; // it is the other one's own
         }
         let mut mount = mount.clone();
@@ -213,7 +213,10 @@ impl Inner {
 
     /// The layers that new volumes are filled from before the next attempt is there. Owners in the image are those of the
     /// container, and in what was written the host's: in a user namespace these are two, and the image's count.
-    async fn layers_to_fill_from(&self, record: &ContainerRecord) -> Result<Vec<PathBuf>, Error> {
+    pub(crate) async fn layers_to_fill_from(
+        &self,
+        record: &ContainerRecord,
+    ) -> Result<Vec<PathBuf>, Error> {
         match record.spec.id_mappings.is_some() {
             true => {
                 let image = &record.spec.image.id;
@@ -277,7 +280,10 @@ impl Inner {
         tree: &Arc<ImageTree>,
         user: Option<(u32, u32)>,
     ) -> Result<(), Error> {
-        let (container, ids) = (&record.id, record.spec.id_mappings.as_ref());
+        // where the mount maps them they stay as the image has them
+        let ids = record.spec.id_mappings.as_ref();
+        let ids = ids.filter(|_| !mount.has_option(&["idmap"]));
+        let container = &record.id;
         let Some(wanted) = self.to_fill(mount, ids) else {
             return Ok(());
         };

@@ -347,7 +347,9 @@ fn mounts(view: &ContainerView) -> &[Mount] {
 /// `source:destination`, or `destination`; of a volume `name:destination`, or `name`.
 fn is_mount(mount: &Mount, value: &str) -> bool {
     let (source, alone) = match mount.kind {
-        MountKind::Bind | MountKind::Image => (mount.source.as_str(), &mount.destination),
+        MountKind::Bind | MountKind::Image | MountKind::Ramfs | MountKind::Devpts => {
+            (mount.source.as_str(), &mount.destination)
+        }
         MountKind::Tmpfs => ("tmpfs", &mount.destination),
         MountKind::Volume => (mount.volume.as_str(), &mount.volume),
     };

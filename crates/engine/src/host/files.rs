@@ -17,13 +17,13 @@ use model::observed::RuntimeKind;
 use model::order::FileMount;
 use model::pod::{Role, SandboxRecord};
 use model::secret::{SecretData, SecretMount};
-use model::userns::IdMappings;
 use model::view::{NetworkView, infra_name};
-use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
+use rustix::mount::{UnmountFlags, unmount};
 
 use super::etc_files::{self, hosts, resolv};
+use super::file_systems::{self, DEVPTS, FileSystems, RAMFS, TMPFS};
 use super::gate::Gate;
-use super::overlays::{self, IMAGE, OVERLAY};
+use super::overlays::{self, ALONE, IMAGE, OVERLAY};
 use super::pod_shm::ensure_pod_shm;
 use super::volume_mounts::{BOUND, MountPoints};
 use super::{neighbours, secrets, volumes};
@@ -59,6 +59,8 @@ pub(crate) struct FilesJob {
     pub(crate) images: BTreeMap<String, Vec<PathBuf>>,
     /// Its own layers, topmost first, where it [needs](Self::needs_image) them.
     pub(crate) layers: Vec<PathBuf>,
+    /// Those whose owners are the container's, where it [copies](Self::copies_up) of them.
+    pub(crate) below: Vec<PathBuf>,
     pub(crate) kind: RuntimeKind,
     /// The runtime mounts an `/etc/hosts` of its own where none is given to it.
     pub(crate) runtime_mounts_hosts: bool,
@@ -110,10 +112,13 @@ impl FilesJob {
         }
         files.extend(self.overlays()?);
         let ids = self.record.spec.id_mappings.as_ref();
-        let tmpfs = self.tmpfs();
-        for (number, wanted) in tmpfs.iter().enumerate() {
-            files.push(self.mount_tmpfs(number, wanted)?);
-        }
+        let made = FileSystems {
+            dir: &self.dir,
+            layers: &self.below,
+            ids,
+            mounts: &self.record.spec.mounts,
+        };
+        made.make(self.file_systems(), &mut files)?;
         files.extend(secrets::write(&self.dir, &self.secrets, ids)?);
         files.extend(self.closed_shared_memory_of_host());
         files.extend(self.shared_memory_of_pod()?);
@@ -272,7 +277,7 @@ impl FilesJob {
         etc_files::containerenv(privileged.as_ref())
     }
 
-    /// The overlays over folders of the host, and the images.
+    /// The overlays over folders of the host, what is bound without what is mounted below, and the images.
     fn overlays(&self) -> Result<Vec<FileMount>, Error> {
         let mut made = Vec::new();
         for (number, asked) in self.record.spec.mounts.iter().enumerate() {
@@ -282,12 +287,17 @@ impl FilesJob {
                     overlays::over_folder(asked, &at)?;
                     at
                 }
+                MountKind::Bind if asked.is_alone() => {
+                    let at = self.dir.join(format!("{ALONE}{number}"));
+                    overlays::bind_alone(asked, &at)?;
+                    at
+                }
                 MountKind::Image => {
                     let layers = self.images.get(&asked.source);
                     let at = self.dir.join(format!("{IMAGE}{number}"));
                     overlays::of_image(asked, layers.map_or(&[], Vec::as_slice), &at)?
                 }
-                MountKind::Bind | MountKind::Tmpfs | MountKind::Volume => continue,
+                _ => continue,
             };
             made.push(FileMount {
                 source,
@@ -298,13 +308,18 @@ impl FilesJob {
         Ok(made)
     }
 
-    /// The tmpfs mounts asked for, and those of a read-only container.
-    fn tmpfs(&self) -> Vec<Mount> {
+    /// Whether what lies below a tmpfs may be the image's.
+    pub(crate) fn copies_up(&self) -> bool {
+        self.file_systems().iter().any(file_systems::of_image)
+    }
+
+    /// The file systems asked for, and those of a read-only container.
+    fn file_systems(&self) -> Vec<Mount> {
         let spec = &self.record.spec;
         let mut wanted: Vec<Mount> = spec
             .mounts
             .iter()
-            .filter(|m| m.kind == MountKind::Tmpfs)
+            .filter(|mount| mount.kind.is_new_each_time())
             .cloned()
             .collect();
         if spec.read_only && spec.read_write_tmpfs {
@@ -334,7 +349,11 @@ impl FilesJob {
                 kind: MountKind::Tmpfs,
                 destination: SHARED_MEMORY.to_owned(),
                 read_only: closed,
-                options: vec!["noexec".to_owned(), format!("size={bytes}")],
+                options: vec![
+                    "noexec".to_owned(),
+                    "notmpcopyup".to_owned(),
+                    format!("size={bytes}"),
+                ],
                 ..Mount::default()
             });
         }
@@ -372,71 +391,6 @@ impl FilesJob {
         let spec = &self.record.spec;
         spec.read_only && !spec.read_write_tmpfs
     }
-
-    /// CRI has no tmpfs mount: it is mounted here, and bound into the container.
-    fn mount_tmpfs(&self, number: usize, wanted: &Mount) -> Result<FileMount, Error> {
-        let source = self.dir.join(format!("tmpfs-{number}"));
-        private_dir(&source)?;
-        let (flags, data) = tmpfs_options(&wanted.options)?;
-        let root = self.record.spec.id_mappings.as_ref().map(IdMappings::root);
-        let data = match root {
-            Some((uid, gid)) => format!("{data},uid={uid},gid={gid}"),
-            None => data,
-        };
-        let data = std::ffi::CString::new(data).map_err(Error::internal)?;
-        mount("tmpfs", &source, "tmpfs", flags, data.as_c_str()).map_err(|error| {
-            Error::Plain(format!("mounting tmpfs on {}: {error}", wanted.destination))
-        })?;
-        Ok(FileMount {
-            source,
-            destination: wanted.destination.clone(),
-            read_only: wanted.read_only,
-        })
-    }
-}
-
-/// Options that are those of the bind mount into the container, or what a tmpfs is anyway.
-const OF_THE_BIND: &[&str] = &[
-    "rw",
-    "ro",
-    "private",
-    "rprivate",
-    "slave",
-    "rslave",
-    "shared",
-    "rshared",
-    "unbindable",
-    "runbindable",
-    "notmpcopyup",
-];
-
-/// Podman's defaults for a tmpfs (`nosuid,nodev`, mode 1777) with the options asked for.
-fn tmpfs_options(options: &[String]) -> Result<(MountFlags, String), Error> {
-    let mut flags = MountFlags::NOSUID | MountFlags::NODEV;
-    let (mut mode, mut data) = ("mode=1777", Vec::new());
-    for option in options {
-        match option.as_str() {
-            "noexec" => flags |= MountFlags::NOEXEC,
-            "exec" => flags -= MountFlags::NOEXEC,
-            "suid" => flags -= MountFlags::NOSUID,
-            "nosuid" => flags |= MountFlags::NOSUID,
-            "dev" => flags -= MountFlags::NODEV,
-            "nodev" => flags |= MountFlags::NODEV,
-            "noatime" => flags |= MountFlags::NOATIME,
-            "noswap" => data.push("noswap"),
-            other if other.starts_with("mode=") => mode = other,
-            other if other.starts_with("size=") => data.push(other),
-            other if OF_THE_BIND.contains(&other) => {}
-            other => {
-                return Err(Error::unsupported(
-                    format!("tmpfs option {other:?}"),
-                    "it is not carried out for a tmpfs",
-                ));
-            }
-        }
-    }
-    data.insert(0, mode);
-    Ok((flags, data.join(",")))
 }
 
 /// Unmounts everything mounted below a container's folder, and removes the folders it was mounted on: one
@@ -471,7 +425,7 @@ pub(crate) fn unmount_below(dir: &Path) -> Result<(), Error> {
 
 /// Names of folders that something is mounted on.
 fn is_mount_point(name: &str) -> bool {
-    let kinds = ["tmpfs-", BOUND, OVERLAY, IMAGE];
+    let kinds = [TMPFS, RAMFS, DEVPTS, BOUND, OVERLAY, ALONE, IMAGE];
     let numbered = kinds.iter().any(|kind| name.starts_with(kind));
     numbered || ["image", "image.below"].contains(&name)
 }
@@ -483,29 +437,6 @@ pub(super) fn about(path: &Path, error: impl std::fmt::Display) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn options(words: &str) -> Result<(MountFlags, String), Error> {
-        let words: Vec<String> = words.split_terminator(',').map(str::to_owned).collect();
-        tmpfs_options(&words)
-    }
-
-    #[test]
-    fn a_tmpfs_keeps_its_size_whatever_stands_beside_it() {
-        let safe = MountFlags::NOSUID | MountFlags::NODEV;
-        for (asked, flags, data) in [
-            ("", safe, "mode=1777"),
-            ("size=64m,mode=755", safe, "mode=755,size=64m"),
-            ("mode=755,size=64m", safe, "mode=755,size=64m"),
-            (
-                "ro,rprivate,notmpcopyup,noexec,noatime,noswap,size=1",
-                safe | MountFlags::NOEXEC | MountFlags::NOATIME,
-                "mode=1777,noswap,size=1",
-            ),
-            ("suid,dev,exec", MountFlags::empty(), "mode=1777"),
-        ] {
-            assert_eq!(options(asked).unwrap(), (flags, data.to_owned()), "{asked}");
-        }
-    }
 
     #[test]
     fn what_is_mounted_below_a_link_goes_and_what_it_shows_stays() {
@@ -523,13 +454,5 @@ mod tests {
         fs::create_dir_all(at("link/volume-0/something")).unwrap();
         unmount_below(&at("link")).unwrap_err();
         unmount_below(&at("nosuch")).unwrap();
-    }
-
-    #[test]
-    fn a_tmpfs_option_that_is_not_carried_out_is_refused_by_name() {
-        for word in ["tmpcopyup", "U", "copy", "nr_inodes=5", "size"] {
-            let error = options(word).unwrap_err();
-            assert!(error.to_string().contains(&format!("{word:?}")), "{error}");
-        }
     }
 }

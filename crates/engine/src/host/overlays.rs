@@ -11,7 +11,7 @@ use model::Error;
 use model::container::Mount;
 use rustix::fs::{Mode, OFlags, ResolveFlags, open, openat2};
 use rustix::io::Errno;
-use rustix::mount::{MountFlags, mount_bind};
+use rustix::mount::{MountFlags, MountPropagationFlags, mount_bind, mount_change};
 
 use super::files::about;
 use super::layer::View;
@@ -21,6 +21,8 @@ use crate::store::private_dir;
 
 /// How the name of a folder begins that an overlay over a folder of the host is mounted on, in its container's.
 pub(super) const OVERLAY: &str = "overlay-";
+/// The same of what is bound without what is mounted below it.
+pub(super) const ALONE: &str = "bind-";
 /// The same of an image, and of a part of one.
 pub(super) const IMAGE: &str = "image-";
 
@@ -72,6 +74,23 @@ pub(super) fn of_image(asked: &Mount, layers: &[PathBuf], at: &Path) -> Result<P
     Ok(at)
 }
 
+/// Binds a folder or file of the host without what is mounted below it: CRI binds all. What is mounted there later comes
+/// into the container where that was asked for alone.
+///
+/// # Errors
+/// Podman's words where it is gone; the kernel's.
+pub(super) fn bind_alone(asked: &Mount, at: &Path) -> Result<(), Error> {
+    let source = Path::new(&asked.source);
+    let what = open(source, OFlags::PATH | OFlags::CLOEXEC, Mode::empty());
+    bind_open(&what.map_err(|error| about(source, error))?, at)?;
+    match asked.propagation.as_deref() {
+        None | Some("private" | "rprivate") => {
+            mount_change(at, MountPropagationFlags::PRIVATE).map_err(|error| about(at, error))
+        }
+        Some(_) => Ok(()),
+    }
+}
+
 fn writable(asked: &Mount, lower: &[PathBuf], at: &Path) -> Result<(), Error> {
     let (upper, work) = scratch(asked, lower, at)?;
     let view = View::mount_over(&upper, &work, lower, at, MountFlags::empty());
@@ -116,7 +135,7 @@ fn failed(asked: &Mount, error: impl std::fmt::Display) -> Error {
 ///
 /// # Errors
 /// Podman's words.
-pub(super) fn inside(folder: &Path, part: &str) -> Result<OwnedFd, Error> {
+pub(crate) fn inside(folder: &Path, part: &str) -> Result<OwnedFd, Error> {
     let flags = OFlags::PATH | OFlags::CLOEXEC;
     let found = open(folder, flags | OFlags::DIRECTORY, Mode::empty()).and_then(|root| {
         let how = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
@@ -232,6 +251,32 @@ mod tests {
             lower.display()
         );
         assert_eq!(error, text);
+    }
+
+    #[test]
+    fn what_is_mounted_below_a_folder_stays_away_where_that_was_asked_for() {
+        let folder = stage();
+        let at = |path: &str| folder.path().join(path);
+        mount_bind(at("top"), at("lower/sub")).unwrap();
+        for propagation in [None, Some("rslave".to_owned())] {
+            let asked = Mount {
+                propagation,
+                ..asked(&folder, "")
+            };
+            bind_alone(&asked, &at("dir/bind-0")).unwrap();
+            assert!(at("dir/bind-0/sub/s").exists(), "the mount hides it");
+            assert!(!at("lower/sub/s").exists());
+            unmount_below(&at("dir")).unwrap();
+        }
+        unmount_below(&at("lower")).unwrap();
+        let file = Mount {
+            source: at("outside").display().to_string(),
+            ..Mount::default()
+        };
+        bind_alone(&file, &at("dir/bind-1")).unwrap();
+        assert!(at("dir/bind-1").is_file());
+        unmount_below(&at("dir")).unwrap();
+        assert!(!at("dir/bind-1").exists());
     }
 
     #[test]

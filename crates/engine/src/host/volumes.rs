@@ -61,7 +61,7 @@ pub(crate) struct ImageTree {
 }
 
 /// A folder of it, open: no link can lead elsewhere any more.
-struct Folder(OwnedFd);
+pub(super) struct Folder(OwnedFd);
 
 impl ImageTree {
     /// Of these folders, topmost first; several are mounted over each other at `at`.
@@ -78,7 +78,7 @@ impl ImageTree {
     }
 
     /// The folder at a container's path, if there is one.
-    fn folder(&self, path: &str) -> Result<Option<Folder>, Error> {
+    pub(super) fn folder(&self, path: &str) -> Result<Option<Folder>, Error> {
         match self.open(path, OFlags::RDONLY | OFlags::DIRECTORY) {
             Ok(folder) => Ok(Some(Folder(folder))),
             Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => Ok(None),
@@ -126,8 +126,14 @@ pub(crate) fn open_regular(found: &OwnedFd, flags: OFlags) -> io::Result<File> {
 }
 
 impl Folder {
-    fn path(&self) -> PathBuf {
+    pub(super) fn path(&self) -> PathBuf {
         PathBuf::from(magic(&self.0))
+    }
+
+    /// Its permissions.
+    pub(super) fn mode(&self) -> Result<u32, Error> {
+        let found = fstat(&self.0).map_err(Error::internal)?;
+        Ok(found.st_mode & 0o7777)
     }
 }
 

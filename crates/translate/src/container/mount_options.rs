@@ -54,24 +54,22 @@ const TMPFS_ONLY: &[&str] = &[
     "noswap",
     "noatime",
 ];
-/// Words that Podman takes for a tmpfs and that are not carried out here.
-const NOT_FOR_TMPFS: &[&str] = &[
-    "U",
-    "O",
-    "copy",
-    "nocopy",
-    "no-dereference",
-    "idmap",
-    "subpath",
+/// Words that Podman takes for a tmpfs, and that mean something of the host's alone.
+const NOT_FOR_TMPFS: &[&str] = &["O", "no-dereference", "idmap", "subpath"];
+/// What each mount may be, whatever lies there.
+const OF_EACH: &[&str] = &[
+    "rw", "ro", "exec", "noexec", "suid", "nosuid", "dev", "nodev", "noatime",
 ];
+/// The others of a ramfs: Podman gives its options to the OCI runtime as they are, and the kernel knows no other.
+const OF_RAMFS: &[&str] = &["mode"];
+/// The others of a devpts, which are those that Podman's client takes.
+const OF_DEVPTS: &[&str] = &["uid", "gid", "mode", "ptmxmode", "newinstance", "max"];
 /// Options that have a value.
-const VALUED: &[&str] = &["size", "mode", "upperdir", "workdir"];
+const VALUED: &[&str] = &[
+    "size", "mode", "upperdir", "workdir", "uid", "gid", "ptmxmode", "max",
+];
 /// Folders that take what is written to an overlay.
 const OF_OVERLAYS: &[&str] = &["upperdir", "workdir"];
-/// What a client before 5.0 sends for each tmpfs of a read-only container, unasked.
-const CLIENT_DEFAULT: &[&str] = &["rw", "rprivate", "nosuid", "nodev", "tmpcopyup"];
-/// Where it sends them.
-const CLIENT_DEFAULT_AT: &[&str] = &["/tmp", "/var/tmp", "/run"];
 /// Options of bind mounts alone.
 const BIND_ONLY: &[&str] = &["bind", "rbind", "z", "Z"];
 /// Further words that Podman knows; which of them CRI carries is checked where CRI's mounts are made.
@@ -84,32 +82,32 @@ pub(super) fn key(option: &str) -> &str {
     option.split_once('=').map_or(option, |(key, _)| key)
 }
 
-/// The tmpfs mounts that older clients add to a read-only container without being asked are those that
-/// this daemon makes for newer ones: `tmpcopyup` among their options is nobody's wish.
-pub(super) fn without_client_default(destination: &str, mut options: Vec<String>) -> Vec<String> {
-    if CLIENT_DEFAULT_AT.contains(&destination) && options == CLIENT_DEFAULT {
-        options.retain(|word| word != "tmpcopyup");
-    }
-    options
-}
-
-/// What is not carried out for a tmpfs, by name.
+/// What means nothing for a tmpfs, by name.
 fn check_tmpfs_option(field: &str, option: &str) -> Result<(), Error> {
-    let word = key(option);
-    if word == "tmpcopyup" {
-        return Err(Error::unsupported(
-            format!("{field} option \"tmpcopyup\""),
-            "a tmpfs is mounted before the image's files can be read, so it starts empty; \
-             copy them in the container's command",
-        ));
-    }
-    if NOT_FOR_TMPFS.contains(&word) {
+    if NOT_FOR_TMPFS.contains(&key(option)) {
         return Err(Error::unsupported(
             format!("{field} option {option:?}"),
-            "it is not carried out for a tmpfs",
+            "nothing of the host's lies behind a tmpfs",
         ));
     }
     Ok(())
+}
+
+/// What Podman gives to the OCI runtime as it is, by name.
+fn check_raw(field: &str, known: &[&str], options: &[String]) -> Result<(), Error> {
+    let known = |option: &&String| {
+        let word = key(option);
+        let formed = VALUED.contains(&word) == option.contains('=');
+        let all = [OF_EACH, PROPAGATIONS, known];
+        formed && all.iter().any(|words| words.contains(&word))
+    };
+    let found = options.iter().find(|option| !known(option));
+    found.map_or(Ok(()), |option| Err(unknown(field, option)))
+}
+
+fn unknown(field: &str, option: &str) -> Error {
+    let text = format!("unknown mount option {option:?}: invalid mount option");
+    invalid(field, text)
 }
 
 /// An overlay's folders are both named, by paths of the host, or neither.
@@ -138,53 +136,62 @@ fn check_overlay(field: &str, options: &[String]) -> Result<(), Error> {
 
 /// Podman's checks of the options of a mount.
 pub(super) fn check_options(field: &str, kind: MountKind, options: &[String]) -> Result<(), Error> {
-    for option in options {
-        let word = key(option);
-        let grouped = GROUPS.iter().any(|(group, _)| group.contains(&word));
-        let formed = VALUED.contains(&word) == option.contains('=') || OTHER.contains(&word);
-        let known = [OTHER, TMPFS_ONLY, OF_OVERLAYS];
-        if !formed || !(grouped || known.iter().any(|words| words.contains(&word))) {
-            return Err(invalid(
-                field,
-                format!("unknown mount option {option:?}: invalid mount option"),
-            ));
-        }
-        if kind != MountKind::Tmpfs && TMPFS_ONLY.contains(&word) {
-            let text = format!(
-                "the '{word}' option is only allowed with tmpfs mounts: invalid mount option"
-            );
-            return Err(invalid(field, text));
-        }
-        if kind == MountKind::Tmpfs && BIND_ONLY.contains(&word) {
-            let text = format!(
-                "the '{word}' option is not allowed with tmpfs mounts: invalid mount option"
-            );
-            return Err(invalid(field, text));
-        }
-        if kind == MountKind::Tmpfs {
-            check_tmpfs_option(field, option)?;
+    match kind {
+        MountKind::Ramfs => check_raw(field, OF_RAMFS, options)?,
+        MountKind::Devpts => check_raw(field, OF_DEVPTS, options)?,
+        MountKind::Bind | MountKind::Volume | MountKind::Image | MountKind::Tmpfs => {
+            for option in options {
+                check_option(field, kind, option)?;
+            }
+            check_overlay(field, options)?;
         }
     }
-    check_overlay(field, options)?;
+    check_groups(field, options)
+}
+
+fn check_option(field: &str, kind: MountKind, option: &str) -> Result<(), Error> {
+    let word = key(option);
+    let grouped = GROUPS.iter().any(|(group, _)| group.contains(&word));
+    let formed = VALUED.contains(&word) == option.contains('=') || OTHER.contains(&word);
+    let known = [OTHER, TMPFS_ONLY, OF_OVERLAYS];
+    if !formed || !(grouped || known.iter().any(|words| words.contains(&word))) {
+        return Err(unknown(field, option));
+    }
+    let misplaced = match kind {
+        MountKind::Tmpfs => BIND_ONLY.contains(&word).then_some("not allowed"),
+        _ => TMPFS_ONLY.contains(&word).then_some("only allowed"),
+    };
+    if let Some(allowed) = misplaced {
+        let text =
+            format!("the '{word}' option is {allowed} with tmpfs mounts: invalid mount option");
+        return Err(invalid(field, text));
+    }
+    match kind {
+        MountKind::Tmpfs => check_tmpfs_option(field, option),
+        _ => Ok(()),
+    }
+}
+
+/// Of some words one can be given.
+fn check_groups(field: &str, options: &[String]) -> Result<(), Error> {
     for (group, text) in GROUPS {
-        if options
+        let given = options
             .iter()
             .filter(|option| group.contains(&key(option)))
-            .count()
-            > 1
-        {
-            return Err(invalid(
-                field,
-                format!("{text}: duplicate mount option passed"),
-            ));
+            .count();
+        if given > 1 {
+            let text = format!("{text}: duplicate mount option passed");
+            return Err(invalid(field, text));
         }
     }
     Ok(())
 }
 
-/// A mount's options with what Podman adds to them, as its inspect shows. Podman adds `tmpcopyup` too,
-/// which is not carried out here.
+/// A mount's options with what Podman adds to them, as its inspect shows. What it gives to the OCI runtime as it is stays so.
 pub(super) fn shown_options(mount: &Mount) -> Vec<String> {
+    if matches!(mount.kind, MountKind::Ramfs | MountKind::Devpts) {
+        return mount.options.clone();
+    }
     let has = |group: &[&str]| {
         mount
             .options
@@ -205,16 +212,16 @@ pub(super) fn shown_options(mount: &Mount) -> Vec<String> {
             "rprivate"
         });
     }
-    match mount.kind {
-        MountKind::Bind | MountKind::Image => {}
-        MountKind::Tmpfs | MountKind::Volume => {
-            if !has(&["suid", "nosuid"]) {
-                add("nosuid");
-            }
-            if !has(&["dev", "nodev"]) {
-                add("nodev");
-            }
+    if matches!(mount.kind, MountKind::Tmpfs | MountKind::Volume) {
+        if !has(&["suid", "nosuid"]) {
+            add("nosuid");
         }
+        if !has(&["dev", "nodev"]) {
+            add("nodev");
+        }
+    }
+    if mount.kind == MountKind::Tmpfs && !has(&["tmpcopyup", "notmpcopyup"]) {
+        add("tmpcopyup");
     }
     if mount.kind != MountKind::Tmpfs && !has(&["bind", "rbind"]) {
         add("rbind");
@@ -242,7 +249,12 @@ mod tests {
         assert_eq!(shown_options(&bind), ["ro", "rprivate", "rbind"]);
         assert_eq!(other_options(&shown_options(&bind)), ["rbind"]);
         let tmpfs = from_tmpfs("/t", "").unwrap();
-        assert_eq!(shown_options(&tmpfs).join(","), "rprivate,nosuid,nodev");
+        assert_eq!(
+            shown_options(&tmpfs).join(","),
+            "rprivate,nosuid,nodev,tmpcopyup"
+        );
+        let empty = from_tmpfs("/t", "U,notmpcopyup").unwrap();
+        assert_eq!(shown_options(&empty).join(","), "U,rprivate,nosuid,nodev");
         let volume = from_bind("gv1:/data").unwrap();
         assert_eq!(
             shown_options(&volume).join(","),
@@ -251,8 +263,8 @@ mod tests {
     }
 
     #[test]
-    fn a_tmpfs_option_that_is_not_carried_out_is_refused_by_name() {
-        for word in ["tmpcopyup", "U", "copy", "idmap"] {
+    fn a_tmpfs_option_that_means_nothing_is_refused_by_name() {
+        for word in ["O", "no-dereference", "idmap"] {
             let error = from_tmpfs("/t", word).unwrap_err();
             assert!(
                 matches!(&error, Error::Unsupported { what, .. } if what.contains(word)),
@@ -264,16 +276,32 @@ mod tests {
             assert!(matches!(error, Error::InvalidArgument(_)), "{error}");
         }
         from_tmpfs("/t", "size=1m,mode=700,noatime,noswap,notmpcopyup,rw").unwrap();
+        from_tmpfs("/t", "tmpcopyup,U,nocopy").unwrap();
     }
 
     #[test]
-    fn what_older_clients_send_for_a_read_only_container_is_taken() {
-        // recorded: create-requests-podman-4.3.1.jsonl
-        let words = || CLIENT_DEFAULT.iter().map(|&word| word.to_owned()).collect();
-        assert_eq!(
-            without_client_default("/tmp", words()),
-            ["rw", "rprivate", "nosuid", "nodev"]
-        );
-        assert_eq!(without_client_default("/t", words()), CLIENT_DEFAULT);
+    fn what_podman_gives_to_the_oci_runtime_as_it_is_has_options_of_its_own() {
+        let check = |kind, words: &str| {
+            let words: Vec<_> = words.split(',').map(str::to_owned).collect();
+            check_options("mounts", kind, &words)
+        };
+        let (ramfs, devpts) = (MountKind::Ramfs, MountKind::Devpts);
+        check(ramfs, "mode=700,noexec,ro,rslave").unwrap();
+        let all = "uid=5,gid=6,mode=0600,ptmxmode=0666,newinstance,max=10,noexec";
+        check(devpts, all).unwrap();
+        for (kind, words) in [
+            (ramfs, "size=1m"),
+            (ramfs, "U"),
+            (ramfs, "mode"),
+            (ramfs, "ro,rw"),
+            (ramfs, "bind"),
+            (devpts, "size=1m"),
+            (devpts, "gid"),
+            (devpts, "newinstance=1"),
+            (devpts, "mode=1,mode=2"),
+        ] {
+            let error = check(kind, words).unwrap_err();
+            assert!(matches!(error, Error::InvalidArgument(_)), "{error}");
+        }
     }
 }

@@ -191,7 +191,11 @@ fn binds(spec: &ContainerSpec) -> Vec<String> {
     let text = |mount: &Mount| {
         let source = match mount.kind {
             MountKind::Volume => &mount.volume,
-            MountKind::Bind | MountKind::Tmpfs | MountKind::Image => &mount.source,
+            MountKind::Bind
+            | MountKind::Tmpfs
+            | MountKind::Image
+            | MountKind::Ramfs
+            | MountKind::Devpts => &mount.source,
         };
         format!(
             "{source}:{}:{}",

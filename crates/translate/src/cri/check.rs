@@ -6,15 +6,15 @@ use model::gate;
 use model::observed::{RuntimeFacts, RuntimeKind};
 use model::pod::{PodSpec, Role, SandboxRecord};
 
-use super::mounts::check_mount;
+use super::mounts::{IDMAP, check_mount};
 use super::resources::cri_resources;
 use super::sandbox::SLICE;
 use super::security::{container_security, runs_as_root};
 use super::signal::cri_signal;
 use crate::fields::{
-    CDI_DEVICES, GROUP_NAMES, HOST_NAME, NO_GATE, OF_THE_JOINED, PRIVILEGED_PROFILES,
-    PRIVILEGED_USER, SEVERAL_RANGES, USERNS_DEVICES, USERNS_OF_CONTAINERD, USERNS_OF_HANDLER,
-    USERNS_OF_HOST, USERNS_OF_OLD_CRIO, USERNS_OF_RUNTIME,
+    CDI_DEVICES, GROUP_NAMES, HOST_NAME, IDMAP_OF_HANDLER, NO_GATE, OF_THE_JOINED,
+    PRIVILEGED_PROFILES, PRIVILEGED_USER, SEVERAL_RANGES, USERNS_DEVICES, USERNS_OF_CONTAINERD,
+    USERNS_OF_HANDLER, USERNS_OF_HOST, USERNS_OF_OLD_CRIO, USERNS_OF_RUNTIME,
 };
 
 /// Says what CRI cannot carry out of a container, or what cannot be meant.
@@ -35,6 +35,7 @@ pub fn check_container(
         .map_err(|error| spec.face.at_create(error))?;
     check_userns(&sandbox.spec, runtime).map_err(|error| spec.face.at_create(error))?;
     check_in_userns(spec, sandbox)?;
+    check_idmap(spec, sandbox, runtime)?;
     cri_resources(&spec.resources, runtime.unified_cgroups)?;
     spec.stop_signal.map(cri_signal).transpose()?;
     spec.mounts.iter().try_for_each(check_mount)?;
@@ -124,6 +125,28 @@ fn check_in_userns(spec: &ContainerSpec, sandbox: &SandboxRecord) -> Result<(), 
         return Err(Error::unsupported(what, USERNS_DEVICES));
     }
     Ok(())
+}
+
+/// Mounts whose ids are mapped are made by runtimes that say so of the handler.
+fn check_idmap(
+    spec: &ContainerSpec,
+    sandbox: &SandboxRecord,
+    runtime: &RuntimeFacts,
+) -> Result<(), Error> {
+    let mut mounts = spec.mounts.iter();
+    let asked = mounts.find(|mount| mount.has_option(&[IDMAP]));
+    let Some(mount) = asked.filter(|_| sandbox.spec.id_mappings.is_some()) else {
+        return Ok(());
+    };
+    let handler = sandbox.spec.handler.as_deref().unwrap_or_default();
+    let able = runtime.user_namespaces.iter().flatten();
+    match able.into_iter().any(|able| able == handler) {
+        true => Ok(()),
+        false => Err(Error::unsupported(
+            format!("mount option {IDMAP:?} of {}", mount.destination),
+            IDMAP_OF_HANDLER,
+        )),
+    }
 }
 
 fn shares_pids(sandbox: &SandboxRecord) -> bool {

@@ -154,7 +154,7 @@ fn asked(order: &ContainerOrder<'_>, spec: &ContainerSpec) -> Result<v1::Contain
         args,
         working_dir: spec.effective_work_dir().to_owned(),
         envs: cri_environment(order.record, &order.hostname, &order.secret_env),
-        mounts: cri_mounts(mounts, &order.files)?,
+        mounts: cri_mounts(mounts, &order.files, spec.id_mappings.as_ref())?,
         devices: devices.iter().map(device).collect(),
         cdi_devices: cdi_devices.iter().map(|name| cdi_device(name)).collect(),
         stdin: *stdin,

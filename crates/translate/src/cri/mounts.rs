@@ -8,35 +8,48 @@ use model::container::{Mount, MountKind, SHARED_MEMORY};
 use model::gate::INIT;
 use model::gate::MOUNT_FLAGS;
 use model::order::FileMount;
+use model::userns::{IdMappings, IdRange};
 
 use super::path_text;
+use super::security::id_mapping;
 use crate::fields::MOUNT_OPTIONS;
 
-/// Options of a bind mount that CRI carries in fields of its own or that are its only way.
-const CARRIED: &[&str] = &["rbind", "ro", "rw", "z", "Z", "exec", "suid", "dev", ""];
+/// Options of a bind mount that CRI carries in fields of its own, that are its only way, or that the host side carries out.
+const CARRIED: &[&str] = &[
+    "rbind", "bind", "ro", "rw", "z", "Z", "exec", "suid", "dev", "U", IDMAP, "",
+];
+
+/// Owners there are those of the container's user namespace. Without one it changes nothing, as with Podman.
+pub(super) const IDMAP: &str = "idmap";
 
 /// Further ones of a volume: what is done without CRI, and what Podman's volumes are anyway.
 const OF_VOLUMES: &[&str] = &["copy", "nocopy"];
 
-/// All mounts of a container. A file made here gives way to a mount that was asked for at its place.
-pub(super) fn cri_mounts(asked: &[Mount], files: &[FileMount]) -> Result<Vec<v1::Mount>, Error> {
+/// All mounts of a container with these ids. A file made here gives way to a mount that was asked for at its place.
+pub(super) fn cri_mounts(
+    asked: &[Mount],
+    files: &[FileMount],
+    ids: Option<&IdMappings>,
+) -> Result<Vec<v1::Mount>, Error> {
     let mut all = Vec::with_capacity(asked.len() + files.len());
     for mount in asked {
         check_mount(mount)?;
-        // CRI has no volumes, no tmpfs and no overlays, and not each runtime has its images: the host side mounts them and hands them over as folders
+        // CRI has bind mounts alone, all recursive, and not each runtime has its images: the host side mounts all else and hands over folders
         let made = || {
             let mut files = files.iter();
             let made = files.find(|file| same(&file.destination, &mount.destination));
             made.ok_or_else(|| not_made(mount))
         };
         match mount.kind {
-            MountKind::Bind if !mount.is_overlay() => {
-                all.push(bind(mount, mount.source.clone()));
+            MountKind::Bind if !mount.is_overlay() && !mount.is_alone() => {
+                all.push(bind(mount, mount.source.clone(), ids));
             }
             MountKind::Bind | MountKind::Volume => {
-                all.push(bind(mount, path_text(&made()?.source)?));
+                all.push(bind(mount, path_text(&made()?.source)?, ids));
             }
-            MountKind::Tmpfs | MountKind::Image => drop(made()?), // below, as it is
+            MountKind::Tmpfs | MountKind::Image | MountKind::Ramfs | MountKind::Devpts => {
+                made()?; // below, as it is
+            }
         }
     }
     for file in files {
@@ -90,7 +103,10 @@ pub(super) fn check_mount(mount: &Mount) -> Result<(), Error> {
         )));
     }
     match kind {
-        MountKind::Tmpfs | MountKind::Image => return Ok(()), // its options are the host side's
+        // its options are the host side's
+        MountKind::Tmpfs | MountKind::Image | MountKind::Ramfs | MountKind::Devpts => {
+            return Ok(());
+        }
         MountKind::Bind if !source.starts_with('/') => {
             return Err(Error::InvalidArgument(format!(
                 "mount source \"{source}\" of {destination} is not an absolute path"
@@ -121,7 +137,7 @@ fn is_of_overlay(option: &str) -> bool {
     option == "O" || option.starts_with("upperdir=") || option.starts_with("workdir=")
 }
 
-fn bind(mount: &Mount, host_path: String) -> v1::Mount {
+fn bind(mount: &Mount, host_path: String, ids: Option<&IdMappings>) -> v1::Mount {
     let Mount {
         kind: _,   // a bind mount or a volume
         volume: _, // its folder is `host_path`
@@ -133,6 +149,11 @@ fn bind(mount: &Mount, host_path: String) -> v1::Mount {
         options: _,  // shown by inspect; those that matter stand in the other fields
         sub_path: _, // the host side has looked for it
     } = mount;
+    let ids = ids.filter(|_| mount.has_option(&[IDMAP]));
+    let mapped = |of: fn(&IdMappings) -> &Vec<IdRange>| {
+        let ranges = ids.map(|ids| of(ids).iter().map(id_mapping));
+        ranges.into_iter().flatten().collect()
+    };
     v1::Mount {
         container_path: destination.clone(),
         host_path,
@@ -141,6 +162,8 @@ fn bind(mount: &Mount, host_path: String) -> v1::Mount {
         propagation: cri_propagation(propagation.as_deref())
             .unwrap_or(MountPropagation::PropagationPrivate)
             .into(),
+        uid_mappings: mapped(|ids| &ids.uids),
+        gid_mappings: mapped(|ids| &ids.gids),
         ..Default::default()
     }
 }
@@ -199,7 +222,7 @@ mod tests {
                 propagation: word.map(str::to_owned),
                 ..mount("/d")
             };
-            let made = cri_mounts(&[asked], &[]).unwrap();
+            let made = cri_mounts(&[asked], &[], None).unwrap();
             assert_eq!(made[0].propagation(), wanted, "{word:?}");
         }
     }
@@ -209,6 +232,7 @@ mod tests {
         let made = cri_mounts(
             &[mount("/etc/hosts/")],
             &[file("/etc/hosts"), file("/etc/hostname")],
+            None,
         )
         .unwrap();
         assert_eq!(made.len(), 2);
@@ -225,10 +249,10 @@ mod tests {
             source: String::new(),
             ..mount("/t")
         };
-        let made = cri_mounts(std::slice::from_ref(&tmpfs), &[file("/t")]).unwrap();
+        let made = cri_mounts(std::slice::from_ref(&tmpfs), &[file("/t")], None).unwrap();
         assert_eq!(made.len(), 1);
         assert_eq!(made[0].host_path, "/state/f");
-        assert!(cri_mounts(&[tmpfs], &[]).is_err());
+        assert!(cri_mounts(&[tmpfs], &[], None).is_err());
     }
 
     #[test]
@@ -242,17 +266,12 @@ mod tests {
             options: vec!["nocopy".into(), "nosuid".into()],
             ..mount("/d")
         };
-        let made = cri_mounts(std::slice::from_ref(&volume), &[file("/d")]).unwrap();
+        let made = cri_mounts(std::slice::from_ref(&volume), &[file("/d")], None).unwrap();
         assert_eq!(made.len(), 1);
         let only = &made[0];
         assert_eq!(only.host_path, "/state/f");
         assert!(only.readonly && only.selinux_relabel);
-        assert!(cri_mounts(std::slice::from_ref(&volume), &[]).is_err());
-        let idmap = Mount {
-            options: vec!["idmap".into()],
-            ..volume
-        };
-        assert!(check_mount(&idmap).is_err());
+        assert!(cri_mounts(std::slice::from_ref(&volume), &[], None).is_err());
     }
 
     #[test]
@@ -269,23 +288,25 @@ mod tests {
         };
         for asked in [overlay, image] {
             let asked = [asked];
-            let made = cri_mounts(&asked, &[file("/d")]).unwrap();
+            let made = cri_mounts(&asked, &[file("/d")], None).unwrap();
             assert_eq!(made.len(), 1);
             assert_eq!(made[0].host_path, "/state/f");
-            assert!(cri_mounts(&asked, &[]).is_err());
+            assert!(cri_mounts(&asked, &[], None).is_err());
         }
     }
 
     #[test]
     fn options_that_cri_cannot_carry_are_refused_by_name() {
-        for good in ["rbind", "ro", "rw", "z", "Z", "rslave", "private"] {
+        for good in [
+            "rbind", "bind", "U", "idmap", "ro", "rw", "z", "Z", "rslave", "private",
+        ] {
             let asked = Mount {
                 options: vec![good.into()],
                 ..mount("/d")
             };
             check_mount(&asked).unwrap();
         }
-        for bad in ["copy", "U", "upperdir=/u", "bind", "idmap", "unbindable"] {
+        for bad in ["copy", "upperdir=/u", "idmap=uids=0-1-2", "unbindable"] {
             let asked = Mount {
                 options: vec![bad.into()],
                 ..mount("/d")
@@ -301,5 +322,30 @@ mod tests {
             })
             .is_err()
         );
+    }
+
+    #[test]
+    fn owners_are_mapped_where_that_was_asked_for() {
+        let range = |host| IdRange {
+            container: 0,
+            host,
+            length: 10,
+        };
+        let ids = IdMappings {
+            uids: vec![range(1000), range(5000)],
+            gids: vec![range(2000)],
+        };
+        let idmap = Mount {
+            options: vec!["idmap".into()],
+            ..mount("/d")
+        };
+        let asked = [idmap, mount("/e")];
+        let made = cri_mounts(&asked, &[], Some(&ids)).unwrap();
+        let hosts = |all: &[v1::IdMapping]| -> Vec<_> { all.iter().map(|it| it.host_id).collect() };
+        assert_eq!(hosts(&made[0].uid_mappings), [1000, 5000]);
+        assert_eq!(hosts(&made[0].gid_mappings), [2000]);
+        assert!(made[1].uid_mappings.is_empty() && made[1].gid_mappings.is_empty());
+        let made = cri_mounts(&asked, &[], None).unwrap();
+        assert!(made[0].uid_mappings.is_empty());
     }
 }

@@ -95,7 +95,7 @@ fn user_namespace(ids: &IdMappings) -> v1::UserNamespace {
     }
 }
 
-fn id_mapping(range: &IdRange) -> v1::IdMapping {
+pub(super) fn id_mapping(range: &IdRange) -> v1::IdMapping {
     let IdRange {
         container,
         host,

@@ -91,9 +91,11 @@ const MOUNTS: &[Row] = &[
         .but(MOUNT_OPTIONS)
         .in_vm(VM_FOLDERS),
     Row::cri("HostConfig.Mounts", &["ContainerConfig.mounts"])
-        .how("bind mounts as they are; of volumes, tmpfs, overlays and images the daemon's folder")
+        .how(
+            "bind mounts as they are; of all others the daemon's folder, on which they are mounted",
+        )
         .kept(&["mounts"])
-        .but(VOLUMES)
+        .but(MOUNT_TYPES)
         .in_vm(VM_FOLDERS),
     Row::cri("HostConfig.Tmpfs", &["ContainerConfig.mounts"])
         .how("mounted on the host and its folder bound")

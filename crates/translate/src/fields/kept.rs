@@ -111,7 +111,7 @@ fn numbers(groups: &[String]) -> Vec<u32> {
 /// What the host side makes for a mount: the folder of a volume, a folder that is mounted at start.
 fn made(mount: &container::Mount) -> Option<FileMount> {
     let source = match mount.kind {
-        MountKind::Bind if !mount.is_overlay() => return None,
+        MountKind::Bind if !mount.is_overlay() && !mount.is_alone() => return None,
         MountKind::Volume if !mount.source.is_empty() && !mount.is_overlay() => {
             mount.source.as_str()
         }

@@ -187,7 +187,7 @@ const COMMAND: &[Row] = &[
 
 const MOUNTS: &[Row] = &[
     Row::cri("mounts", &["ContainerConfig.mounts"])
-        .how("bind mounts as they are; a tmpfs is mounted on the host and its folder bound")
+        .how("bind mounts as they are; tmpfs, ramfs, devpts and what is not recursive are mounted on the host and their folder bound")
         .kept(&["mounts"])
         .but(MOUNT_OPTIONS)
         .in_vm(VM_FOLDERS),
@@ -211,7 +211,7 @@ const MOUNTS: &[Row] = &[
         .how("the image's layers are mounted on the host and their folder bound; looked for at start")
         .kept(&["mounts"])
         .in_vm(VM_FOLDERS),
-    Row::refused("artifact_volumes", VOLUMES),
+    Row::refused("artifact_volumes", ARTIFACTS),
     Row::host(
         "secrets",
         "files of the data at the create, in memory of the host that is bound at /run/secrets",

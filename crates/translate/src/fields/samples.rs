@@ -316,13 +316,13 @@ pub(super) fn not_carried(request: Request, name: &str) -> (Value, Vec<(&'static
             json!([{"Type": "npipe", "Source": "x", "Target": "/w"}])
         }
         "mounts" => {
-            json!([{"type": "bind", "source": "/srv", "destination": "/w", "options": ["idmap"]}])
+            json!([{"type": "bind", "source": "/srv", "destination": "/w", "options": ["no-dereference"]}])
         }
-        "volumes" => json!([{"Name": "v", "Dest": "/w", "Options": ["idmap"]}]),
+        "volumes" => json!([{"Name": "v", "Dest": "/w", "Options": ["no-dereference"]}]),
         "overlay_volumes" => {
-            json!([{"source": "/srv", "destination": "/w", "options": ["idmap"]}])
+            json!([{"source": "/srv", "destination": "/w", "options": ["no-dereference"]}])
         }
-        "binds" => json!(["/srv:/w:idmap"]),
+        "binds" => json!(["/srv:/w:no-dereference"]),
         "groups" => json!(["keep-groups"]),
         "blockio" => json!({"leafWeight": 100}),
         "cap_add" => return (json!(["NET_ADMIN"]), vec![("user", json!("1000"))]),

@@ -2,8 +2,8 @@
 
 /// Why a field without a way of its own is refused.
 pub(crate) const NOT_YET: &str = "it is not carried out yet; leave it out";
-
-pub(crate) const VOLUMES: &str = "bind mounts, tmpfs mounts, named volumes, overlays and images are carried out, and no other yet";
+/// Of artifacts as mounts.
+pub(crate) const ARTIFACTS: &str = "containerd has no artifacts, and CRI-O tells of none which files it has: neither Podman's choice of one nor its name can be made";
 /// The host's address `::1` of a published port.
 pub(crate) const LOOPBACK_V6: &str = "Linux routes nothing from ::1 to a container; publish on 127.0.0.1, or on an address of the host";
 /// How a health check is carried out, in both bodies.
@@ -37,6 +37,8 @@ pub(crate) const USERNS_OF_CONTAINERD: &str = "containerd maps the owners of an 
 pub(crate) const USERNS_OF_OLD_CRIO: &str = "CRI-O before 1.25 does not read userns_options: the container would be in the host's user namespace";
 /// Of a handler that cannot.
 pub(crate) const USERNS_OF_HANDLER: &str = "the runtime says that this handler makes none (user_namespaces in its Status): its OCI runtime has to map the ids of mounts, as runc from 1.2 and crun from 1.9 on do";
+/// Of mounts whose ids are mapped.
+pub(crate) const IDMAP_OF_HANDLER: &str = "the runtime says that this handler maps no ids of mounts (user_namespaces in its Status), as runc from 1.2 and crun from 1.9 on do";
 /// Of namespaces of the host beside a user namespace.
 pub(crate) const USERNS_OF_HOST: &str = "the kernel lets it mount neither /proc nor /dev/mqueue of the host's, and CRI runtimes bind neither; leave one of both out";
 /// Of devices in a user namespace.
@@ -123,8 +125,10 @@ pub(crate) const PRIVILEGED_PROFILES: &str = "not every CRI runtime applies one 
 /// Of a host name beside the host's network.
 pub(crate) const HOST_NAME: &str =
     "CRI takes the host name from the host together with its network";
+/// Of types of mounts.
+pub(crate) const MOUNT_TYPES: &str = "glob is a word of Podman's client, which finds the paths itself, npipe is Windows' and cluster is swarm's; name each path";
 /// Of options of mounts.
-pub(crate) const MOUNT_OPTIONS: &str = "CRI mounts recursively, read-only or not, with a propagation and a label; nodev, noexec and nosuid are set beside it, and no other option";
+pub(crate) const MOUNT_OPTIONS: &str = "CRI mounts read-only or not, with a propagation and a label, and what its source leads to; what the host can do beforehand is done, and no other option";
 /// Of `SecurityOpt`.
 pub(crate) const SECURITY_OPT: &str = "CRI has labels of processes alone, none of files";
 /// Of `image_volume_mode=ignore`.
