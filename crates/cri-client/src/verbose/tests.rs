@@ -120,8 +120,8 @@ fn handlers_come_from_the_status_and_else_from_the_configuration() {
 
     let of = |names: &[&str], json| {
         let found = handlers(&named(names, json)).unwrap();
-        let names: Vec<_> = found.all.into_iter().map(|handler| handler.name).collect();
-        (names.join(" "), found.default.unwrap_or_default())
+        let found_names: Vec<_> = found.all.into_iter().map(|handler| handler.name).collect();
+        (found_names.join(" "), found.default.unwrap_or_default())
     };
     let told = |names: &str, default: &str| (names.to_owned(), default.to_owned());
     assert_eq!(of(&["runc", "", "other"], crio), told("other runc", "runc"));

@@ -243,7 +243,7 @@ impl Inner {
             Some(_) | None => {}
         }
         let leave = self.leave().await?;
-        self.prepare(id, Purpose::Files, leave).await?;
+        Box::pin(self.prepare(id, Purpose::Files, leave)).await?;
         let record = self.store.container(id)?;
         self.status_of_prepared(&record).await
     }

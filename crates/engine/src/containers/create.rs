@@ -66,12 +66,10 @@ impl Engine {
             .await?;
         let name = name.unwrap_or_else(|| inner.store.read(|book| book.free_name(&id)));
         let created_at = Timestamp::now();
-        let hidden = home
-            .is_none()
-            .then(|| SandboxRecord::hidden(&id, &name, &spec, created_at));
-        let sandbox = home
-            .or_else(|| hidden.clone().map(Arc::new))
-            .ok_or_else(|| Error::Internal("a container without a sandbox".to_owned()))?;
+        let hidden = || SandboxRecord::hidden(&id, &name, &spec, created_at);
+        let hidden = home.is_none().then(hidden);
+        let own = hidden.clone().map(Arc::new);
+        let sandbox = home.or(own).ok_or_else(no_sandbox)?;
         inner.check_spec(&spec, &sandbox).await?;
         inner.find_devices(&mut spec).await?;
         // Those that it joins are not removed meanwhile.
@@ -90,17 +88,20 @@ impl Engine {
             spec,
             progress: Progress::default(),
         };
-        let mut events: Vec<_> = volumes
-            .iter()
-            .map(|volume| of_volume(volume, Action::Create))
-            .collect();
-        events.push(of_container(&record, Some(&sandbox), Action::Create));
+        let made = volumes.iter().map(|one| of_volume(one, Action::Create));
+        let created = of_container(&record, Some(&sandbox), Action::Create);
+        let events: Vec<_> = made.chain([created]).collect();
         inner
             .store
             .create_container(record, hidden, volumes, events)
             .await?;
         Ok(Created { id, warnings })
     }
+}
+
+/// Whoever is in no other's has its own.
+fn no_sandbox() -> Error {
+    Error::Internal("a container without a sandbox".to_owned())
 }
 
 impl Inner {

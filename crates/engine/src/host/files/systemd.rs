@@ -3,27 +3,18 @@
 use model::container::{ContainerSpec, Mount, MountKind};
 use model::systemd;
 
-/// Everybody writes there; elsewhere root alone.
-const TEMPORARY: &str = "/tmp";
-
-/// Those that it has beside what was asked for.
+/// Those that it has beside what was asked for, with what the image has there, as each tmpfs.
 pub(super) fn tmpfs(spec: &ContainerSpec) -> impl Iterator<Item = Mount> {
     systemd::tmpfs(spec).map(|place| Mount {
         kind: MountKind::Tmpfs,
         destination: place.to_owned(),
-        options: options(spec, place),
+        options: spec.systemd_tmpfs_bytes.map(size).into_iter().collect(),
         ..Mount::default()
     })
 }
 
-fn options(spec: &ContainerSpec, place: &str) -> Vec<String> {
-    let mode = match place {
-        TEMPORARY => "mode=1777",
-        _ => "mode=755",
-    };
-    let size = spec.systemd_tmpfs_bytes;
-    let size = size.map(|bytes| format!("size={bytes}"));
-    std::iter::once(mode.to_owned()).chain(size).collect()
+fn size(bytes: u64) -> String {
+    format!("size={bytes}")
 }
 
 #[cfg(test)]
