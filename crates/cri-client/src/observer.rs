@@ -13,7 +13,7 @@ pub trait CallObserver: Send + Sync {
 }
 
 /// The calls that change something in the runtime, by name: those of CRI, then those of containerd's
-/// tasks, content, images, leases and snapshots, and of CRI-O's HTTP. All others read, or (Exec, Attach, `PortForward`) only hand out an address.
+/// tasks, content, images, leases, differences and snapshots, and of CRI-O's HTTP. All others read, or (Exec, Attach, `PortForward`) only hand out an address.
 pub const CHANGING_CALLS: &[&str] = &[
     "RunPodSandbox",
     "StopPodSandbox",
@@ -38,6 +38,9 @@ pub const CHANGING_CALLS: &[&str] = &[
     "Update",
     "Delete",
     "View",
+    "Prepare",
+    "Apply",
+    "Commit",
     "Remove",
     "CrioPause",
     "CrioUnpause",
@@ -101,6 +104,7 @@ mod tests {
         "Get",
         "Info",
         "Read",
+        "Stat",
     ];
 
     #[test]
