@@ -18,6 +18,7 @@ mod execs;
 pub mod filter;
 mod foreign;
 mod freezer;
+mod guests;
 mod handlers;
 mod health;
 pub mod host;

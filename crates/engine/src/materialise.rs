@@ -283,7 +283,7 @@ impl Inner {
         // Once the files were there it has been looked for in vain.
         let next = self.store.container(&record.id)?.progress.next.clone();
         let before_them = next.is_some_and(|next| next.cri_id.is_none());
-        let in_gate = !hold.in_gate && self.gate.is_for(&record.spec);
+        let in_gate = !hold.in_gate && self.has_gate(record);
         let can_wait = has_files && before_them && in_gate;
         match made {
             Err(Error::CommandNotFound(_) | Error::CommandNotExecutable(_)) if can_wait => {
@@ -448,6 +448,7 @@ impl Inner {
                 || members.iter().any(|member| member.spec.privileged),
             dns: record.spec.dns.clone(),
             handler: self.handler_of(record),
+            told_to_guest: self.told_to_guest(record),
             runtime: facts,
         }
     }
@@ -469,7 +470,10 @@ impl Inner {
             sandbox: SandboxRecord::clone(&live.record),
             hostname: hostname_of(record, &live.record),
             network: seen_in(&live.record, network_of(&live.status)),
-            gate: self.gate.clone(),
+            gate: match self.guest_of(&live.record) {
+                Some(_) => crate::host::Gate::none(),
+                None => self.gate.clone(),
+            },
             held: hold.in_gate,
             letters: hold.letters,
             secrets: self.secret_files(record).await?,

@@ -249,8 +249,10 @@ pub struct ContainerVerbose {
     pub cgroup_path: String,
     /// Where something is mounted over its root file system, by the runtime's own wish too.
     pub mount_destinations: Vec<PathBuf>,
-    /// Its layer.
+    /// Its layer; none of a container in a guest, whose root this host does not have.
     pub layer: Option<Layer>,
+    /// It has a kernel of its own.
+    pub in_guest: bool,
 }
 
 /// Where a container's writable layer lies.

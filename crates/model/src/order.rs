@@ -28,6 +28,8 @@ pub struct SandboxOrder<'a> {
     pub dns: crate::container::Dns,
     /// Runtime handler in effect, "" for the runtime's default.
     pub handler: String,
+    /// Annotations for the machine that it is, below those that were asked for.
+    pub told_to_guest: std::collections::BTreeMap<String, String>,
     /// Whether pid namespaces are per container (CONTAINER), as Podman's are.
     pub runtime: &'a RuntimeFacts,
 }

@@ -5,6 +5,7 @@
 
 mod errors;
 mod facts;
+mod guests;
 mod hints;
 pub(crate) mod image_health;
 mod images;
@@ -40,6 +41,7 @@ use errors::{gone_is_done, image_error, runtime_error};
 pub struct CriRuntime {
     client: Client,
     layers: layer::Layers,
+    guests: guests::Guests,
 }
 
 impl CriRuntime {
@@ -49,6 +51,7 @@ impl CriRuntime {
         Self {
             client,
             layers: layer::Layers::default(),
+            guests: guests::Guests::default(),
         }
     }
 
@@ -114,9 +117,10 @@ where
 #[async_trait]
 impl Runtime for CriRuntime {
     async fn facts(&self) -> Result<RuntimeFacts, Error> {
-        facts::read(&self.client)
-            .await
-            .map_err(|error| self.failed(error))
+        let facts = facts::read(&self.client).await;
+        let facts = facts.map_err(|error| self.failed(error))?;
+        self.guests.learn(&facts);
+        Ok(facts)
     }
 
     async fn conditions(&self) -> Result<Vec<(String, bool, String)>, Error> {
@@ -262,8 +266,14 @@ impl Runtime for CriRuntime {
             .container_status_verbose(cri_id)
             .await
             .map_err(|error| self.failed(error))?;
-        let layer = self.layers.of(&self.client, cri_id, &info).await;
-        let status = verbose::with_container_info(cri::container_status(status), info, layer);
+        let in_guest = self.guests.has(&info);
+        let layer = match in_guest {
+            true => None, // what the host has there is not what the container sees
+            false => self.layers.of(&self.client, cri_id, &info).await,
+        };
+        let status = cri::container_status(status);
+        let mut status = verbose::with_container_info(status, info, layer);
+        status.verbose.in_guest = in_guest;
         Ok(verbose::without_foreign_process(status))
     }
 

@@ -147,8 +147,12 @@ fn about_the_command(message: &str) -> bool {
 
 /// The innermost text: without `rpc error: code = … desc = `, which stands once per hop, without
 /// containerd's `: unknown` at the end, and of an OCI runtime's log line, which CRI-O passes on whole, only
-/// its message.
+/// its message. What Kata's agent appends of itself ends with it.
 pub(super) fn clean(text: &str) -> String {
+    const BACKTRACE: &str = "\n\nStack backtrace:";
+    let text = text
+        .split_once(BACKTRACE)
+        .map_or(text, |(before, _)| before);
     let mut rest = text;
     let mut clean = String::with_capacity(text.len());
     while let Some(start) = rest.find("rpc error: code = ") {

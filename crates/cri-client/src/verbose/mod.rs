@@ -19,7 +19,9 @@ pub use container::ContainerInfo;
 pub use image::{Healthcheck, History, ImageConfig, ImageInfo, OciImage, RootFs};
 pub use oci::{Capabilities, Linux, Mount, Namespace, Process, Root, RuntimeSpec, User};
 pub use sandbox::{CniResult, Interface, IpConfig, SandboxInfo};
-pub use status::{ContainerdConfig, CrioConfig, Handler, Handlers, StatusInfo, handlers};
+pub use status::{
+    ContainerdConfig, CrioConfig, Handler, Handlers, StatusInfo, handlers, is_kernel_separated,
+};
 
 /// The JSON of one entry; an absent or empty entry is the default.
 fn entry<T: DeserializeOwned + Default>(

@@ -149,9 +149,7 @@ impl Handler {
 
     fn of_containerd(name: String, configured: Option<ContainerdHandler>) -> Self {
         let configured = configured.unwrap_or_default();
-        let shim = configured.runtime_type.as_str();
-        let separate = ["io.containerd.kata", "io.containerd.runsc"];
-        let separate = separate.iter().any(|begin| shim.starts_with(begin));
+        let separate = is_kernel_separated(&configured.runtime_type);
         let ContainerdOptions {
             binary_name,
             config_path,
@@ -165,6 +163,12 @@ impl Handler {
             guest_pull: false,
         }
     }
+}
+
+/// Whether a shim of containerd's gives containers a kernel of their own: Kata's and gVisor's do.
+pub fn is_kernel_separated(shim: &str) -> bool {
+    let separate = ["io.containerd.kata", "io.containerd.runsc"];
+    separate.iter().any(|begin| shim.starts_with(begin))
 }
 
 /// The runtime handlers that can be asked for.

@@ -97,10 +97,11 @@ impl Inner {
 
     /// Whether clients can wait for the start of a container at all.
     pub(super) fn check_can_wait(&self, record: &ContainerRecord) -> Result<(), Error> {
-        if self.facts().attaches_when_created || self.gate.is_for(&record.spec) {
+        if self.facts().attaches_when_created || self.has_gate(record) {
             return Ok(());
         }
         let why = match gate::covered(&record.spec) {
+            _ if self.guest(record).is_some() => "it runs in a virtual machine",
             true => "something is mounted on its /dev",
             false => "the daemon's state folder is mounted noexec",
         };
@@ -178,7 +179,7 @@ impl Inner {
     /// Whether it is looked at that a container has the OOM score that was asked for.
     fn checks_oom_score(&self, record: &ContainerRecord) -> bool {
         let spec = &record.spec;
-        spec.resources.oom_score_adj.is_some() && self.gate.is_for(spec)
+        spec.resources.oom_score_adj.is_some() && self.has_gate(record)
     }
 
     /// Gives a held command's process its OOM score. A runtime that may not lower it leaves it as it is, and says nothing
@@ -195,7 +196,7 @@ impl Inner {
     /// Whether the runtime makes devices otherwise than they are on the host, and this can be mended.
     fn changes_devices(&self, record: &ContainerRecord) -> bool {
         let spec = &record.spec;
-        let mends = self.facts().kind == RuntimeKind::CriO && self.gate.is_for(spec);
+        let mends = self.facts().kind == RuntimeKind::CriO && self.has_gate(record);
         // in a user namespace the host's own are bound
         let made = !spec.privileged && spec.id_mappings.is_none();
         mends && made && !spec.devices.is_empty()

@@ -56,6 +56,9 @@ impl Engine {
             inner.check_init_container(&spec, pod).await?;
         }
         inner.choose_handler(&mut spec.handler, home.as_deref())?;
+        let image_volumes = inner
+            .shares_files(&spec, home.as_deref())
+            .then_some(image_volumes);
         inner.complete(&mut spec, image_volumes, host_env).await?;
         inner.check_free(name.as_deref(), spec.face)?;
         systemd::decide(&mut spec, systemd);
@@ -109,7 +112,7 @@ impl Inner {
     async fn complete(
         &self,
         spec: &mut ContainerSpec,
-        image_volumes: ImageVolumes,
+        image_volumes: Option<ImageVolumes>,
         host_env: bool,
     ) -> Result<(), Error> {
         spec.image = self.image_for_create(&spec.image.asked, spec.face).await?;
@@ -161,13 +164,15 @@ fn restart_as_pod(spec: &mut ContainerSpec, home: Option<&SandboxRecord>) {
 
 /// What a container has of its image: its health check and volumes, and its labels under the container's own, as Podman shows
 /// them.
-fn take_from_image(spec: &mut ContainerSpec, volumes: ImageVolumes) -> Result<(), Error> {
+fn take_from_image(spec: &mut ContainerSpec, volumes: Option<ImageVolumes>) -> Result<(), Error> {
     for (key, value) in &spec.image.config.labels {
         let own = spec.labels.entry(key.clone());
         own.or_insert_with(|| value.clone());
     }
     spec.health.complete(spec.image.config.health.as_ref())?;
-    add_image_volumes(spec, volumes);
+    if let Some(volumes) = volumes {
+        add_image_volumes(spec, volumes);
+    }
     Ok(())
 }
 

@@ -120,6 +120,10 @@ impl Engine {
     }
 }
 
+/// What cannot be seen is not done either.
+const IN_GUEST: &str =
+    "it runs in a virtual machine, and no runtime tells whether what is in one is frozen";
+
 impl Inner {
     async fn change_view(
         self: &Arc<Self>,
@@ -127,6 +131,11 @@ impl Inner {
         change: Change,
     ) -> Result<(), Error> {
         change.check(view)?;
+        if let ContainerBody::Own(record) = &view.body
+            && self.guest(record).is_some()
+        {
+            return Err(Error::unsupported(change.word(), IN_GUEST));
+        }
         let cri_id = cri_id_of(view).ok_or_else(|| Error::internal("it runs and has no id"))?;
         let kind = self.facts().kind;
         let action = match change {

@@ -20,6 +20,8 @@ use crate::system::{Engine, Inner};
 /// How often a process that was signalled is looked at: short against the 40 ms that a stop costs
 /// in the runtime, long against the half millisecond of a status.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
+/// How long a container's own `kill` may take.
+const KILL_PATIENCE: Duration = Duration::from_secs(10);
 
 impl Engine {
     /// `POST /containers/{name}/stop`, both faces. `Already` when it has exited; a container that
@@ -221,11 +223,35 @@ impl Inner {
                 let stopped = self.runtime.stop_container(&status.cri_id, 0).await;
                 stopped.map(|()| true)
             }
+            None if status.verbose.in_guest => self.signal_in_guest(&status.cri_id, what).await,
             None => Err(Error::unsupported(
                 what.name(),
                 "the container's process is not on this host; only SIGKILL can be sent",
             )),
         }
+    }
+
+    /// Sends a signal to the first process of a container in a guest, by the container's own `kill`: CRI has no call for it.
+    async fn signal_in_guest(&self, cri_id: &str, what: Signal) -> Result<bool, Error> {
+        let line = format!("kill -{} 1", what.number());
+        let in_shell = ["/bin/sh", "-c", &line].map(str::to_owned).to_vec();
+        let alone = line.split(' ').map(str::to_owned).collect();
+        let mut why = String::new();
+        for words in [in_shell, alone] {
+            let done = self.runtime.exec_sync(cri_id, &words, KILL_PATIENCE);
+            why = match done.await {
+                Ok(done) if done.exit_code == 0 => return Ok(true),
+                Ok(done) => String::from_utf8_lossy(&done.output).into_owned(),
+                Err(error) => error.to_string(),
+            };
+        }
+        Err(Error::unsupported(
+            what.name(),
+            format!(
+                "it runs in a virtual machine, and only its own kill can send it there: {}",
+                why.trim()
+            ),
+        ))
     }
 
     /// Sends a signal to a container's process on this host; `false` when it has ended.

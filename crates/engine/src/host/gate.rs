@@ -51,6 +51,14 @@ pub(crate) struct Gate {
 }
 
 impl Gate {
+    /// None, for containers that this host's kernel does not run.
+    pub(crate) fn none() -> Self {
+        Self {
+            file: None,
+            apart: false,
+        }
+    }
+
     /// Writes it, where it is not there already.
     ///
     /// # Errors

@@ -30,6 +30,7 @@ pub(super) fn with_container_info(
         cgroup_path: spec.linux.cgroups_path,
         mount_destinations: spec.mounts.into_iter().map(|m| m.destination).collect(),
         layer,
+        in_guest: false,
     };
     status
 }

@@ -6,6 +6,7 @@ use model::gate;
 use model::observed::{RuntimeFacts, RuntimeKind};
 use model::pod::{PodSpec, Role, SandboxRecord};
 
+use super::guest::check_guest;
 use super::mounts::{IDMAP, check_mount};
 use super::resources::cri_resources;
 use super::sandbox::SLICE;
@@ -27,6 +28,7 @@ pub fn check_container(
     runtime: &RuntimeFacts,
 ) -> Result<(), Error> {
     container_security(spec, sandbox)?;
+    check_guest(spec, sandbox, runtime)?;
     check_privileged_user(spec, runtime.kind)?;
     check_privileged_profiles(spec)?;
     check_groups(spec, runtime.kind)?;

@@ -57,7 +57,12 @@ pub fn container_config(order: &ContainerOrder<'_>) -> Result<v1::ContainerConfi
             attempt: *attempt,
         }),
         labels: labels(order),
-        annotations: marked(&spec.annotations, owner, record),
+        annotations: marked(
+            &spec.annotations,
+            owner,
+            record,
+            &order.sandbox_order.handler,
+        ),
         log_path: log_path.clone(),
         ..asked(order, spec)?
     })
@@ -240,8 +245,13 @@ fn marked(
     annotations: &BTreeMap<String, String>,
     owner: &str,
     record: &ContainerRecord,
+    handler: &str,
 ) -> BTreeMap<String, String> {
     let mut all = annotations.clone();
+    if !handler.is_empty() {
+        // no runtime says of a container which handler it has but containerd
+        all.insert(record::HANDLER.to_owned(), handler.to_owned());
+    }
     all.insert(record::OWNER.to_owned(), owner.to_owned());
     all.insert(record::ID.to_owned(), record.id.to_string());
     all.insert(record::RECORD.to_owned(), record::encode_container(record));

@@ -12,6 +12,7 @@ mod capabilities;
 mod check;
 mod command;
 mod container;
+mod guest;
 mod image;
 mod mounts;
 mod observed;

@@ -49,6 +49,7 @@ pub fn sandbox_config(order: &SandboxOrder<'_>) -> Result<SandboxConfig, Error> 
         privileged,
         dns,
         handler,
+        told_to_guest,
         runtime,
     } = order;
     let SandboxRecord {
@@ -106,7 +107,7 @@ pub fn sandbox_config(order: &SandboxOrder<'_>) -> Result<SandboxConfig, Error> 
         dns_config: dns_config(dns),
         port_mappings: Vec::new(), // see `PodSpec.ports` above
         labels: pod_labels(record),
-        annotations: marked(annotations, owner, record, handler),
+        annotations: marked(told_to_guest, annotations, owner, record, handler),
         linux: Some(v1::LinuxPodSandboxConfig {
             cgroup_parent: record
                 .own_group(&runtime.cgroup_manager)
@@ -175,12 +176,14 @@ fn dns_config(dns: &Dns) -> Option<v1::DnsConfig> {
 
 /// The user's annotations, as they are (CRI-O and Kata read theirs), and our marks above them.
 fn marked(
+    told_to_guest: &BTreeMap<String, String>,
     annotations: &BTreeMap<String, String>,
     owner: &str,
     record: &SandboxRecord,
     handler: &str,
 ) -> BTreeMap<String, String> {
-    let mut all = annotations.clone();
+    let mut all = told_to_guest.clone();
+    all.extend(annotations.clone());
     all.insert(record::OWNER.to_owned(), owner.to_owned());
     all.insert(record::ID.to_owned(), record.id.to_string());
     all.insert(record::RECORD.to_owned(), record::encode_sandbox(record));

@@ -38,6 +38,7 @@ pub(super) fn sandbox_order<'a>(
         privileged: false,
         dns: Dns::default(),
         handler: String::new(),
+        told_to_guest: std::collections::BTreeMap::new(),
         runtime,
     }
 }

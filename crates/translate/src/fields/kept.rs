@@ -135,6 +135,7 @@ pub(super) fn order_of<'a>(record: &'a SandboxRecord, facts: &'a RuntimeFacts) -
         privileged: spec.privileged,
         dns: spec.dns.clone(),
         handler: spec.handler.clone().unwrap_or_default(),
+        told_to_guest: std::collections::BTreeMap::new(),
         runtime: facts,
     }
 }

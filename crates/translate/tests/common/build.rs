@@ -200,6 +200,7 @@ fn status(view: &ContainerView) -> ContainerStatus {
             cgroup_path: "/podman-cri/x".to_owned(),
             mount_destinations: Vec::new(),
             layer: Some(layer),
+            in_guest: false,
         },
         ..ContainerStatus::default()
     }

@@ -52,6 +52,10 @@ fn the_text_is_the_innermost_one() {
             "time=\"2026\" level=error msg=\"never closed",
         ),
         ("rpc error: code = cut", "rpc error: code = cut"),
+        (
+            "the file nosuch was not found\n\nStack backtrace:\n   0: rustjail::process\n",
+            "the file nosuch was not found",
+        ),
     ];
     for (text, wanted) in table {
         assert_eq!(message(text).as_deref(), Some(wanted), "{text}");
