@@ -18,7 +18,6 @@ use model::order::FileMount;
 use model::pod::{Role, SandboxRecord};
 use model::secret::{SecretData, SecretMount};
 use model::view::{NetworkView, infra_name};
-use rustix::mount::{UnmountFlags, unmount};
 
 use super::etc_files::{self, hosts, resolv};
 use super::file_systems::{self, DEVPTS, FileSystems, RAMFS, TMPFS};
@@ -405,9 +404,7 @@ pub(crate) fn unmount_below(dir: &Path) -> Result<(), Error> {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(about(dir, error)),
     };
-    for point in MountPoints::read()?.below(&dir).rev() {
-        unmount(point, UnmountFlags::DETACH).map_err(|error| about(point, error))?;
-    }
+    MountPoints::read()?.detach_below(&dir)?;
     for entry in fs::read_dir(&dir).map_err(|error| about(&dir, error))? {
         let entry = entry.map_err(|error| about(&dir, error))?;
         if is_mount_point(&entry.file_name().to_string_lossy()) {

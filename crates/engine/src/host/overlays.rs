@@ -70,7 +70,7 @@ pub(super) fn of_image(asked: &Mount, layers: &[PathBuf], at: &Path) -> Result<P
     }
     let part = inside(at, &asked.sub_path)?;
     let at = at.with_extension("part");
-    bind_open(&part, &at)?;
+    bind_open(&part, &at, None)?;
     Ok(at)
 }
 
@@ -82,13 +82,8 @@ pub(super) fn of_image(asked: &Mount, layers: &[PathBuf], at: &Path) -> Result<P
 pub(super) fn bind_alone(asked: &Mount, at: &Path) -> Result<(), Error> {
     let source = Path::new(&asked.source);
     let what = open(source, OFlags::PATH | OFlags::CLOEXEC, Mode::empty());
-    bind_open(&what.map_err(|error| about(source, error))?, at)?;
-    match asked.propagation.as_deref() {
-        None | Some("private" | "rprivate") => {
-            mount_change(at, MountPropagationFlags::PRIVATE).map_err(|error| about(at, error))
-        }
-        Some(_) => Ok(()),
-    }
+    let what = what.map_err(|error| about(source, error))?;
+    bind_open(&what, at, asked.propagation.as_deref())
 }
 
 fn writable(asked: &Mount, lower: &[PathBuf], at: &Path) -> Result<(), Error> {
@@ -154,15 +149,21 @@ pub(crate) fn inside(folder: &Path, part: &str) -> Result<OwnedFd, Error> {
     })
 }
 
-/// Binds what is open, a folder or a file, at `at`, which is made.
-pub(super) fn bind_open(what: &OwnedFd, at: &Path) -> Result<(), Error> {
+/// Binds what is open, a folder or a file, at `at`, which is made. What is mounted there later comes into it where that was
+/// asked for alone, and goes back to where it lies where it was asked to be shared.
+pub(super) fn bind_open(what: &OwnedFd, at: &Path, propagation: Option<&str>) -> Result<(), Error> {
     let source = magic(what);
     let is_folder = fs::metadata(&source).map_err(|error| about(at, error))?;
     match is_folder.is_dir() {
         true => private_dir(at)?,
         false => fs::write(at, "").map_err(|error| about(at, error))?,
     }
-    mount_bind(&source, at).map_err(|error| about(at, error))
+    let changed = mount_bind(&source, at).and_then(|()| match propagation {
+        Some("shared" | "rshared") => Ok(()),
+        Some("slave" | "rslave") => mount_change(at, MountPropagationFlags::DOWNSTREAM),
+        _ => mount_change(at, MountPropagationFlags::PRIVATE),
+    });
+    changed.map_err(|error| about(at, error))
 }
 
 #[cfg(test)]
@@ -170,7 +171,8 @@ mod tests {
     use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 
     use super::*;
-    use crate::host::unmount_below;
+    use crate::host::volume_mounts::tests::SharedFolder;
+    use crate::host::{unmount_below, volumes};
 
     fn stage() -> tempfile::TempDir {
         let folder = tempfile::tempdir_in("/var/tmp").unwrap();
@@ -277,6 +279,32 @@ mod tests {
         assert!(at("dir/bind-1").is_file());
         unmount_below(&at("dir")).unwrap();
         assert!(!at("dir/bind-1").exists());
+    }
+
+    #[test]
+    fn what_the_host_mounts_later_outlives_what_it_was_bound_for() {
+        for (propagation, comes) in [
+            (None, false),
+            (Some("rslave"), true),
+            (Some("shared"), true),
+        ] {
+            let host = SharedFolder::new();
+            let dir = host.folder.path().join("dir");
+            fs::create_dir(&dir).unwrap();
+            let asked = Mount {
+                source: host.at("").display().to_string(),
+                propagation: propagation.map(str::to_owned),
+                ..Mount::default()
+            };
+            bind_alone(&asked, &dir.join("bind-0")).unwrap();
+            volumes::bind(&asked, &dir.join("volume-0")).unwrap();
+            host.mount();
+            for place in ["bind-0/sub/later", "volume-0/sub/later"] {
+                assert_eq!(dir.join(place).exists(), comes, "{propagation:?} {place}");
+            }
+            unmount_below(&dir).unwrap();
+            assert!(host.at("sub/later").exists(), "{propagation:?}");
+        }
     }
 
     #[test]

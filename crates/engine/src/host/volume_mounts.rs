@@ -11,7 +11,11 @@ use std::path::{Path, PathBuf};
 
 use model::volume::VolumeMount;
 use model::{Error, Id};
-use rustix::mount::{MountFlags, UnmountFlags, mount, mount_bind, mount_remount, unmount};
+use rustix::io::Errno;
+use rustix::mount::{
+    MountFlags, MountPropagationFlags, UnmountFlags, mount, mount_bind, mount_change,
+    mount_remount, unmount,
+};
 
 use super::files::about;
 
@@ -37,6 +41,14 @@ impl MountPoints {
     pub(crate) fn below<'a>(&'a self, dir: &'a Path) -> impl DoubleEndedIterator<Item = &'a Path> {
         let all = self.0.iter().map(PathBuf::as_path);
         all.filter(move |point| point.starts_with(dir) && *point != dir)
+    }
+
+    /// Unmounts all that is mounted below a folder, whose path is a real one.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] when one cannot be detached.
+    pub(super) fn detach_below(&self, dir: &Path) -> Result<(), Error> {
+        detach(self.below(dir).collect())
     }
 
     /// How many mounts lie over each other at a place, whose path is a real one.
@@ -72,6 +84,25 @@ impl MountPoints {
         };
         self.0.iter().filter_map(|point| holder(point)).collect()
     }
+}
+
+/// Unmounts these, the outer ones first among them. What lies below one may have come from the host, with what is bound
+/// there: where a parent passes on what happens in it, the host's would go with it. So none of them does, before any goes.
+fn detach(points: Vec<&Path>) -> Result<(), Error> {
+    for point in &points {
+        match mount_change(*point, MountPropagationFlags::PRIVATE) {
+            // gone already, or another one lies over it
+            Ok(()) | Err(Errno::INVAL | Errno::NOENT) => {}
+            Err(error) => return Err(about(point, error)),
+        }
+    }
+    for point in points.into_iter().rev() {
+        match unmount(point, UnmountFlags::DETACH) {
+            Ok(()) | Err(Errno::INVAL) => {} // gone with another one
+            Err(error) => return Err(about(point, error)),
+        }
+    }
+    Ok(())
 }
 
 /// Mounts it on a volume's folder, unless something is mounted there.
@@ -123,10 +154,9 @@ pub(crate) fn unmount_volume(data: &Path) -> Result<(), Error> {
     let Ok(place) = data.canonicalize() else {
         return Ok(()); // a folder that is not there has no mounts
     };
-    for _ in 0..MountPoints::read()?.at(&place) {
-        unmount(&place, UnmountFlags::DETACH).map_err(|error| about(&place, error))?;
-    }
-    Ok(())
+    let MountPoints(all) = MountPoints::read()?;
+    let points = all.iter().map(PathBuf::as_path);
+    detach(points.filter(|point| point.starts_with(&place)).collect())
 }
 
 /// The words are checked at create.
@@ -184,8 +214,44 @@ fn unescaped(text: &[u8]) -> PathBuf {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
+
+    /// A mount of the host's that passes on what is mounted in it, and a folder beside it.
+    pub(in crate::host) struct SharedFolder {
+        pub(in crate::host) folder: tempfile::TempDir,
+    }
+
+    impl SharedFolder {
+        pub(in crate::host) fn new() -> Self {
+            let host = Self {
+                folder: tempfile::tempdir_in("/var/tmp").unwrap(),
+            };
+            let top = host.at("");
+            fs::create_dir(&top).unwrap();
+            mount("tmpfs", &top, "tmpfs", MountFlags::empty(), None).unwrap();
+            mount_change(&top, MountPropagationFlags::SHARED).unwrap();
+            fs::create_dir(host.at("sub")).unwrap();
+            host
+        }
+
+        pub(in crate::host) fn at(&self, path: &str) -> PathBuf {
+            self.folder.path().join("host").join(path)
+        }
+
+        /// Mounts something below it, with a file `later` in it.
+        pub(in crate::host) fn mount(&self) {
+            let sub = self.at("sub");
+            mount("tmpfs", &sub, "tmpfs", MountFlags::empty(), None).unwrap();
+            fs::write(sub.join("later"), "").unwrap();
+        }
+    }
+
+    impl Drop for SharedFolder {
+        fn drop(&mut self) {
+            crate::host::unmount_below(self.folder.path()).unwrap();
+        }
+    }
 
     fn words(text: &str) -> Vec<String> {
         text.split_terminator(',').map(str::to_owned).collect()
@@ -239,6 +305,23 @@ mod tests {
         fs::write(at("_data/new"), "").unwrap_err();
         unmount_volume(&at("_data")).unwrap();
         assert!(at("shared/kept").exists());
+    }
+
+    #[test]
+    fn what_the_host_mounts_in_a_bound_folder_outlives_the_volume() {
+        let host = SharedFolder::new();
+        let data = host.folder.path().join("_data");
+        fs::create_dir(&data).unwrap();
+        let wanted = VolumeMount {
+            device: host.at("").display().to_string(),
+            ..VolumeMount::default()
+        };
+        mount_volume(&wanted, &data).unwrap();
+        host.mount();
+        assert!(data.join("sub/later").exists());
+        unmount_volume(&data).unwrap();
+        assert!(!data.join("sub").exists());
+        assert!(host.at("sub/later").exists());
     }
 
     #[test]

@@ -35,7 +35,7 @@ pub(super) fn bind(volume: &Mount, at: &Path) -> Result<bool, Error> {
     let has = statvfs(magic(&what))
         .map_err(|error| about(source, error))?
         .f_flag;
-    overlays::bind_open(&what, at)?;
+    overlays::bind_open(&what, at, volume.propagation.as_deref())?;
     let mut flags = MountFlags::NOSUID | MountFlags::NODEV;
     for (word, flag) in [("suid", MountFlags::NOSUID), ("dev", MountFlags::NODEV)] {
         if volume.has_option(&[word]) {

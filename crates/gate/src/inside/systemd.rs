@@ -1,7 +1,7 @@
 //! What systemd wants as a container's first process: a control group that it may write to, and no consoles of the host's.
 
 use std::ffi::OsStr;
-use std::fs::{self, DirEntry};
+use std::fs;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::FileTypeExt as _;
 use std::path::{Component, Path, PathBuf};
@@ -64,9 +64,8 @@ pub(super) fn no_consoles(kept: &OsStr) -> nix::Result<()> {
     let kept: Vec<_> = kept.as_bytes().split(|byte| *byte == b':').collect();
     let found = fs::read_dir(DEVICES).map_err(|error| errno(&error))?;
     for entry in found {
-        let entry = entry.map_err(|error| errno(&error))?;
-        let path = entry.path();
-        if is_console(&entry) && !kept.contains(&path.as_os_str().as_bytes()) {
+        let path = entry.map_err(|error| errno(&error))?.path();
+        if is_console(&path) && !kept.contains(&path.as_os_str().as_bytes()) {
             uncover(&path)?; // in a user namespace the host's own are bound
             fs::remove_file(&path).map_err(|error| errno(&error))?;
         }
@@ -74,9 +73,12 @@ pub(super) fn no_consoles(kept: &OsStr) -> nix::Result<()> {
     Ok(())
 }
 
-fn is_console(entry: &DirEntry) -> bool {
-    let device = entry.file_type().is_ok_and(|kind| kind.is_char_device());
-    device && is_console_name(&entry.file_name().to_string_lossy())
+/// What is bound over a file is told by its path alone: the folder has that file.
+fn is_console(path: &Path) -> bool {
+    let found = fs::symlink_metadata(path);
+    let device = found.is_ok_and(|found| found.file_type().is_char_device());
+    let name = path.file_name().unwrap_or_default();
+    device && is_console_name(&name.to_string_lossy())
 }
 
 /// `tty` and a number, as Podman knows them.
@@ -96,6 +98,24 @@ mod tests {
         for path in ["/", "", "a", "/..", "/a/../b"] {
             assert_eq!(group(path), None, "{path}");
         }
+    }
+
+    #[test]
+    fn a_device_bound_over_a_file_is_a_console_too() {
+        if !nix::unistd::Uid::effective().is_root() {
+            eprintln!("skipped: needs root");
+            return;
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let place = folder.path().join("tty7");
+        fs::write(&place, "").unwrap();
+        assert!(!is_console(&place));
+        bind(Path::new("/dev/null"), &place).unwrap();
+        let mut found = fs::read_dir(folder.path()).unwrap();
+        let found = found.next().unwrap().unwrap();
+        let is_console = is_console(&found.path());
+        uncover(&place).unwrap();
+        assert!(is_console);
     }
 
     #[test]
