@@ -2,15 +2,18 @@
 
 use std::collections::HashMap;
 use std::ffi::{CStr, CString};
+use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use model::userns::IdMappings;
 use rustix::fs::{
-    AtFlags, FileType, IFlags, Mode, OFlags, Stat, ioctl_getflags, ioctl_setflags, linkat, mkdirat,
-    mknodat, openat, readlinkat, statat, symlinkat,
+    AtFlags, FileType, IFlags, Mode, OFlags, Stat, fstat, ioctl_getflags, ioctl_setflags, linkat,
+    mkdirat, mknodat, openat, readlinkat, statat, symlinkat,
 };
 use rustix::io::Errno;
+
+use crate::host::open_regular;
 
 use super::data::DataCopier;
 use super::walk::{Id, id, open_folder, open_parent};
@@ -49,6 +52,7 @@ struct Entry<'e> {
 pub(super) struct Copier<'a> {
     root: OwnedFd,
     to_merged: bool,
+    to_memory: bool,
     view: Option<OwnedFd>,
     marks: Marks,
     ids: Option<&'a IdMappings>,
@@ -64,7 +68,7 @@ pub(super) struct Copier<'a> {
 impl<'a> Copier<'a> {
     pub(super) fn new(
         root: OwnedFd,
-        to_merged: bool,
+        (to_merged, to_memory): (bool, bool),
         view: Option<OwnedFd>,
         (marks, ids): (Marks, Option<&'a IdMappings>),
         leave_out: &'a LeaveOut,
@@ -72,6 +76,7 @@ impl<'a> Copier<'a> {
         Self {
             root,
             to_merged,
+            to_memory,
             view,
             marks,
             ids,
@@ -89,6 +94,7 @@ impl<'a> Copier<'a> {
             ids: self.ids,
             from_merged,
             to_merged: self.to_merged,
+            to_memory: self.to_memory,
         }
     }
 
@@ -304,16 +310,33 @@ impl<'a> Copier<'a> {
         Ok(())
     }
 
-    fn regular(&mut self, entry: &Entry<'_>, stat: &Stat) -> Result<(), LayerError> {
-        // NONBLOCK: were it replaced by a fifo meanwhile, opening must not hang.
-        let read = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let opened = if !entry.from_merged && self.has(entry, Mark::Metacopy)? {
-            let (folder, name) = self.in_view(entry, "metacopy")?;
-            openat(&folder, &*name, read, Mode::empty())
-        } else {
-            openat(entry.source, entry.name, read, Mode::empty())
+    /// Opens the file that was found, and nothing that has taken its place: the tree may be in use, and opening a device does
+    /// something already.
+    fn open_source(&self, entry: &Entry<'_>, stat: &Stat) -> Result<File, LayerError> {
+        let failed = || LayerError::io("open", entry.path);
+        let later = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let changed = || LayerError::Changed {
+            path: entry.path.to_owned(),
         };
-        let source = opened.map_err(LayerError::io("open", entry.path))?;
+        let found = if !entry.from_merged && self.has(entry, Mark::Metacopy)? {
+            let (folder, name) = self.in_view(entry, "metacopy")?;
+            openat(&folder, &*name, later, Mode::empty()).map_err(failed())?
+        } else {
+            let found = openat(entry.source, entry.name, later, Mode::empty());
+            let found = found.map_err(failed())?;
+            if id(&fstat(&found).map_err(failed())?) != id(stat) {
+                return Err(changed());
+            }
+            found
+        };
+        open_regular(&found, OFlags::RDONLY).map_err(|error| match Errno::from_io_error(&error) {
+            Some(errno) => failed()(errno),
+            None => changed(),
+        })
+    }
+
+    fn regular(&mut self, entry: &Entry<'_>, stat: &Stat) -> Result<(), LayerError> {
+        let source = self.open_source(entry, stat)?;
         let create =
             OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let target = openat(entry.target, entry.name, create, Mode::from_raw_mode(0o600))
@@ -346,4 +369,48 @@ fn existing(entry: &Entry<'_>) -> Result<Option<FileType>, LayerError> {
 /// Link counts are 32 bits wide on some processors.
 fn wide(count: impl Into<u64>) -> u64 {
     count.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use rustix::fs::{CWD, open};
+
+    use super::*;
+
+    #[test]
+    fn what_has_taken_a_files_place_is_not_opened() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        fs::create_dir(at("to")).unwrap();
+        for name in ["file", "other"] {
+            fs::write(at(name), name).unwrap();
+        }
+        mknodat(CWD, at("pipe"), FileType::Fifo, Mode::empty(), 0).unwrap();
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let [source, target] =
+            [".", "to"].map(|name| open(at(name), flags, Mode::empty()).unwrap());
+        let stat = statat(&source, c"file", AtFlags::SYMLINK_NOFOLLOW).unwrap();
+        let leave_out = LeaveOut::default();
+        let root = target.try_clone().unwrap();
+        let of_root = (Marks::Trusted, None);
+        let mut copier = Copier::new(root, (true, false), None, of_root, &leave_out);
+        for (name, taken) in [(c"other", false), (c"pipe", false), (c"file", true)] {
+            let entry = Entry {
+                source: source.as_fd(),
+                target: target.as_fd(),
+                name,
+                path: Path::new("file"),
+                from_merged: true,
+            };
+            match copier.regular(&entry, &stat) {
+                Ok(()) => assert!(taken, "{name:?}"),
+                Err(error) => {
+                    assert!(matches!(error, LayerError::Changed { .. }), "{error}");
+                    assert!(!taken);
+                }
+            }
+        }
+    }
 }

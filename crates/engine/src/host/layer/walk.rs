@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{CWD, Dir, Mode, OFlags, Stat, fstat, openat};
+use rustix::fs::{CWD, Dir, Mode, OFlags, Stat, fstat, fstatfs, openat};
 use rustix::io::Errno;
 
 use super::copier::{Copier, Step};
@@ -20,6 +20,9 @@ pub(super) const FOLDER: OFlags = OFlags::RDONLY
     .union(OFlags::DIRECTORY)
     .union(OFlags::NOFOLLOW)
     .union(OFlags::CLOEXEC);
+
+/// `TMPFS_MAGIC` of linux/magic.h.
+const TMPFS_MAGIC: i64 = 0x0102_1994;
 
 /// What identifies a folder: device and inode.
 pub(super) type Id = (u64, u64);
@@ -163,6 +166,15 @@ impl Level {
     }
 }
 
+#[allow(
+    clippy::useless_conversion,
+    reason = "the field is narrower on some processors"
+)]
+fn is_memory(root: &OwnedFd) -> Result<bool, LayerError> {
+    let found = fstatfs(root).map_err(LayerError::io("stat", Path::new("")))?;
+    Ok(i64::from(found.f_type) == TMPFS_MAGIC)
+}
+
 /// See [`super::carry`].
 pub(super) fn carry(
     source: Source<'_>,
@@ -177,7 +189,14 @@ pub(super) fn carry(
     let view = source.merged.map(open_root).transpose()?;
     let root =
         openat(&to, c".", FOLDER, Mode::empty()).map_err(LayerError::io("open", Path::new("")))?;
-    let mut copier = Copier::new(to, merged, view, (source.marks, source.ids), leave_out);
+    let memory = merged && is_memory(&to)?;
+    let mut copier = Copier::new(
+        to,
+        (merged, memory),
+        view,
+        (source.marks, source.ids),
+        leave_out,
+    );
     let mut path = PathBuf::new();
     let mut stack = vec![Level::new(from, root, false, &path)?];
     while let Some(level) = stack.last_mut() {

@@ -79,6 +79,8 @@ pub(super) struct Policy<'a> {
     pub(super) from_merged: bool,
     /// The target is written through a merged tree.
     pub(super) to_merged: bool,
+    /// The target is a tmpfs, which takes `user.*` attributes since Linux 6.6 alone: what it does not take is left out.
+    pub(super) to_memory: bool,
 }
 
 impl Policy<'_> {
@@ -204,7 +206,10 @@ pub(super) fn copy(
         }
     }
     for (name, value) in wanted {
-        set(target, &name, &value, path)?;
+        match lsetxattr(target, &*name, &value, XattrFlags::empty()) {
+            Err(Errno::INVAL | Errno::OPNOTSUPP) if policy.to_memory => {}
+            done => done.map_err(LayerError::io("set attribute of", path))?,
+        }
     }
     Ok(())
 }
@@ -213,4 +218,41 @@ pub(super) fn copy(
 pub(super) fn set(target: &CStr, name: &CStr, value: &[u8], path: &Path) -> Result<(), LayerError> {
     lsetxattr(target, name, value, XattrFlags::empty())
         .map_err(LayerError::io("set attribute of", path))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::CString;
+    use std::fs;
+    use std::os::unix::ffi::OsStrExt as _;
+
+    use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
+
+    use super::*;
+
+    #[test]
+    fn only_memory_need_not_take_all_attributes() {
+        let folder = tempfile::tempdir_in("/var/tmp").unwrap();
+        let [source, target] = ["source", "target"].map(|name| folder.path().join(name));
+        fs::write(&source, "").unwrap();
+        fs::create_dir(&target).unwrap();
+        // it takes none, as an older kernel's tmpfs none of `user.*`
+        mount("ramfs", &target, "ramfs", MountFlags::empty(), None).unwrap();
+        let [source, to] = [&source, &target]
+            .map(|path| CString::new(path.as_os_str().as_bytes()).expect("no zero byte"));
+        lsetxattr(&*source, c"user.a", b"v", XattrFlags::empty()).unwrap();
+        let copied = |to_memory| {
+            let policy = Policy {
+                marks: Marks::Trusted,
+                ids: None,
+                from_merged: true,
+                to_merged: true,
+                to_memory,
+            };
+            copy(&source, &to, policy, Path::new("f")).is_ok()
+        };
+        let (memory, other) = (copied(true), copied(false));
+        unmount(&target, UnmountFlags::DETACH).unwrap();
+        assert!(memory && !other);
+    }
 }
