@@ -141,7 +141,7 @@ impl Inner {
         let facts = self.facts();
         self.runtime
             .check_container(&record.spec, &sandbox, &facts)?;
-        self.gate.check(&record.spec, facts.unified_cgroups)?;
+        self.gate.check(&record.spec, &facts)?;
         let checked = Arc::clone(record);
         tokio::task::spawn_blocking(move || crate::host::check_sources(&checked.spec))
             .await

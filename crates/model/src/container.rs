@@ -17,6 +17,7 @@ use crate::joined::Joined;
 use crate::port::{Port, PublishedPort};
 use crate::secret::SecretMount;
 use crate::signal::Signal;
+use crate::systemd;
 use crate::ulimit::Ulimit;
 use crate::userns::IdMappings;
 
@@ -174,9 +175,10 @@ pub struct ContainerSpec {
     /// Limits of its processes, one for each name.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub ulimits: Vec<Ulimit>,
-    /// It runs in systemd mode: it has what systemd wants as its first process. Decided at the create, see [`crate::systemd`].
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub systemd: bool,
+    /// It runs in systemd mode: it has what systemd wants as its first process. Decided at the create, see [`crate::systemd`];
+    /// `None` in what older versions wrote, see [`crate::systemd::is_on`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub systemd: Option<bool>,
     /// Bytes of each tmpfs of systemd mode; `None` means the kernel's own bound, half of the memory.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub systemd_tmpfs_bytes: Option<u64>,
@@ -224,7 +226,7 @@ impl ContainerSpec {
 
     /// The variables that are set whatever is taken away.
     pub fn always_set(&self) -> impl Iterator<Item = &str> {
-        let of_systemd = self.systemd.then_some(crate::systemd::UUID);
+        let of_systemd = systemd::is_on(self).then_some(systemd::UUID);
         ALWAYS_SET.into_iter().chain(of_systemd)
     }
 

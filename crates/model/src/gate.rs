@@ -6,7 +6,7 @@
 use std::path::Path;
 
 use crate::container::{ContainerSpec, IpcMode, MountKind, SHARED_MEMORY};
-use crate::observed::MountObserved;
+use crate::observed::{MountObserved, RuntimeFacts, RuntimeKind};
 use crate::paths;
 use crate::systemd;
 use crate::ulimit::Ulimit;
@@ -89,9 +89,9 @@ fn variables(spec: &ContainerSpec) -> impl Iterator<Item = String> {
     kept.chain(unset.flat_map(move |name| order("--unset-env", name)))
 }
 
-/// What a container cannot have without the gate, in the words of its flags; `None` where it needs none. `unified` says that
-/// the host's control groups are v2.
-pub fn needed(spec: &ContainerSpec, unified: bool) -> Option<&'static str> {
+/// What a container cannot have without the gate on such a runtime, in the words of its flags; `None` where it needs none.
+pub fn needed(spec: &ContainerSpec, facts: &RuntimeFacts) -> Option<&'static str> {
+    let unasked = facts.kind == RuntimeKind::CriO && systemd::is_unasked(spec);
     let needs = [
         ("ulimits", !spec.ulimits.is_empty()),
         ("umask", spec.umask.is_some()),
@@ -99,10 +99,10 @@ pub fn needed(spec: &ContainerSpec, unified: bool) -> Option<&'static str> {
         ("personality", spec.personality.is_some()),
         (
             "a limit by control groups",
-            spec.resources.some_by_cgroup(unified),
+            spec.resources.some_by_cgroup(facts.unified_cgroups),
         ),
         ("unsetenv", spec.unset_env_all || !spec.unset_env.is_empty()),
-        ("systemd", spec.systemd || systemd::is_unasked(spec)),
+        ("systemd", systemd::is_on(spec) || unasked),
         ("a change of its mounts", !changes_inside(spec).is_empty()),
     ];
     needs
@@ -111,17 +111,17 @@ pub fn needed(spec: &ContainerSpec, unified: bool) -> Option<&'static str> {
         .map(|(name, _)| name)
 }
 
-/// Flags of bind mounts and volumes that CRI has no field for, and not every OCI runtime takes over from what is bound.
+/// Flags of mounts that CRI has no field for, and not every OCI runtime takes over from what is bound: runc since 1.2 does not.
 pub const MOUNT_FLAGS: &[&str] = &["nodev", "noexec", "nosuid"];
 
 /// What the host changes of a container's mounts from inside of their namespace while the command is held: words of
 /// `gate inside` and their values.
 pub fn changes_inside(spec: &ContainerSpec) -> Vec<String> {
-    let bound = spec
-        .mounts
-        .iter()
-        .filter(|mount| matches!(mount.kind, MountKind::Bind | MountKind::Volume));
-    let flags = bound.filter_map(|mount| {
+    let kept = |kind: MountKind| {
+        matches!(kind, MountKind::Bind | MountKind::Volume) || kind.is_new_each_time()
+    };
+    let mounts = spec.mounts.iter().filter(|mount| kept(mount.kind));
+    let flags = mounts.filter_map(|mount| {
         let asked = MOUNT_FLAGS.iter().filter(|flag| mount.has_option(&[flag]));
         let asked: Vec<_> = asked.copied().collect();
         let words = || format!("{}:{}", asked.join(","), mount.destination);
@@ -135,7 +135,7 @@ pub fn changes_inside(spec: &ContainerSpec) -> Vec<String> {
     let memory = systemd::tmpfs(spec);
     let memory = memory.map(|place| ["--flags".to_owned(), format!("nosuid,nodev:{place}")]);
     // those of the host, which a privileged systemd would put its logins on
-    let no_consoles = (spec.systemd && spec.privileged)
+    let no_consoles = (systemd::is_on(spec) && spec.privileged)
         .then(|| ["--no-consoles".to_owned(), devices_asked(spec)]);
     let all = flags.chain(proc).chain(no_shm).chain(seen);
     let all = all.chain(memory).chain(no_consoles);
@@ -151,7 +151,7 @@ fn devices_asked(spec: &ContainerSpec) -> String {
 
 /// Whether anything is changed from inside of a container's namespace, which takes its process to be on this host.
 pub fn is_changed_inside(spec: &ContainerSpec) -> bool {
-    spec.systemd || !changes_inside(spec).is_empty()
+    systemd::is_on(spec) || !changes_inside(spec).is_empty()
 }
 
 /// Options of `/proc`, whose group is one of the host's where it is mounted from outside.
@@ -238,6 +238,55 @@ mod tests {
     }
 
     #[test]
+    fn flags_asked_for_by_name_are_set_inside() {
+        let changes = |kind, options: &[&str]| {
+            let options = options.iter().map(ToString::to_string).collect();
+            let mount = Mount {
+                kind,
+                destination: "/m".to_owned(),
+                options,
+                ..Mount::default()
+            };
+            changes_inside(&ContainerSpec {
+                mounts: vec![mount],
+                ..ContainerSpec::default()
+            })
+        };
+        let all = [
+            MountKind::Bind,
+            MountKind::Volume,
+            MountKind::Tmpfs,
+            MountKind::Ramfs,
+            MountKind::Devpts,
+        ];
+        for kind in all {
+            let made = changes(kind, &["size=1m", "nosuid", "noexec", "dev"]);
+            assert_eq!(made, ["--flags", "noexec,nosuid:/m"], "{kind:?}");
+            assert!(changes(kind, &["mode=700"]).is_empty(), "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn cri_o_alone_takes_a_command_for_systemd_by_itself() {
+        let mut spec = ContainerSpec {
+            command: Some(vec!["/lib/systemd/systemd".to_owned()]),
+            systemd: Some(false),
+            ..ContainerSpec::default()
+        };
+        let on = |kind, spec: &ContainerSpec| {
+            let facts = RuntimeFacts {
+                kind,
+                ..RuntimeFacts::default()
+            };
+            needed(spec, &facts)
+        };
+        assert_eq!(on(RuntimeKind::CriO, &spec), Some("systemd"));
+        assert_eq!(on(RuntimeKind::Containerd, &spec), None);
+        spec.systemd = None; // written by an older version
+        assert_eq!(on(RuntimeKind::Containerd, &spec), Some("systemd"));
+    }
+
+    #[test]
     fn a_held_command_is_shown_as_it_was_asked_for() {
         let argv: Vec<_> = ["sh", "--", "x"].map(ToOwned::to_owned).into();
         let spec = ContainerSpec {
@@ -261,7 +310,7 @@ mod tests {
         };
         assert_eq!(held(&spec, &argv)[3..5], ["--init", "yes"]);
         assert!(orders(&spec).is_empty());
-        assert_eq!(needed(&spec, true), Some("init"));
+        assert_eq!(needed(&spec, &RuntimeFacts::default()), Some("init"));
         let spec = ContainerSpec {
             init_path: Some("/sbin/init".to_owned()),
             ..spec
@@ -271,7 +320,7 @@ mod tests {
             "--",
             "the host's stands among the words"
         );
-        assert_eq!(needed(&spec, true), None);
+        assert_eq!(needed(&spec, &RuntimeFacts::default()), None);
         assert_eq!(asked(&argv), argv);
         let other: Vec<_> = [PROGRAM, "run", PIPE, "--", "x"]
             .map(ToOwned::to_owned)

@@ -27,27 +27,35 @@ pub const UUID: &str = "container_uuid";
 /// Where systemd expects memory that it may write to; the outer ones first.
 const TMPFS: [&str; 4] = ["/run", "/run/lock", "/tmp", "/var/log/journal"];
 
-/// Where control groups are seen.
-const GROUPS: &str = "/sys/fs/cgroup/systemd";
+/// Where control groups are seen: with cgroup v2 all of them, with v1 systemd's own hierarchy.
+const GROUPS: &str = "/sys/fs/cgroup";
+const HIERARCHY: &str = "/sys/fs/cgroup/systemd";
 
 /// Programs that are an init by their path.
 const INITS: [&str; 3] = ["/sbin/init", "/usr/sbin/init", "/usr/local/sbin/init"];
 
 /// Decides whether a new container, whose image is known, runs in systemd mode, and what comes of that.
 pub fn decide(spec: &mut ContainerSpec, wanted: Wanted) {
-    spec.systemd = match wanted {
+    let decided = match wanted {
         Wanted::ByCommand => is_init(spec),
         Wanted::Always => true,
         Wanted::Never => false,
     };
-    if spec.systemd && spec.stop_signal.is_none() && spec.image.config.stop_signal.is_empty() {
+    spec.systemd = Some(decided);
+    if decided && spec.stop_signal.is_none() && spec.image.config.stop_signal.is_empty() {
         spec.stop_signal = Signal::from_number(SHUT_DOWN);
     }
 }
 
+/// Whether a container runs in systemd mode: by its command where it is older than this daemon's knowledge of it, as if nothing
+/// had been asked for.
+pub fn is_on(spec: &ContainerSpec) -> bool {
+    spec.systemd.unwrap_or_else(|| is_init(spec))
+}
+
 /// Where a container has a tmpfs for systemd: nowhere else is one mounted already, or something of the user's own.
 pub fn tmpfs(spec: &ContainerSpec) -> impl Iterator<Item = &'static str> {
-    let places = TMPFS.into_iter().filter(|_| spec.systemd);
+    let places = TMPFS.into_iter().filter(|_| is_on(spec));
     let read_write = spec.read_only && spec.read_write_tmpfs;
     places.filter(move |place| {
         let there = read_write && READ_WRITE_TMPFS.contains(place);
@@ -55,10 +63,23 @@ pub fn tmpfs(spec: &ContainerSpec) -> impl Iterator<Item = &'static str> {
     })
 }
 
-/// Whether a container's control group is made its own to write to: a mount of the user's own there is left as it is.
-pub fn gives_group(spec: &ContainerSpec) -> bool {
-    let covers = |mount: &Mount| Path::new(GROUPS).starts_with(&mount.destination);
-    spec.systemd && !spec.mounts.iter().any(covers)
+/// Whether a container's control group is made its own to write to. Only with v1 a mount of the user's own where systemd's
+/// hierarchy lies is left as it is; with v2 one that hides the groups with more stays, for nothing of the runtime's is seen then.
+pub fn gives_group(spec: &ContainerSpec, unified: bool) -> bool {
+    let left = |mount: &Mount| {
+        let place = Path::new(&mount.destination);
+        match unified {
+            true => Path::new(GROUPS) != place && Path::new(GROUPS).starts_with(place),
+            false => Path::new(HIERARCHY) == place,
+        }
+    };
+    is_on(spec) && !spec.mounts.iter().any(left)
+}
+
+/// Whether a container has its own control groups at a place and not what was asked for there, as with Podman: in systemd mode with
+/// cgroup v2, so that the usual `-v /sys/fs/cgroup:/sys/fs/cgroup:ro` works.
+pub fn has_groups_at(spec: &ContainerSpec, unified: bool, destination: &str) -> bool {
+    unified && Path::new(destination) == Path::new(GROUPS) && is_on(spec)
 }
 
 /// Whether a container's command is systemd or an init, a shell's (`/bin/sh -c`) passed over. An init of Podman's before it
@@ -78,7 +99,7 @@ fn is_init(spec: &ContainerSpec) -> bool {
 pub fn is_unasked(spec: &ContainerSpec) -> bool {
     let argv = effective_argv(spec).all();
     let taken = |command: &String| command.contains(INITS[0]) || is_systemd(command);
-    !spec.systemd && argv.first().is_some_and(taken)
+    !is_on(spec) && argv.first().is_some_and(taken)
 }
 
 fn is_systemd(program: &str) -> bool {
@@ -120,15 +141,16 @@ mod tests {
         ];
         for (command, wanted) in all {
             let made = decided(spec(command), Wanted::ByCommand);
-            assert_eq!(made.systemd, *wanted, "{command:?}");
-            assert!(decided(spec(command), Wanted::Always).systemd);
-            assert!(!decided(spec(command), Wanted::Never).systemd);
+            assert_eq!(made.systemd, Some(*wanted), "{command:?}");
+            assert!(is_on(&decided(spec(command), Wanted::Always)));
+            assert!(!is_on(&decided(spec(command), Wanted::Never)));
+            assert_eq!(is_on(&spec(command)), *wanted, "of an older version");
         }
         let mut of_image = ContainerSpec::default();
         of_image.image.config.cmd = vec!["/sbin/init".to_owned()];
-        assert!(decided(of_image.clone(), Wanted::ByCommand).systemd);
+        assert!(is_on(&decided(of_image.clone(), Wanted::ByCommand)));
         of_image.init = true;
-        assert!(!decided(of_image, Wanted::ByCommand).systemd);
+        assert!(!is_on(&decided(of_image, Wanted::ByCommand)));
     }
 
     #[test]
@@ -145,28 +167,45 @@ mod tests {
         assert_eq!(signal(decided(of_image, Wanted::Always)), None);
     }
 
-    #[test]
-    fn a_mount_that_is_there_stays() {
-        let at = |destination: &str| Mount {
+    fn at(destination: &str) -> Mount {
+        Mount {
             destination: destination.to_owned(),
             ..Mount::default()
-        };
+        }
+    }
+
+    #[test]
+    fn no_tmpfs_lies_over_a_mount_that_is_there() {
         let mut spec = ContainerSpec::default();
-        assert!(tmpfs(&spec).next().is_none() && !gives_group(&spec));
-        spec.systemd = true;
-        assert!(tmpfs(&spec).eq(TMPFS) && gives_group(&spec));
-        spec.mounts = vec![
-            at("/var/log/journal"),
-            at("/run/secrets"),
-            at("/sys/fs/bpf"),
-        ];
-        assert!(tmpfs(&spec).eq(["/run", "/run/lock", "/tmp"]) && gives_group(&spec));
+        assert!(tmpfs(&spec).next().is_none());
+        spec.systemd = Some(true);
+        assert!(tmpfs(&spec).eq(TMPFS));
+        spec.mounts = vec![at("/var/log/journal"), at("/run/secrets")];
+        assert!(tmpfs(&spec).eq(["/run", "/run/lock", "/tmp"]));
         spec.read_only = true;
         spec.read_write_tmpfs = true;
         assert!(tmpfs(&spec).eq(["/run/lock"]));
-        for place in ["/sys", "/sys/fs/cgroup", "/sys/fs/cgroup/", GROUPS] {
+    }
+
+    #[test]
+    fn its_own_groups_take_the_place_of_those_asked_for() {
+        let (v1, v2) = (false, true);
+        let mut spec = ContainerSpec::default();
+        assert!(!gives_group(&spec, v1) && !gives_group(&spec, v2));
+        assert!(!has_groups_at(&spec, v2, GROUPS));
+        spec.systemd = Some(true);
+        for (place, of_v1, of_v2, left_out) in [
+            ("/sys/fs/cgroup", true, true, true),
+            ("/sys/fs/cgroup/", true, true, true),
+            ("/sys/fs/cgroup/systemd", false, true, false),
+            ("/sys/fs/bpf", true, true, false),
+            ("/sys", true, false, false),
+        ] {
             spec.mounts = vec![at(place)];
-            assert!(!gives_group(&spec), "{place}");
+            assert_eq!(gives_group(&spec, v1), of_v1, "{place}");
+            assert_eq!(gives_group(&spec, v2), of_v2, "{place}");
+            assert!(!has_groups_at(&spec, v1, place), "{place}");
+            assert_eq!(has_groups_at(&spec, v2, place), left_out, "{place}");
         }
     }
 

@@ -86,7 +86,7 @@ impl Inner {
         Hold {
             in_gate: letters
                 || record.progress.late_command
-                || gate::needed(&record.spec, self.facts().unified_cgroups).is_some()
+                || gate::needed(&record.spec, &self.facts()).is_some()
                 || self.changes_devices(record)
                 || self.checks_oom_score(record),
             letters,
@@ -166,7 +166,7 @@ impl Inner {
         let asks_of_process =
             by_cgroup || !spec.ulimits.is_empty() || self.checks_oom_score(record);
         let changes = self.changes_inside(record)?;
-        if !asks_of_process && changes.is_empty() && !spec.systemd {
+        if !asks_of_process && changes.is_empty() && !systemd::is_on(spec) {
             return Ok(());
         }
         let status = self.runtime.container_status(cri_id, true).await?;
@@ -236,7 +236,7 @@ impl Inner {
         let (spec, unified) = (record.spec.clone(), self.facts().unified_cgroups);
         on_disk(move || {
             let mut changes = changes;
-            if systemd::gives_group(&spec) {
+            if systemd::gives_group(&spec, unified) {
                 changes.extend(own_group(&spec, pid, &cri_id, unified)?);
             }
             match changes.is_empty() {

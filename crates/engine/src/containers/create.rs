@@ -218,7 +218,7 @@ impl Inner {
     async fn check_spec(&self, spec: &ContainerSpec, sandbox: &SandboxRecord) -> Result<(), Error> {
         self.runtime.check_container(spec, sandbox, &self.facts())?;
         let unified = self.facts().unified_cgroups;
-        self.gate.check(spec, unified)?;
+        self.gate.check(spec, &self.facts())?;
         self.check_image_mounts(spec)?;
         let checked = spec.clone();
         on_disk(move || {

@@ -52,7 +52,7 @@ impl Inner {
         self.runtime
             .check_container(&spec, &sandbox, &self.facts())?;
         let (limits, unified) = (spec.resources.clone(), self.facts().unified_cgroups);
-        self.gate.check(&spec, unified)?;
+        self.gate.check(&spec, &self.facts())?;
         on_disk(move || crate::host::check_limits(&limits, unified)).await?;
         let changes_limits =
             spec.resources != old.spec.resources || spec.ulimits != old.spec.ulimits;

@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 use model::Error;
 use model::container::ContainerSpec;
 use model::gate;
+use model::observed::RuntimeFacts;
 use model::order::FileMount;
 use rustix::fs::{CWD, FileType, Mode, OFlags, StatVfsMountFlags, mknodat, statvfs};
 use rustix::io::Errno;
@@ -113,8 +114,8 @@ impl Gate {
     ///
     /// # Errors
     /// [`Error::Unsupported`] where it does not.
-    pub(crate) fn check(&self, spec: &ContainerSpec, unified: bool) -> Result<(), Error> {
-        match gate::needed(spec, unified).filter(|_| !self.is_for(spec)) {
+    pub(crate) fn check(&self, spec: &ContainerSpec, facts: &RuntimeFacts) -> Result<(), Error> {
+        match gate::needed(spec, facts).filter(|_| !self.is_for(spec)) {
             None => Ok(()),
             Some(name) => Err(Error::unsupported(
                 name,

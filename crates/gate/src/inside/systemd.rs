@@ -23,6 +23,7 @@ const DEVICES: &str = "/dev";
 /// The hierarchy is mounted and not bound: this process is in the host's namespace of control groups, whose root it is.
 pub(super) fn give_group(group: &Path) -> nix::Result<()> {
     let own = below(Path::new(HIERARCHY), group).ok_or(Errno::EINVAL)?;
+    keep_apart()?;
     uncover(Path::new(HIERARCHY))?; // over itself the kernel mounts it not
     make_folder(Path::new(HIERARCHY))?;
     let safe = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
@@ -35,6 +36,19 @@ pub(super) fn give_group(group: &Path) -> nix::Result<()> {
         Err(Errno::ENOENT) => Ok(()), // the host itself is in a namespace of control groups, below the root that has it
         hidden => hidden,
     }
+}
+
+/// What is done in `/sys` is not passed on to the host: a mount of the user's own there may be shared with it.
+fn keep_apart() -> nix::Result<()> {
+    let none = None::<&str>;
+    let above = Path::new(HIERARCHY).ancestors().skip(1);
+    for place in above.filter(|place| place.starts_with("/sys")) {
+        match mount(none, place, none, MsFlags::MS_PRIVATE, none) {
+            Ok(()) | Err(Errno::EINVAL | Errno::ENOENT) => {} // nothing is mounted there
+            Err(errno) => return Err(errno),
+        }
+    }
+    Ok(())
 }
 
 fn bind(source: &Path, place: &Path) -> nix::Result<()> {

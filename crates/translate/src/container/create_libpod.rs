@@ -268,7 +268,7 @@ pub fn libpod_create(mut spec: SpecGenerator, host: &Host) -> Result<NewContaine
         umask: umask_of(&umask)?,
         ulimits: ulimits::from_libpod(&rlimits)?,
         resources,
-        systemd: false, // the engine's to decide
+        systemd: None, // the engine's to decide
         systemd_tmpfs_bytes: systemd::tmpfs_bytes(shm_size_systemd)?,
         stop_signal: stop_signal.as_ref().map(signal).transpose()?,
         stop_timeout: stop_timeout.map(|secs| u32::try_from(secs).unwrap_or(u32::MAX)),

@@ -3,6 +3,7 @@
 use model::container::{ContainerSpec, MountKind, UMASK};
 use model::secret::SecretMount;
 use model::signal::Signal;
+use model::systemd;
 use model::view::{ContainerBody, ContainerDetail, State};
 use podman_api::container::libpod::{
     Entrypoint, GraphDriver, InspectConfig, InspectContainer, InspectMount, InspectSecret,
@@ -190,7 +191,7 @@ fn config(detail: &ContainerDetail) -> InspectConfig {
         create_command,
         umask,
         secrets: secrets(spec),
-        systemd_mode: spec.is_some_and(|spec| spec.systemd),
+        systemd_mode: spec.is_some_and(systemd::is_on),
         timezone: spec
             .and_then(|spec| spec.timezone.clone())
             .unwrap_or_default(),

@@ -48,8 +48,7 @@ pub fn check_container(
         let text = "cannot add init binary as PID 1 (PID namespace isn't private)";
         return Err(spec.face.at_create(Error::Plain(text.to_owned())));
     }
-    if let Some(name) = gate::needed(spec, runtime.unified_cgroups).filter(|_| gate::covered(spec))
-    {
+    if let Some(name) = gate::needed(spec, runtime).filter(|_| gate::covered(spec)) {
         let what = format!("{name} with something mounted on /dev");
         return Err(Error::unsupported(what, NO_GATE));
     }

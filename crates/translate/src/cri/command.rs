@@ -67,7 +67,7 @@ pub(super) fn cri_environment(
     let is_secret = |key: &str| secrets.iter().any(|(name, _)| name == key);
     let ContainerRecord { id, spec, .. } = record;
     let mut all = environment(spec, hostname);
-    if spec.systemd && !all.iter().any(|(key, _)| key == systemd::UUID) {
+    if systemd::is_on(spec) && !all.iter().any(|(key, _)| key == systemd::UUID) {
         let half = id.as_str().get(..UUID_DIGITS).unwrap_or_default();
         all.push((systemd::UUID.to_owned(), half.to_owned()));
     }

@@ -9,6 +9,7 @@ use model::container::{ContainerRecord, ContainerSpec, Device};
 use model::gate;
 use model::order::ContainerOrder;
 use model::record;
+use model::systemd;
 
 use super::command::{command_and_args as cri_words, cri_environment};
 use super::image::image_spec;
@@ -92,7 +93,7 @@ fn asked(order: &ContainerOrder<'_>, spec: &ContainerSpec) -> Result<v1::Contain
         terminal,
         stdin,
         hostname: _, // `order.hostname` is the one in effect, and the sandbox's
-        mounts,
+        mounts: _,   // `mounts_of`
         devices,
         secrets: _, // a tmpfs of the host side's among `files`
         cdi_devices,
@@ -159,7 +160,7 @@ fn asked(order: &ContainerOrder<'_>, spec: &ContainerSpec) -> Result<v1::Contain
         args,
         working_dir: spec.effective_work_dir().to_owned(),
         envs: cri_environment(order.record, &order.hostname, &order.secret_env),
-        mounts: cri_mounts(mounts, &order.files, spec.id_mappings.as_ref())?,
+        mounts: mounts_of(order, unified)?,
         devices: devices.iter().map(device).collect(),
         cdi_devices: cdi_devices.iter().map(|name| cdi_device(name)).collect(),
         stdin: *stdin,
@@ -184,6 +185,14 @@ fn asked(order: &ContainerOrder<'_>, spec: &ContainerSpec) -> Result<v1::Contain
 }
 
 /// With the processes of another container of the sandbox, unless the sandbox's containers see each other's anyway.
+/// Its mounts, but for what would lie over its own control groups.
+fn mounts_of(order: &ContainerOrder<'_>, unified: bool) -> Result<Vec<v1::Mount>, Error> {
+    let spec = &order.record.spec;
+    let mut all = cri_mounts(&spec.mounts, &order.files, spec.id_mappings.as_ref())?;
+    all.retain(|mount| !systemd::has_groups_at(spec, unified, &mount.container_path));
+    Ok(all)
+}
+
 fn targeted(own: v1::NamespaceOption, order: &ContainerOrder<'_>) -> v1::NamespaceOption {
     match &order.pid_target {
         Some(target) if own.pid() == v1::NamespaceMode::Container => v1::NamespaceOption {
@@ -425,8 +434,27 @@ mod tests {
     }
 
     #[test]
+    fn in_systemd_mode_a_container_has_its_own_control_groups() {
+        let made = |on: bool, destination: &str| {
+            let made = config(|record| {
+                record.spec.systemd = Some(on);
+                record.spec.mounts = vec![model::container::Mount {
+                    source: "/sys/fs/cgroup".to_owned(),
+                    destination: destination.to_owned(),
+                    ..Default::default()
+                }];
+            });
+            let mut mounts = made.unwrap().mounts.into_iter();
+            mounts.any(|mount| mount.container_path == destination)
+        };
+        assert!(!made(true, "/sys/fs/cgroup"));
+        assert!(made(true, "/sys/fs/cgroup/sub"));
+        assert!(made(false, "/sys/fs/cgroup"));
+    }
+
+    #[test]
     fn systemd_mode_has_the_machines_id() {
-        let change = |record: &mut ContainerRecord| record.spec.systemd = true;
+        let change = |record: &mut ContainerRecord| record.spec.systemd = Some(true);
         let mut id = String::new();
         let made = config(|record| {
             change(record);

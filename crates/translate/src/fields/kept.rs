@@ -88,7 +88,7 @@ pub(super) fn container_fields(
             .map(|_| "(written at start)".into()),
         log_path: String::new(),
         hostname,
-        held: model::gate::needed(&record.spec, facts.unified_cgroups).is_some(),
+        held: model::gate::needed(&record.spec, facts).is_some(),
         stdin_once: false,
     })?;
     Ok(spelled_out(Some(&config), &sandbox_config(&sandbox_order)?))

@@ -24,7 +24,7 @@ mod tests {
     #[test]
     fn each_has_the_size_that_was_asked_for() {
         let spec = ContainerSpec {
-            systemd: true,
+            systemd: Some(true),
             systemd_tmpfs_bytes: Some(4096),
             ..ContainerSpec::default()
         };
