@@ -34,6 +34,7 @@ use model::{Error, Id};
 use crate::attach::{Hold, Starter};
 use crate::containers::volumes_of;
 use crate::events::{of_container, of_pod};
+use crate::host::FilesJob;
 use crate::kubelet_node::Leave;
 use crate::list::{attempts_of, found, is_ours, sandbox_id, seen_in};
 use crate::observe::network_of;
@@ -461,7 +462,7 @@ impl Inner {
         hold: &Hold,
     ) -> Result<Vec<FileMount>, Error> {
         let kind = self.facts().kind;
-        let mut job = crate::host::FilesJob {
+        let mut job = FilesJob {
             images: self.mounted_images(record).await?,
             dir: self.store.dir().container(&record.id),
             pod_dir: self.store.dir().pod(&live.record.id),
@@ -479,6 +480,7 @@ impl Inner {
             secrets: self.secret_files(record).await?,
             layers: Vec::new(),
             below: Vec::new(),
+            to_fill: self.places_to_fill(record),
             kind,
             // CRI-O does on the host's network alone
             runtime_mounts_hosts: kind != RuntimeKind::CriO
@@ -494,17 +496,25 @@ impl Inner {
                 false => job.layers.clone(),
             };
         }
-        // A volume that is mounted for this container is not unmounted before it has it.
+        let job = Arc::new(job);
+        let bound = self.bind_volumes(record, Arc::clone(&job)).await?;
+        let files = on_disk(move || job.write(bound)).await?;
+        crate::crash::point("disk", "files");
+        Ok(files)
+    }
+
+    /// Mounts its volumes and binds them: one that is mounted for this container is not unmounted before it has it.
+    async fn bind_volumes(
+        &self,
+        record: &ContainerRecord,
+        job: Arc<FilesJob>,
+    ) -> Result<Vec<FileMount>, Error> {
         let _change = match volumes_of(&record.spec).next() {
             Some(_) => Some(self.store.change_volumes().await),
             None => None,
         };
         self.mount_volumes(record).await?;
-        let files = tokio::task::spawn_blocking(move || job.write())
-            .await
-            .map_err(Error::internal)??;
-        crate::crash::point("disk", "files");
-        Ok(files)
+        on_disk(move || job.bind_volumes()).await
     }
 
     /// The other containers of a container's sandbox, where they share a network of their own.

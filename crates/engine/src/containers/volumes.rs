@@ -1,6 +1,7 @@
 //! Volumes of containers: named and made with the container, filled at its first start, and, those
 //! without a name of their own, removed with it.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -345,6 +346,13 @@ impl Inner {
             owner: volume.owner,
             ids: ids.cloned(),
         })
+    }
+
+    /// Where those of its volumes are that get what the image has while they are empty.
+    pub(crate) fn places_to_fill(&self, record: &ContainerRecord) -> BTreeSet<String> {
+        let open = volumes_of(&record.spec).filter_map(|mount| self.to_fill(mount, None));
+        let open = open.filter(|volume| volume.may_copy);
+        open.map(|volume| volume.destination).collect()
     }
 
     fn has_volumes_to_fill(&self, record: &ContainerRecord) -> bool {

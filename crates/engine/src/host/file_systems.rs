@@ -1,6 +1,7 @@
 //! File systems that begin anew at each start: tmpfs, ramfs and devpts. CRI has none of them, so they are mounted in the
 //! container's folder, and bound.
 
+use std::collections::BTreeSet;
 use std::ffi::CString;
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
@@ -14,7 +15,7 @@ use rustix::mount::{MountFlags, mount};
 
 use super::layer::{self, LeaveOut, Target};
 use super::volumes::{Folder, ImageTree, own};
-use crate::store::private_dir;
+use crate::store::{is_empty, private_dir};
 
 /// How the names of the folders begin that they are mounted on.
 pub(super) const TMPFS: &str = "tmpfs-";
@@ -39,6 +40,8 @@ pub(super) struct FileSystems<'a> {
     pub(super) ids: Option<&'a IdMappings>,
     /// All that was asked for.
     pub(super) mounts: &'a [Mount],
+    /// Where the volumes are among them that get what the image has while they are empty.
+    pub(super) to_fill: &'a BTreeSet<String>,
 }
 
 impl FileSystems<'_> {
@@ -112,15 +115,14 @@ impl FileSystems<'_> {
         });
         let above = above.max_by_key(|mount| mount.destination.len());
         let Some(above) = above else {
-            let folder = match of_image(wanted) {
-                true => image.folder(&wanted.destination)?,
-                false => None,
-            };
-            return Ok((folder, self.ids));
+            return Ok((folder_of(image, wanted)?, self.ids));
         };
         let mut made = files.iter();
         let made = made.find(|file| file.destination == above.destination);
         let tree = made.map_or_else(|| PathBuf::from(&above.source), |file| file.source.clone());
+        if self.to_fill.contains(&above.destination) && is_empty(&tree)? {
+            return Ok((folder_of(image, wanted)?, self.ids)); // it has the same, later
+        }
         let rest = at.strip_prefix(&above.destination).unwrap_or(at);
         let tree = ImageTree::new(&[tree], &self.dir.join("image"))?;
         Ok((tree.folder(&rest.to_string_lossy())?, None))
@@ -169,6 +171,14 @@ impl FileSystems<'_> {
             Some(ids) => own(path, ids.root()),
             None => Ok(()),
         }
+    }
+}
+
+/// What the image has at its place.
+fn folder_of(image: &ImageTree, wanted: &Mount) -> Result<Option<Folder>, Error> {
+    match of_image(wanted) {
+        true => image.folder(&wanted.destination),
+        false => Ok(None),
     }
 }
 
@@ -338,6 +348,7 @@ mod tests {
                 layers: &layers,
                 ids,
                 mounts: wanted,
+                to_fill: &["/d".to_owned()].into(),
             };
             let own = wanted.iter().filter(|it| it.kind.is_new_each_time());
             let own = own.cloned().collect();
@@ -406,6 +417,24 @@ mod tests {
         assert_eq!((file.uid(), file.gid()), (7, 8), "the host's own");
         assert_eq!(made[1].destination, "/d/in/nosuch");
         assert!(fs::read_dir(&made[1].source).unwrap().next().is_none());
+    }
+
+    #[test]
+    fn a_tmpfs_in_a_volume_that_is_filled_later_has_what_the_image_has() {
+        let stage = Stage::new();
+        fs::create_dir(stage.at("volume")).unwrap();
+        let volume = Mount {
+            source: stage.at("volume").display().to_string(),
+            ..asked(MountKind::Volume, "/d", "")
+        };
+        let wanted = [volume, tmpfs("/d/sub", "")];
+        let made = stage.make(&wanted, Some(&shifted())).unwrap();
+        let file = fs::metadata(made[0].source.join("b")).unwrap();
+        assert_eq!((file.uid(), file.gid()), (100_007, 100_008));
+        unmount_below(&stage.at("dir")).unwrap();
+        fs::write(stage.at("volume/mine"), "").unwrap();
+        let made = stage.make(&wanted, None).unwrap();
+        assert!(fs::read_dir(&made[0].source).unwrap().next().is_none());
     }
 
     #[test]

@@ -3,7 +3,7 @@
 mod etc;
 mod systemd;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -60,6 +60,8 @@ pub(crate) struct FilesJob {
     pub(crate) layers: Vec<PathBuf>,
     /// Those whose owners are the container's, where it [copies](Self::copies_up) of them.
     pub(crate) below: Vec<PathBuf>,
+    /// Where its volumes are that get what the image has while they are empty.
+    pub(crate) to_fill: BTreeSet<String>,
     pub(crate) kind: RuntimeKind,
     /// The runtime mounts an `/etc/hosts` of its own where none is given to it.
     pub(crate) runtime_mounts_hosts: bool,
@@ -84,19 +86,14 @@ impl Peers {
 }
 
 impl FilesJob {
-    /// Writes them; answers what is to be mounted.
+    /// Takes away what was mounted for the attempt before, and binds the volumes; answers what is to be mounted.
     ///
     /// # Errors
-    /// An entry of `--add-host` that is none, a tmpfs option the kernel refuses, a full disk.
-    pub(crate) fn write(&self) -> Result<Vec<FileMount>, Error> {
+    /// [`Error::Internal`] where the kernel refuses.
+    pub(crate) fn bind_volumes(&self) -> Result<Vec<FileMount>, Error> {
         private_dir(&self.dir)?;
-        self.log_folder()?;
         unmount_below(&self.dir)?;
-        self.seccomp()?;
-        let mut files = self.etc_files()?;
-        files.extend(self.localtime()?);
-        files.extend(self.init());
-        neighbours::tell(&self.record.name, &self.peers.dirs);
+        let mut files = Vec::new();
         for (number, volume) in volumes_of(&self.record.spec).enumerate() {
             let source = self.dir.join(format!("{BOUND}{number}"));
             let read_only = match volume.is_overlay() {
@@ -109,6 +106,20 @@ impl FilesJob {
                 read_only,
             });
         }
+        Ok(files)
+    }
+
+    /// Makes the others, beside the volumes, which are `files`; answers all.
+    ///
+    /// # Errors
+    /// An entry of `--add-host` that is none, a tmpfs option the kernel refuses, a full disk.
+    pub(crate) fn write(&self, mut files: Vec<FileMount>) -> Result<Vec<FileMount>, Error> {
+        self.log_folder()?;
+        self.seccomp()?;
+        files.extend(self.etc_files()?);
+        files.extend(self.localtime()?);
+        files.extend(self.init());
+        neighbours::tell(&self.record.name, &self.peers.dirs);
         files.extend(self.overlays()?);
         let ids = self.record.spec.id_mappings.as_ref();
         let made = FileSystems {
@@ -116,6 +127,7 @@ impl FilesJob {
             layers: &self.below,
             ids,
             mounts: &self.record.spec.mounts,
+            to_fill: &self.to_fill,
         };
         made.make(self.file_systems(), &mut files)?;
         files.extend(secrets::write(&self.dir, &self.secrets, ids)?);
