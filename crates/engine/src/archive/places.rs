@@ -14,8 +14,8 @@ use model::observed::ContainerStatus;
 use rustix::fs::{FileType, Mode, OFlags, open};
 use rustix::io::Errno;
 
-use super::root::{Found, LOOK, Root, exactly, resolve};
-use crate::host::magic;
+use super::root::{Found, LOOK, Root, exactly};
+use crate::host::{magic, open_in_root};
 use crate::system::Inner;
 use crate::volumes::on_disk;
 
@@ -53,7 +53,7 @@ impl Place {
             let whole = open(source, LOOK, Mode::empty())?;
             Found::new(match part {
                 "" => whole,
-                part => resolve(&whole, Path::new(part), LOOK)?,
+                part => open_in_root(&whole, Path::new(part), LOOK)?,
             })
         });
         let what = match found {

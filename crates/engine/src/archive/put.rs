@@ -23,9 +23,9 @@ use rustix::io::Errno;
 use tar::EntryType;
 
 use super::entries::{self, Described, Entries};
-use super::root::{FOLDER, Found, LOOK, Root, clean, resolve};
+use super::root::{FOLDER, Found, LOOK, Root, clean};
 use crate::host::layer;
-use crate::host::magic;
+use crate::host::{magic, open_in_root};
 
 /// Folders whose times are set when all that is in them is there, at most: as deep as a path can be.
 const OPEN_FOLDERS: usize = 2_048;
@@ -228,7 +228,7 @@ impl Unpacking<'_> {
             }
             EntryType::Link => {
                 let to = clean(Path::new(&OsString::from_vec(self.renamed(&entry.link))));
-                let to = resolve(&self.folder, &to, LOOK).map_err(failed)?;
+                let to = open_in_root(&self.folder, &to, LOOK).map_err(failed)?;
                 self.over(parent, name, path, || {
                     linkat(
                         rustix::fs::CWD,

@@ -23,12 +23,11 @@ use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 use super::places::{Over, Place, Places};
 use crate::host::layer::View;
-use crate::host::magic;
+use crate::host::{magic, open_in_root};
 
 /// Links followed at most in one path, as many as the kernel does.
 const LINKS_MAX: usize = 40;
-/// How often the kernel is asked again for a path with `..` in a link while folders are renamed: it answers
-/// `EAGAIN` to each that it cannot be sure of.
+/// How often a path is followed again where a link has come into it meanwhile.
 const TRIES: usize = 256;
 
 /// What is opened to be looked at, or to have things made in it.
@@ -182,7 +181,7 @@ impl Root {
     /// Opens a path, links followed as in the container.
     pub(super) fn open(&self, path: &Path, flags: OFlags) -> Result<OwnedFd, Errno> {
         if self.places.is_empty() {
-            return resolve(&self.fd, path, flags);
+            return open_in_root(&self.fd, path, flags);
         }
         let mut tries = TRIES;
         loop {
@@ -200,7 +199,7 @@ impl Root {
     fn open_real(&self, path: &Path, flags: OFlags) -> Result<OwnedFd, Errno> {
         match self.places.of(path) {
             Some((place, inside)) => place.open(inside, flags),
-            None if self.places.is_empty() => resolve(&self.fd, path, flags),
+            None if self.places.is_empty() => open_in_root(&self.fd, path, flags),
             None => exactly(self.fd.as_fd(), path, flags),
         }
     }
@@ -309,19 +308,6 @@ fn make_folder(parent: BorrowedFd<'_>, name: &Path, (uid, gid): (u32, u32)) -> R
 pub(super) fn exactly(root: BorrowedFd<'_>, path: &Path, flags: OFlags) -> Result<OwnedFd, Errno> {
     let how = ResolveFlags::IN_ROOT | ResolveFlags::NO_SYMLINKS;
     openat2(root, path, flags | OFlags::CLOEXEC, Mode::empty(), how)
-}
-
-/// Opens a path below a folder that counts as the root of all its links.
-pub(super) fn resolve(root: impl AsFd, path: &Path, flags: OFlags) -> Result<OwnedFd, Errno> {
-    let how = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
-    let mut tries = TRIES;
-    loop {
-        tries -= 1;
-        match openat2(&root, path, flags | OFlags::CLOEXEC, Mode::empty(), how) {
-            Err(Errno::AGAIN) if tries > 0 => {}
-            other => return other,
-        }
-    }
 }
 
 /// The target of a link that is open.

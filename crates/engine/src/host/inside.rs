@@ -5,8 +5,9 @@ use std::io::{self, Read as _};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, fstat, openat2};
+use rustix::fs::{CWD, Mode, OFlags, fstat};
 
+use super::in_root::open_in_root;
 use super::volumes::open_regular;
 
 /// Bytes read of a command line or a configuration file; kubelets' have a few thousand.
@@ -36,9 +37,7 @@ impl Inside {
     /// Opens a path, a relative one from where the process stands.
     pub(super) fn open(&self, path: &Path, flags: OFlags) -> io::Result<OwnedFd> {
         let path = self.working_folder.join(path);
-        let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
-        let flags = flags | OFlags::CLOEXEC;
-        Ok(openat2(&self.root, path, flags, Mode::empty(), resolve)?)
+        Ok(open_in_root(&self.root, &path, flags)?)
     }
 
     /// Opens an ordinary file for reading. What else is in its place is not opened.

@@ -9,11 +9,12 @@ use std::path::{Path, PathBuf};
 
 use model::Error;
 use model::container::Mount;
-use rustix::fs::{Mode, OFlags, ResolveFlags, open, openat2};
+use rustix::fs::{Mode, OFlags, open};
 use rustix::io::Errno;
 use rustix::mount::{MountFlags, MountPropagationFlags, mount_bind, mount_change};
 
 use super::files::about;
+use super::in_root::open_in_root;
 use super::layer::View;
 use super::proc::magic;
 use super::volumes::take_over;
@@ -132,10 +133,8 @@ fn failed(asked: &Mount, error: impl std::fmt::Display) -> Error {
 /// Podman's words.
 pub(crate) fn inside(folder: &Path, part: &str) -> Result<OwnedFd, Error> {
     let flags = OFlags::PATH | OFlags::CLOEXEC;
-    let found = open(folder, flags | OFlags::DIRECTORY, Mode::empty()).and_then(|root| {
-        let how = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
-        openat2(&root, part, flags, Mode::empty(), how)
-    });
+    let found = open(folder, flags | OFlags::DIRECTORY, Mode::empty())
+        .and_then(|root| open_in_root(&root, part, flags));
     found.map_err(|errno: Errno| {
         let cause = super::sources::words(&io::Error::from(errno)).to_lowercase();
         let at = folder.join(part.trim_start_matches('/'));

@@ -12,17 +12,15 @@ use model::container::ContainerSpec;
 use model::observed::{Layer, RuntimeKind};
 use model::userns::IdMappings;
 use model::{Error, Id};
-use rustix::fs::{Mode, OFlags, ResolveFlags, mkdirat, open, openat2};
+use rustix::fs::{Mode, OFlags, mkdirat, open};
 use rustix::io::Errno;
 
 use super::etc_files::MODE;
 use super::etc_files::entries::{Entries, User};
 use super::files::about;
+use super::in_root::{make_in_root, open_in_root};
 use super::layer::View;
 use super::volumes::open_regular;
-
-/// Links are followed as in the container, and never out of it.
-pub(super) const INSIDE: ResolveFlags = ResolveFlags::IN_ROOT.union(ResolveFlags::NO_MAGICLINKS);
 
 /// What decides about the lines of a container's user.
 pub(super) fn of(spec: &ContainerSpec) -> User<'_> {
@@ -91,7 +89,7 @@ fn write_below(spec: &ContainerSpec, root: &Path) -> Result<(), Error> {
     let root = open(root, folder, Mode::empty()).map_err(|error| about(root, error))?;
     let file = |table: Table, flags: OFlags| {
         let found = OFlags::PATH | OFlags::CLOEXEC;
-        let found = openat2(&root, table.path(), found, Mode::empty(), INSIDE)?;
+        let found = open_in_root(&root, table.path(), found)?;
         open_regular(&found, flags)
     };
     let Entries { passwd, group } = missing(spec, |table| file(table, OFlags::RDONLY))?;
@@ -116,7 +114,7 @@ fn make(root: &OwnedFd, table: Table, owner: (u32, u32)) -> io::Result<File> {
     let flags = OFlags::WRONLY | OFlags::APPEND | OFlags::CREATE | OFlags::CLOEXEC;
     // were there a pipe or a terminal meanwhile
     let flags = flags | OFlags::NONBLOCK | OFlags::NOCTTY;
-    let open = || openat2(root, table.path(), flags, Mode::from_raw_mode(MODE), INSIDE);
+    let open = || make_in_root(root, table.path(), flags, Mode::from_raw_mode(MODE));
     let made = match open() {
         Err(Errno::NOENT) => {
             make_etc(root, owner)?;
@@ -139,7 +137,7 @@ fn make_etc(root: &OwnedFd, owner: (u32, u32)) -> io::Result<()> {
         made => made?,
     }
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let made = openat2(root, ETC, flags, Mode::empty(), INSIDE)?;
+    let made = open_in_root(root, ETC, flags)?;
     look(&File::from(made), owner, ETC_MODE)
 }
 

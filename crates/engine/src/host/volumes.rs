@@ -11,13 +11,14 @@ use model::container::Mount;
 use model::userns::{IdMappings, OVERFLOW_ID};
 use model::volume::FirstUse;
 use rustix::fs::{
-    AtFlags, CWD, FileType, Gid, Mode, OFlags, ResolveFlags, StatVfsMountFlags, Timespec,
-    Timestamps, Uid, chownat, fstat, open, openat2, statvfs, utimensat,
+    AtFlags, CWD, FileType, Gid, Mode, OFlags, StatVfsMountFlags, Timespec, Timestamps, Uid,
+    chownat, fstat, open, statvfs, utimensat,
 };
 use rustix::io::Errno;
 use rustix::mount::{MountFlags, mount_remount};
 
 use super::files::about;
+use super::in_root::open_in_root;
 use super::layer::{self, LeaveOut, Target, View};
 use super::overlays;
 use super::proc::magic;
@@ -48,10 +49,6 @@ pub(super) fn bind(volume: &Mount, at: &Path) -> Result<bool, Error> {
     mount_remount(at, MountFlags::BIND | flags, "").map_err(|error| about(at, error))?;
     Ok(read_only || volume.read_only)
 }
-
-/// How often a path with `..` in it is tried: the kernel gives up where something is renamed or mounted meanwhile, wherever that
-/// is (openat2(2), `EAGAIN`).
-const TRIES: u32 = 64;
 
 /// The root file system of a container before it starts, from its layers. Empty where they are not known.
 #[derive(Debug)]
@@ -100,16 +97,7 @@ impl ImageTree {
         let root = self.root.as_ref().ok_or(Errno::NOENT)?;
         let folder = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let root = open(root, folder, Mode::empty())?;
-        let inside = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
-        let flags = flags | OFlags::CLOEXEC;
-        let mut opened = Err(Errno::AGAIN);
-        for _ in 0..TRIES {
-            opened = openat2(&root, path, flags, Mode::empty(), inside);
-            if !matches!(opened, Err(Errno::AGAIN)) {
-                break;
-            }
-        }
-        opened
+        open_in_root(&root, path, flags)
     }
 }
 

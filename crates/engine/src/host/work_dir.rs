@@ -10,12 +10,13 @@ use model::container::ContainerSpec;
 use model::observed::Layer;
 use model::{Error, Id};
 use rustix::fs::{
-    AtFlags, FileType, Gid, Mode, OFlags, Uid, chownat, fstat, mkdirat, open, openat2, unlinkat,
+    AtFlags, FileType, Gid, Mode, OFlags, Uid, chownat, fstat, mkdirat, open, unlinkat,
 };
 use rustix::io::Errno;
 
 use super::files::about;
-use super::users::{INSIDE, in_layer};
+use super::in_root::open_in_root;
+use super::users::in_layer;
 use super::volumes::{ImageTree, open_regular};
 
 /// Where Podman mounts something into each container (recorded from its OCI configuration).
@@ -114,7 +115,7 @@ pub(crate) fn make_work_dir(
 /// The numbers of a container's user on the host.
 fn owner_of(spec: &ContainerSpec, root: &OwnedFd) -> Result<(u32, u32), Error> {
     let own = |table: Table| {
-        let found = openat2(root, table.path(), READ_LATER, Mode::empty(), INSIDE)?;
+        let found = open_in_root(root, table.path(), READ_LATER)?;
         open_regular(&found, OFlags::RDONLY)
     };
     let user = accounts::resolve(spec.effective_user(), own);
@@ -127,7 +128,7 @@ fn owner_of(spec: &ContainerSpec, root: &OwnedFd) -> Result<(u32, u32), Error> {
 }
 
 fn make_below(root: &OwnedFd, path: &Path, (uid, gid): (u32, u32)) -> Result<(), Errno> {
-    let mut parent = openat2(root, ".", FOLDER, Mode::empty(), INSIDE)?;
+    let mut parent = open_in_root(root, ".", FOLDER)?;
     let mut prefix = PathBuf::new();
     for name in path {
         match mkdirat(&parent, name, Mode::from_raw_mode(MODE)) {
@@ -135,7 +136,7 @@ fn make_below(root: &OwnedFd, path: &Path, (uid, gid): (u32, u32)) -> Result<(),
             Err(error) => return Err(error),
         }
         prefix.push(name);
-        parent = openat2(root, &prefix, FOLDER, Mode::empty(), INSIDE)?;
+        parent = open_in_root(root, &prefix, FOLDER)?;
     }
     let (uid, gid) = (Uid::from_raw(uid), Gid::from_raw(gid));
     chownat(&parent, "", Some(uid), Some(gid), AtFlags::EMPTY_PATH)
@@ -170,7 +171,7 @@ fn remove_below(root: &OwnedFd, folder: &Path) -> Result<(), Errno> {
         return Ok(());
     };
     let parent = Path::new(".").join(parent);
-    let parent = openat2(root, &parent, FOLDER, Mode::empty(), INSIDE)?;
+    let parent = open_in_root(root, &parent, FOLDER)?;
     match unlinkat(&parent, name, AtFlags::REMOVEDIR) {
         Err(Errno::NOENT) => Ok(()),
         removed => removed,
