@@ -146,13 +146,24 @@ network() {
 	place /etc/cni/net.d/10-podman-cri.conflist 644 <"$here/cni/10-podman-cri.conflist"
 }
 
+# Kata itself is installed, and nobody else, such as its package, has made the handler.
+wants_local_kata() {
+	local file
+	[ -x "$root/usr/bin/containerd-shim-kata-v2" ] || return 1
+	for file in "$root"/etc/crio/crio.conf "$root"/etc/crio/crio.conf.d/*; do
+		case $file in
+		*/60-kata.conf) ;;
+		*) ! grep -qs '^ *\[crio\.runtime\.runtimes\.kata\]' "$file" || return 1 ;;
+		esac
+	done
+}
+
 files() {
 	local folder
 	rendered units/podman-cri.service | place "$units/podman-cri.service" 644
 	rendered units/cloud-api-adaptor.service | place "$units/cloud-api-adaptor.service" 644
 	rendered crio/60-kata-remote.conf | place /etc/crio/crio.conf.d/60-kata-remote.conf 644
-	[ ! -x "$root/usr/bin/containerd-shim-kata-v2" ] ||
-		rendered crio/60-kata.conf | place /etc/crio/crio.conf.d/60-kata.conf 644
+	! wants_local_kata || rendered crio/60-kata.conf | place /etc/crio/crio.conf.d/60-kata.conf 644
 	if folder=$(plugin_folder); then
 		# CRI-O makes the folders named here, and does not start where that fails: the one that is there, alone
 		printf '[crio.network]\nplugin_dirs = ["%s"]\n' "$folder" |

@@ -179,17 +179,16 @@ fn a_network_and_a_local_kata_that_are_there_are_seen() {
         0o755,
     );
     place(root.path(), &[]);
-    assert!(
-        !root
-            .path()
-            .join("etc/cni/net.d/10-podman-cri.conflist")
-            .exists()
-    );
-    assert!(
-        root.path()
-            .join("etc/crio/crio.conf.d/60-kata.conf")
-            .exists()
-    );
+    let network = root.path().join("etc/cni/net.d/10-podman-cri.conflist");
+    assert!(!network.exists());
+    let handler = root.path().join("etc/crio/crio.conf.d/60-kata.conf");
+    assert!(handler.exists());
+    // a package of Kata's brings the handler itself
+    fs::remove_file(&handler).unwrap();
+    let theirs = "[crio.runtime.runtimes.kata]\nruntime_type = \"vm\"\n";
+    write(&handler.with_file_name("50-kata"), theirs, 0o644);
+    place(root.path(), &[]);
+    assert!(!handler.exists());
 }
 
 #[test]
