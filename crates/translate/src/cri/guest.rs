@@ -33,7 +33,7 @@ pub(super) fn check_guest(
     let Some(guest) = runtime.guest_of(handler) else {
         return Ok(());
     };
-    if let Some(name) = gate::needed(spec, runtime.unified_cgroups) {
+    if let Some(name) = gate::needed(spec, runtime) {
         return Err(Error::unsupported(name, NO_GATE));
     }
     let of_host = [
