@@ -255,9 +255,10 @@ impl ContainerSpec {
         all.find(|path| !path.is_empty()).unwrap_or("/")
     }
 
-    /// Whether a working folder that is missing is made.
+    /// Whether a working folder that is missing is made; through Docker always, which records of before do not say.
     pub fn makes_work_dir(&self) -> bool {
-        self.create_work_dir || self.work_dir.as_deref().unwrap_or_default().is_empty()
+        let asked = self.create_work_dir || self.face == Face::Compat;
+        asked || self.work_dir.as_deref().unwrap_or_default().is_empty()
     }
 
     /// The text of its own seccomp profile, where that filters something.

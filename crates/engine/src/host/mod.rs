@@ -73,7 +73,9 @@ pub(crate) use usage::{Place, usage_of};
 pub(crate) use users::{may_be_written, while_starting, write_user};
 pub(crate) use volume_mounts::{MountPoints, mount_volume, unmount_volume};
 pub(crate) use volumes::{ImageTree, VolumeToFill, copy_tree, open_regular, own, take_over};
-pub(crate) use work_dir::{find_work_dir, make_work_dir, unmake_work_dir, work_dir_to_find};
+pub(crate) use work_dir::{
+    MissingWorkDir, find_work_dir, make_work_dir, unmake_work_dir, work_dir_to_find,
+};
 
 /// This machine's own host name.
 pub fn hostname() -> String {

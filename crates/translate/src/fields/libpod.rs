@@ -163,7 +163,8 @@ const COMMAND: &[Row] = &[
         "create_working_dir",
         "looked for at each start: made for the user where it is missing and asked for, or the image's own, else the start is refused",
     )
-    .kept(&["create_work_dir"]),
+    .kept(&["create_work_dir"])
+    .in_vm("where its layer is not on the host the guest makes it, as root's"),
     shared::TERMINAL.named("terminal"),
     Row::cri("stdin", &["ContainerConfig.stdin"]).kept(&["stdin"]),
     shared::INIT.named("init"),
