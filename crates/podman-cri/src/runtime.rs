@@ -12,6 +12,7 @@ mod images;
 mod kata;
 mod layer;
 mod streams;
+mod unpacked;
 mod verbose;
 
 use std::path::PathBuf;
@@ -42,6 +43,7 @@ pub struct CriRuntime {
     client: Client,
     layers: layer::Layers,
     guests: guests::Guests,
+    unpackings: unpacked::Unpackings,
 }
 
 impl CriRuntime {
@@ -52,6 +54,7 @@ impl CriRuntime {
             client,
             layers: layer::Layers::default(),
             guests: guests::Guests::default(),
+            unpackings: unpacked::Unpackings::default(),
         }
     }
 
@@ -375,8 +378,9 @@ impl Runtime for CriRuntime {
         Ok(match facts.kind {
             RuntimeKind::CriO => layer::of_image(facts, image_id).await.unwrap_or_default(),
             RuntimeKind::Containerd => {
-                let layers = layer::of_containerd_image(&self.client, facts, image_id).await;
-                layers.map_err(|error| self.image_failed(error))?
+                let (client, unpackings) = (&self.client, &self.unpackings);
+                let layers = unpacked::of_containerd_image(client, unpackings, facts, image_id);
+                layers.await.map_err(|error| self.image_failed(error))?
             }
             RuntimeKind::Other => Vec::new(),
         })

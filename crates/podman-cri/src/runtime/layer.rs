@@ -9,12 +9,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use cri_api::containerd::Mount;
 use cri_client::verbose::ContainerInfo;
 use cri_client::{Client, Error};
-use model::Id;
 use model::observed::{Layer, RuntimeFacts};
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
-
-use crate::stores::ContentStore;
 
 /// The layers that were found, by CRI id: they do not change any more. Forgotten when the container is
 /// removed, all of them when there are too many.
@@ -192,47 +189,6 @@ pub(super) async fn of_image(facts: &RuntimeFacts, id: &str) -> Option<Vec<PathB
     Some(std::iter::once(diff).chain(lower).collect())
 }
 
-/// The layers of an image of containerd's, topmost first; empty where the snapshotter shows no folders. containerd unpacks an
-/// image for its first container: one that has none yet is unpacked here, and where that fails it is said, and counts as none.
-pub(super) async fn of_containerd_image(
-    client: &Client,
-    facts: &RuntimeFacts,
-    id: &str,
-) -> Result<Vec<PathBuf>, Error> {
-    match of_unpacked(client, facts, id).await {
-        Err(Error::NotFound(_)) => {}
-        layers => return layers,
-    }
-    let Some(image) = super::images::detail(client, id).await? else {
-        return Ok(Vec::new());
-    };
-    let store = ContentStore::new(client);
-    let unpacked = store.unpack(&facts.storage_driver, id, &image.diff_ids);
-    if let Err(error) = unpacked.await {
-        tracing::warn!(image = id, %error, "it cannot be unpacked");
-        return Ok(Vec::new());
-    }
-    of_unpacked(client, facts, id).await
-}
-
-async fn of_unpacked(
-    client: &Client,
-    facts: &RuntimeFacts,
-    id: &str,
-) -> Result<Vec<PathBuf>, Error> {
-    let Some(image) = super::images::detail(client, id).await? else {
-        return Ok(Vec::new());
-    };
-    let Some(chain) = chain_id(&image.diff_ids) else {
-        return Ok(Vec::new());
-    };
-    let key = format!("podman-cri-{}", Id::generate());
-    let snapshotter = &facts.storage_driver;
-    let store = client.containerd();
-    let mounts = store.image_mounts(snapshotter, &key, &chain).await?;
-    Ok(folders_of(&mounts))
-}
-
 /// The name of some layers on top of each other, by the OCI image specification.
 pub(crate) fn chain_id(diff_ids: &[String]) -> Option<String> {
     diff_ids.iter().cloned().reduce(|below, layer| {
@@ -242,7 +198,7 @@ pub(crate) fn chain_id(diff_ids: &[String]) -> Option<String> {
 }
 
 /// The folders of a read-only snapshot: one layer is bound, several lie over each other.
-fn folders_of(mounts: &[Mount]) -> Vec<PathBuf> {
+pub(super) fn folders_of(mounts: &[Mount]) -> Vec<PathBuf> {
     let Some(mount) = mounts.first() else {
         return Vec::new();
     };

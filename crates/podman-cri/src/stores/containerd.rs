@@ -66,7 +66,7 @@ impl ContentStore {
     async fn end(&self, lease: &str) {
         let end = tokio::time::timeout(LEASE_END, self.0.delete_lease(lease)).await;
         if !matches!(end, Ok(Ok(()))) {
-            tracing::warn!(lease, ?end, "the lease of an import ends by itself");
+            tracing::warn!(lease, ?end, "the lease of what was written ends by itself");
         }
     }
 
