@@ -9,9 +9,6 @@ use model::record::LOCAL_HANDLER;
 
 use crate::system::Inner;
 
-/// Podman's own word for "the default OCI runtime" in inspect; clients send it back.
-const OCI: &str = "oci";
-
 impl Inner {
     /// Chooses it: what is asked for, else the daemon's default, else the runtime's. `home` is the sandbox of others that a
     /// container joins.
@@ -23,9 +20,7 @@ impl Inner {
         handler: &mut Option<String>,
         home: Option<&SandboxRecord>,
     ) -> Result<(), Error> {
-        let named = handler
-            .take()
-            .filter(|name| ![OCI, ""].contains(&name.as_str()));
+        let named = handler.take().filter(|name| !name.is_empty());
         let own = Some(self.options.default_handler.clone());
         let own = own.filter(|name| !name.is_empty() && home.is_none());
         let Some(asked) = named.or(own) else {
@@ -33,7 +28,8 @@ impl Inner {
         };
         self.check_known(&asked)?;
         if let Some(home) = home {
-            let (asked, there) = (self.real_name(&asked), self.named_handler(home));
+            let facts = self.facts();
+            let (asked, there) = (facts.handler_named(&asked), self.named_handler(home));
             if asked != there {
                 return Err(Error::InvalidArgument(format!(
                     "runtime handler \"{asked}\" differs from the sandbox's (\"{there}\"): a container has its \
@@ -69,19 +65,8 @@ impl Inner {
 
     /// The same by name, where the runtime says which one its default is.
     pub(crate) fn named_handler(&self, sandbox: &SandboxRecord) -> String {
-        let name = self.handler_of(sandbox);
-        match name.is_empty() {
-            true => self.facts().default_handler,
-            false => name,
-        }
-    }
-
-    /// The name of a handler that is asked for.
-    fn real_name(&self, asked: &str) -> String {
-        match asked == LOCAL_HANDLER && !self.is_configured(asked) {
-            true => self.facts().default_handler,
-            false => asked.to_owned(),
-        }
+        let name = sandbox.spec.handler.as_deref().unwrap_or_default();
+        self.facts().handler_named(name).to_owned()
     }
 
     fn is_configured(&self, name: &str) -> bool {

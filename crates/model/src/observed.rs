@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use crate::Id;
 use crate::handler::{Guest, Handler};
+use crate::record::LOCAL_HANDLER;
 
 /// Which runtime answers; some behave differently (measured).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -62,6 +63,26 @@ impl RuntimeFacts {
         };
         let found = self.handlers.iter().find(|known| known.name == *name);
         found.and_then(|handler| handler.guest.as_ref())
+    }
+
+    /// The name of the handler that is meant: nothing is the runtime's default, and so is `local`, where none is called so.
+    pub fn handler_named<'a>(&'a self, asked: &'a str) -> &'a str {
+        let is_default = match asked {
+            "" => true,
+            LOCAL_HANDLER => self.handlers.iter().all(|known| known.name != asked),
+            _ => false,
+        };
+        match is_default {
+            true => &self.default_handler,
+            false => asked,
+        }
+    }
+
+    /// Whether a handler makes user namespaces, by [what the runtime says](Self::user_namespaces).
+    pub fn makes_user_namespaces(&self, handler: &str) -> bool {
+        let handler = self.handler_named(handler);
+        let mut able = self.user_namespaces.iter().flatten();
+        able.any(|able| self.handler_named(able) == handler)
     }
 
     /// The names of the handlers.
@@ -330,4 +351,30 @@ pub enum HintKind {
     Stopped,
     /// Deleted.
     Deleted,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_handler_is_meant_by_nothing_and_by_local_too() {
+        let named = |name: &str| Handler {
+            name: name.to_owned(),
+            ..Handler::default()
+        };
+        let mut facts = RuntimeFacts {
+            handlers: vec![named("runc"), named("kata")],
+            default_handler: "runc".to_owned(),
+            user_namespaces: Some(vec![String::new()]),
+            ..RuntimeFacts::default()
+        };
+        for (asked, meant) in [("", "runc"), ("local", "runc"), ("kata", "kata")] {
+            assert_eq!(facts.handler_named(asked), meant);
+            assert_eq!(facts.makes_user_namespaces(asked), meant == "runc");
+        }
+        facts.handlers.push(named("local"));
+        assert_eq!(facts.handler_named("local"), "local");
+        assert!(!facts.makes_user_namespaces("local"));
+    }
 }

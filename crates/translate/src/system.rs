@@ -258,10 +258,7 @@ fn libpod_store(view: &SystemView) -> libpod::StoreInfo {
 
 /// The runtime handler of a request that names none: the daemon's, else the runtime's own.
 fn default_handler(view: &SystemView) -> String {
-    match view.default_handler.as_str() {
-        "" => view.runtime.default_handler.clone(),
-        own => own.to_owned(),
-    }
+    view.runtime.handler_named(&view.default_handler).to_owned()
 }
 
 /// `GET /info`; `now` is its `SystemTime`.

@@ -122,7 +122,10 @@ pub(crate) fn environment(
     Ok(env)
 }
 
-/// The runtime handler: named in the request, else by annotation, else by label.
+/// What Podman's own inspect shows as the runtime, whichever it is: clients that make a container anew send it back.
+const OCI: &str = "oci";
+
+/// The runtime handler: named in the request, else by annotation, else by label. "oci" names none.
 pub(crate) fn handler(
     named: &str,
     annotations: &BTreeMap<String, String>,
@@ -136,7 +139,7 @@ pub(crate) fn handler(
     asked
         .into_iter()
         .flatten()
-        .find(|text| !text.is_empty())
+        .find(|text| !["", OCI].contains(text))
         .map(str::to_owned)
 }
 
@@ -240,6 +243,7 @@ mod tests {
         );
         assert_eq!(handler("", &none, &map("label")).as_deref(), Some("label"));
         assert_eq!(handler("", &none, &map("")), None);
+        assert_eq!(handler("oci", &map("oci"), &map("oci")), None);
     }
 
     #[test]

@@ -264,17 +264,11 @@ fn from_host_config(
     sysctls::check_allowed(&sysctls).map_err(|error| error.behind(FILL_OUT))?;
     let shm_size = Some(shm_size).filter(|bytes| *bytes > 0); // Podman reads no other
     let at_create = |error| Face::Compat.at_create(error);
-    // "oci" is what Podman's own inspect shows, and clients that make a container anew send back
-    let runtime = if runtime == "oci" {
-        ""
-    } else {
-        runtime.as_str()
-    };
     let log = log::from_compat(&log_config)?;
     HOST_CONFIG.refuse_if(log.is_none(), "LogConfig")?;
     let spec = ContainerSpec {
         log: log.unwrap_or_default(),
-        handler: handler(runtime, &annotations, labels),
+        handler: handler(&runtime, &annotations, labels),
         annotations,
         groups: group_add,
         mounts,

@@ -95,7 +95,7 @@ fn check_userns(sandbox: &PodSpec, runtime: &RuntimeFacts) -> Result<(), Error> 
         Some(_) if runtime.kind == RuntimeKind::Containerd => {
             return refused(USERNS_OF_CONTAINERD);
         }
-        Some(able) if able.iter().any(|able| able == handler) => {}
+        Some(_) if runtime.makes_user_namespaces(handler) => {}
         Some(_) => return refused(USERNS_OF_HANDLER),
         None => return refused(USERNS_OF_RUNTIME),
     }
@@ -140,8 +140,7 @@ fn check_idmap(
         return Ok(());
     };
     let handler = sandbox.spec.handler.as_deref().unwrap_or_default();
-    let able = runtime.user_namespaces.iter().flatten();
-    match able.into_iter().any(|able| able == handler) {
+    match runtime.makes_user_namespaces(handler) {
         true => Ok(()),
         false => Err(Error::unsupported(
             format!("mount option {IDMAP:?} of {}", mount.destination),
