@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use cri_api::v1::StatusResponse;
-use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
 
 use super::{entry, nullable};
 use crate::error::Error;
@@ -33,7 +35,7 @@ pub struct CrioConfig {
     /// The default runtime handler.
     pub default_runtime: String,
     /// The runtime handlers, by name.
-    #[serde(deserialize_with = "nullable")]
+    #[serde(deserialize_with = "each_alone")]
     pub runtimes: BTreeMap<String, Option<CrioHandler>>,
     /// What containers get that ask for no capabilities; without `CAP_`.
     #[serde(deserialize_with = "nullable")]
@@ -65,7 +67,7 @@ pub struct ContainerdConfig {
     /// The default runtime handler.
     pub default_runtime_name: String,
     /// The runtime handlers, by name.
-    #[serde(deserialize_with = "nullable")]
+    #[serde(deserialize_with = "each_alone")]
     pub runtimes: BTreeMap<String, Option<ContainerdHandler>>,
     /// The default snapshotter (containerd 1; 2 says it elsewhere).
     pub snapshotter: String,
@@ -97,8 +99,8 @@ pub struct ContainerdHandler {
     pub runtime_type: String,
     /// The shim, where it is named by its path.
     pub runtime_path: PathBuf,
-    /// Options of the shim.
-    #[serde(deserialize_with = "nullable")]
+    /// Options of the shim; nothing of those of another form.
+    #[serde(deserialize_with = "lenient")]
     pub options: ContainerdOptions,
     /// Sandbox annotations that reach the shim, as patterns.
     #[serde(
@@ -107,6 +109,29 @@ pub struct ContainerdHandler {
         alias = "podAnnotations"
     )]
     pub pod_annotations: Vec<String>,
+}
+
+/// Handlers, each read by itself: of one that has another form, as a foreign shim's may, the name is known alone.
+fn each_alone<'de, D, T>(deserializer: D) -> Result<BTreeMap<String, Option<T>>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: DeserializeOwned,
+{
+    let all: BTreeMap<String, Value> = nullable(deserializer)?;
+    let read = |one| serde_json::from_value(one).ok().flatten();
+    Ok(all
+        .into_iter()
+        .map(|(name, one)| (name, read(one)))
+        .collect())
+}
+
+fn lenient<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: DeserializeOwned + Default,
+{
+    let value = Value::deserialize(deserializer)?;
+    Ok(serde_json::from_value(value).unwrap_or_default())
 }
 
 /// Options of a shim.
@@ -131,6 +156,8 @@ pub struct Handler {
     /// Containers have a kernel of their own (CRI-O's type `vm`, containerd's shims of Kata and gVisor): what lies on the
     /// host beside CRI is not theirs.
     pub kernel_separated: bool,
+    /// Its shim is Kata's, and reads its configuration.
+    pub kata: bool,
     /// Images are pulled in the guest (CRI-O `runtime_pull_image`).
     pub guest_pull: bool,
 }
@@ -138,17 +165,22 @@ pub struct Handler {
 impl Handler {
     fn of_crio(name: String, configured: Option<CrioHandler>) -> Self {
         let configured = configured.unwrap_or_default();
+        let separate = configured.kind == "vm";
+        let shim = configured.path.file_name().unwrap_or_default();
+        let gvisor = shim.to_string_lossy().contains("runsc");
         Self {
             name,
             path: configured.path,
             config: configured.config,
-            kernel_separated: configured.kind == "vm",
+            kernel_separated: separate,
+            kata: separate && !gvisor,
             guest_pull: configured.pulls_images,
         }
     }
 
     fn of_containerd(name: String, configured: Option<ContainerdHandler>) -> Self {
         let configured = configured.unwrap_or_default();
+        let kata = configured.runtime_type.starts_with("io.containerd.kata");
         let separate = is_kernel_separated(&configured.runtime_type);
         let ContainerdOptions {
             binary_name,
@@ -160,6 +192,7 @@ impl Handler {
             path: oci.unwrap_or(configured.runtime_path),
             config: config_path,
             kernel_separated: separate,
+            kata,
             guest_pull: false,
         }
     }

@@ -143,6 +143,7 @@ fn a_handler_with_a_kernel_of_its_own_is_known_by_its_type() {
         path: "/bin/shim".into(),
         config: "/etc/kata.toml".into(),
         kernel_separated: true,
+        kata: true,
         guest_pull: true,
     };
     let runc = Handler {
@@ -164,6 +165,27 @@ fn a_handler_with_a_kernel_of_its_own_is_known_by_its_type() {
         ..kata
     };
     assert_eq!(of(containerd), [kata, runc]);
+}
+
+#[test]
+fn a_foreign_handler_of_another_form_leaves_the_others_readable() {
+    let crio = r#"{"crio":{"Runtimes":{"odd":{"RuntimePath":["a"]},"sv":{"RuntimePath":"/bin/containerd-shim-runsc-v1",
+        "RuntimeType":"vm"}}}}"#;
+    let containerd = r#"{"containerd":{"runtimes":{"odd":{"runtimeType":7},"sv":{"runtimeType":"io.containerd.runsc.v1",
+        "options":{"BinaryName":{"a":1}}}}}}"#;
+    for json in [crio, containerd] {
+        let status = StatusResponse {
+            info: info("config", json),
+            ..StatusResponse::default()
+        };
+        let all = handlers(&status).unwrap().all;
+        let odd = Handler {
+            name: "odd".into(),
+            ..Handler::default()
+        };
+        assert_eq!(all[0], odd);
+        assert!(all[1].name == "sv" && all[1].kernel_separated && !all[1].kata);
+    }
 }
 
 #[test]

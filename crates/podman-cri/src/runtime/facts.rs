@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use cri_api::v1::{CgroupDriver, ImageFsInfoResponse, RuntimeHandler, StatusResponse};
 use cri_client::verbose::handlers;
 use cri_client::{Client, Error};
-use model::handler::Handler;
+use model::handler::{Guest, Handler};
 use model::observed::{RuntimeFacts, RuntimeKind};
 use serde_json::Value;
 
@@ -61,12 +61,21 @@ fn handler(told: cri_client::verbose::Handler) -> Handler {
         path,
         config,
         kernel_separated,
+        kata,
         guest_pull,
     } = told;
+    let guest = || match kata {
+        true => kata::guest(&config, guest_pull),
+        false => Guest {
+            pulls_images: guest_pull,
+            shares_files: true,
+            ..Guest::default()
+        },
+    };
     Handler {
         name,
         path,
-        guest: kernel_separated.then(|| kata::guest(&config, guest_pull)),
+        guest: kernel_separated.then(guest),
     }
 }
 

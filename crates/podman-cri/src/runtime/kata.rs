@@ -8,6 +8,7 @@ use std::io::Read as _;
 use std::path::Path;
 
 use model::handler::Guest;
+use rustix::fs::{Mode, OFlags, open};
 use serde::Deserialize;
 
 /// Where the shim looks where none is named, in this order.
@@ -49,9 +50,9 @@ pub(super) fn guest(config: &Path, pulls_images: bool) -> Guest {
         true => &places[..],
         false => &named[..],
     };
-    let text = places.iter().find_map(|place| read(place));
-    let read: Configuration = text
-        .and_then(|text| toml::from_str(&text).ok())
+    let found = places.iter().find_map(|place| place.canonicalize().ok());
+    let read: Configuration = found
+        .and_then(|found| whole(&found)?.try_into().ok())
         .unwrap_or_default();
     let (hypervisor, table) = read.hypervisor.into_iter().next().unzip();
     let table: Hypervisor = table
@@ -68,12 +69,37 @@ pub(super) fn guest(config: &Path, pulls_images: bool) -> Guest {
     }
 }
 
-fn read(path: &Path) -> Option<String> {
+/// A configuration with those in `config.d` beside it laid over it, in the order of their names, as the shim does (read in
+/// its source).
+fn whole(path: &Path) -> Option<toml::Table> {
+    let mut whole = read(path)?;
+    let beside = std::fs::read_dir(path.parent()?.join("config.d"));
+    let beside = beside.into_iter().flatten().flatten();
+    let mut beside: Vec<_> = beside.map(|entry| entry.path()).collect();
+    beside.sort();
+    for over in beside.iter().filter_map(|path| read(path)) {
+        lay_over(&mut whole, over);
+    }
+    Some(whole)
+}
+
+fn lay_over(below: &mut toml::Table, over: toml::Table) {
+    for (key, value) in over {
+        match (below.get_mut(&key), value) {
+            (Some(toml::Value::Table(below)), toml::Value::Table(over)) => lay_over(below, over),
+            (_, value) => drop(below.insert(key, value)),
+        }
+    }
+}
+
+fn read(path: &Path) -> Option<toml::Table> {
     let mut text = String::new();
-    let file = File::open(path).ok()?;
+    // were it a pipe
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let file = File::from(open(path, flags, Mode::empty()).ok()?);
     file.metadata().ok().filter(std::fs::Metadata::is_file)?;
     file.take(MAX_FILE).read_to_string(&mut text).ok()?;
-    Some(text)
+    text.parse().ok()
 }
 
 #[cfg(test)]
@@ -81,9 +107,45 @@ mod tests {
     use super::*;
 
     fn of(text: &str, pulls_images: bool) -> Guest {
-        let file = tempfile::NamedTempFile::new().unwrap();
-        std::fs::write(file.path(), text).unwrap();
-        guest(file.path(), pulls_images)
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("configuration.toml");
+        std::fs::write(&file, text).unwrap();
+        guest(&file, pulls_images)
+    }
+
+    #[test]
+    fn what_lies_in_config_d_goes_over_it_in_the_order_of_names() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        std::fs::create_dir(at("config.d")).unwrap();
+        let base = "[hypervisor.qemu]\nshared_fs = \"virtio-fs\"\nenable_annotations = [\"a\"]\n";
+        let texts = [
+            ("configuration.toml", base),
+            (
+                "config.d/20-last",
+                "[hypervisor.qemu]\nshared_fs = \"none\"\n",
+            ),
+            (
+                "config.d/10-first",
+                "[hypervisor.qemu]\nshared_fs = \"virtio-9p\"\n",
+            ),
+            ("config.d/30-bad", "no toml ["),
+        ];
+        for (name, text) in texts {
+            std::fs::write(at(name), text).unwrap();
+        }
+        rustix::fs::mkfifoat(
+            rustix::fs::CWD,
+            at("config.d/40-pipe"),
+            Mode::from_raw_mode(0o600),
+        )
+        .unwrap();
+        let guest = guest(&at("configuration.toml"), false);
+        assert!(!guest.shares_files);
+        assert_eq!(
+            (guest.hypervisor.as_str(), guest.annotations),
+            ("qemu", vec!["a".to_owned()])
+        );
     }
 
     #[test]
