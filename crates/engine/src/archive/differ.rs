@@ -20,14 +20,21 @@ use crate::volumes::on_disk;
 enum Meant {
     /// A container of ours or of others.
     Container(String),
-    /// The folders of an image's layers, topmost first.
-    Image(Vec<PathBuf>),
+    Image(Image),
+}
+
+/// An image by its layers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Image {
+    id: String,
+    /// Their folders, topmost first.
+    layers: Vec<PathBuf>,
 }
 
 /// A tree of files, as long as it is held.
 enum Tree {
     Container(Box<Layers>),
-    Folders(Vec<PathBuf>),
+    Image(Image),
 }
 
 impl Engine {
@@ -75,32 +82,32 @@ impl Engine {
             })
             .await?;
             let [to, from] = &trees;
-            let whole = !let_go || (self.is_whole(to).await? && self.is_whole(from).await?);
-            if whole {
+            if self.is_whole(to, let_go).await? && self.is_whole(from, let_go).await? {
                 return changes.map_err(Error::internal);
             }
         }
         Err(Error::internal("layers that are held have gone"))
     }
 
-    /// Whether nothing of a tree that was let go has gone away since.
-    async fn is_whole(&self, tree: &Tree) -> Result<bool, Error> {
+    /// Whether nothing of a tree has gone away since: a container's only where it was let go.
+    async fn is_whole(&self, tree: &Tree, let_go: bool) -> Result<bool, Error> {
         match tree {
+            Tree::Container(_) if !let_go => Ok(true),
             Tree::Container(layers) => layers.are_current(self.inner()).await,
-            Tree::Folders(_) => Ok(true),
+            Tree::Image(image) => self.inner().has_layers(image).await,
         }
     }
 
     /// An image's name goes before a container's, as in Podman.
     async fn meant(&self, name: &str, kind: DiffKind, face: Face) -> Result<Meant, Error> {
         if kind != DiffKind::Container {
-            let layers = match self.inner().layers_of_image(name, face).await {
+            let image = match self.inner().image_named(name, face).await {
                 // a container's name need be no image's, and an id that begins as two images' do may be
                 Err(Error::Plain(_) | Error::Ambiguous(_)) if kind == DiffKind::All => None,
-                layers => layers?,
+                image => image?,
             };
-            if let Some(layers) = layers {
-                return Ok(Meant::Image(layers));
+            if let Some(image) = image {
+                return Ok(Meant::Image(image));
             }
         }
         if kind != DiffKind::Image {
@@ -125,12 +132,13 @@ impl Engine {
     }
 
     async fn changes_below(&self, of: Meant) -> Result<Vec<Change>, Error> {
-        let layers = match of {
+        let image = match of {
             Meant::Container(id) => return self.changes_of_container(&id).await,
-            Meant::Image(layers) => layers,
+            Meant::Image(image) => image,
         };
+        let layers = image.layers.clone();
         let scratch = self.inner().scratch();
-        on_disk(move || {
+        let changes = on_disk(move || {
             scratch.with(|at| {
                 let (top, below) = layers.split_at(layers.len().min(1));
                 let below = match below {
@@ -144,7 +152,11 @@ impl Engine {
                 changes::find(top.folder(), &below).map_err(Error::internal)
             })
         })
-        .await
+        .await;
+        match self.inner().has_layers(&image).await? {
+            true => changes,
+            false => Err(Error::internal(format!("image {} has gone", image.id))),
+        }
     }
 
     /// Whether one is the layer right below the other.
@@ -153,20 +165,23 @@ impl Engine {
             return Ok(false);
         };
         Ok(match to {
-            Meant::Image(layers) => layers.get(1..) == Some(below.as_slice()),
-            Meant::Container(id) => self.layers_below(id).await?.as_ref() == Some(below),
+            Meant::Image(image) => image.layers.get(1..) == Some(below.layers.as_slice()),
+            Meant::Container(id) => {
+                let image = self.image_of(id).await?;
+                image.is_some_and(|image| image.layers == below.layers)
+            }
         })
     }
 
-    /// Those of a container's image.
-    async fn layers_below(&self, id: &str) -> Result<Option<Vec<PathBuf>>, Error> {
+    /// That of a container of ours, where its layers are seen.
+    async fn image_of(&self, id: &str) -> Result<Option<Image>, Error> {
         let inner = self.inner();
         let ContainerBody::Own(record) = self.inspect_container(id, false).await?.view.body else {
             return Ok(None);
         };
-        let image = &record.spec.image.id;
-        let layers = inner.runtime.image_layers(&inner.facts(), image).await?;
-        Ok(Some(layers).filter(|layers| !layers.is_empty()))
+        let id = record.spec.image.id.clone();
+        let layers = inner.runtime.image_layers(&inner.facts(), &id).await?;
+        Ok(Some(Image { id, layers }).filter(|image| !image.layers.is_empty()))
     }
 
     /// Opens both, of two containers always the same first: each waits for what the other one's request has.
@@ -185,30 +200,36 @@ impl Engine {
 
     async fn tree(&self, of: Meant) -> Result<Tree, Error> {
         let id = match of {
-            Meant::Image(layers) => return Ok(Tree::Folders(layers)),
+            Meant::Image(image) => return Ok(Tree::Image(image)),
             Meant::Container(id) => id,
         };
         if let Some(layers) = self.layers_of(&id, "diff", false).await? {
             return Ok(Tree::Container(Box::new(layers)));
         }
         // it never ran: it is as its image
-        let layers = self.layers_below(&id).await?;
-        layers.map(Tree::Folders).ok_or_else(unseen)
+        let image = self.image_of(&id).await?;
+        image.map(Tree::Image).ok_or_else(unseen)
     }
 }
 
 impl Inner {
-    /// The folders of an image's layers, topmost first; `None` where there is no such image.
-    async fn layers_of_image(&self, name: &str, face: Face) -> Result<Option<Vec<PathBuf>>, Error> {
+    /// An image by its name; `None` where there is none.
+    async fn image_named(&self, name: &str, face: Face) -> Result<Option<Image>, Error> {
         let Some(image) = self.find_image(name, face).await? else {
             return Ok(None);
         };
-        let id = &image.detail.summary.id;
-        let layers = self.runtime.image_layers(&self.facts(), id).await?;
+        let id = image.detail.summary.id.clone();
+        let layers = self.runtime.image_layers(&self.facts(), &id).await?;
         match layers.is_empty() {
             true => Err(unseen()),
-            false => Ok(Some(layers)),
+            false => Ok(Some(Image { id, layers })),
         }
+    }
+
+    /// Whether an image has them still: one that is removed takes them along, folder by folder.
+    async fn has_layers(&self, image: &Image) -> Result<bool, Error> {
+        let layers = self.runtime.image_layers(&self.facts(), &image.id).await?;
+        Ok(layers == image.layers)
     }
 
     fn scratch(&self) -> Scratch {
@@ -226,14 +247,14 @@ impl Tree {
     fn let_go(&mut self) {
         match self {
             Self::Container(layers) => layers.let_go(),
-            Self::Folders(_) => {}
+            Self::Image(_) => {}
         }
     }
 
     fn root(&self, at: &Path) -> Result<Root, Error> {
         let root = match self {
             Self::Container(layers) => layers.merged(),
-            Self::Folders(folders) => Root::of_folders(folders, at),
+            Self::Image(image) => Root::of_folders(&image.layers, at),
         };
         forget(at);
         root

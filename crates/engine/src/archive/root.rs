@@ -56,8 +56,8 @@ impl From<OwnedFd> for Root {
 
 impl Root {
     /// Keeps the layer where it is as long as this root is open.
-    pub(super) fn held_by(mut self, reader: Arc<()>) -> Self {
-        self.reader = Some(reader);
+    pub(super) fn held_by(mut self, reader: impl Into<Option<Arc<()>>>) -> Self {
+        self.reader = reader.into();
         self
     }
 }

@@ -30,16 +30,18 @@ pub(crate) struct Layers {
     ids: Option<IdMappings>,
     /// The runtime's word of it.
     pub(crate) status: ContainerStatus,
-    /// That they are read, also when the claim is given up.
-    reader: Arc<()>,
+    /// That they are read where they lie, so that no start takes them away.
+    reader: Option<Arc<()>>,
     claim: Option<Claim>,
 }
 
 impl Layers {
     /// Lets operations on the container go on. What is open of its layers stays whole as long as they are
-    /// [the container's](Self::are_current).
+    /// [the container's](Self::are_current). A start may exchange them: what is open is the folders themselves, which it
+    /// follows to their new place, and until the new attempt is stored as started they hold what the container has written.
     pub(super) fn let_go(&mut self) {
         self.claim = None;
+        self.reader = None;
     }
 
     /// Whether they are still what the container has written. The store says so before the runtime is asked to remove any: what
@@ -119,7 +121,7 @@ impl Engine {
             let why = format!("the runtime has lost container {name}");
             return Err(Error::unsupported("export", why));
         };
-        let reader = Arc::clone(&layers.reader);
+        let reader = layers.reader.clone();
         let root = on_disk(move || layers.merged()).await?.held_by(reader);
         Ok(stream_of(get::Source {
             root,
@@ -166,7 +168,7 @@ impl Engine {
             folder: inner.store.dir().container(&id),
             ids: record.spec.id_mappings.clone(),
             status,
-            reader: inner.reads(&id),
+            reader: Some(inner.reads(&id)),
             claim: Some(claim),
         }))
     }
