@@ -44,7 +44,7 @@ impl Engine {
         if inner.facts().unified_cgroups {
             warnings.extend(leave_out_of_v2(&mut spec.resources.by_cgroup));
         }
-        check_names(name.as_deref(), &spec)?;
+        check_image_named(&spec)?;
         inner.leave().await?;
         // No other gets the ids that are chosen here.
         let _ids = inner.choosing_ids(&userns).await;
@@ -60,6 +60,9 @@ impl Engine {
             .shares_files(&spec, home.as_deref())
             .then_some(image_volumes);
         inner.complete(&mut spec, image_volumes, host_env).await?;
+        // Podman looks for the image before
+        name.as_deref()
+            .map_or(Ok(()), |name| spec.face.check_name(name))?;
         inner.check_free(name.as_deref(), spec.face)?;
         systemd::decide(&mut spec, systemd);
         restart_as_pod(&mut spec, home.as_deref());
@@ -273,9 +276,7 @@ impl Inner {
     }
 }
 
-/// The name is one, and an image is named.
-fn check_names(name: Option<&str>, spec: &ContainerSpec) -> Result<(), Error> {
-    name.map_or(Ok(()), |name| spec.face.check_name(name))?;
+fn check_image_named(spec: &ContainerSpec) -> Result<(), Error> {
     match spec.image.asked.is_empty() {
         true => Err(Error::InvalidArgument(
             "must set root filesystem source to either image or rootfs".to_owned(),
