@@ -56,14 +56,11 @@ impl Engine {
             inner.check_init_container(&spec, pod).await?;
         }
         inner.choose_handler(&mut spec.handler, home.as_deref())?;
-        let image_volumes = inner
-            .shares_files(&spec, home.as_deref())
-            .then_some(image_volumes);
+        let shares = inner.shares_files(&spec, home.as_deref());
+        let image_volumes = shares.then_some(image_volumes);
         inner.complete(&mut spec, image_volumes, host_env).await?;
         // Podman looks for the image before
-        name.as_deref()
-            .map_or(Ok(()), |name| spec.face.check_name(name))?;
-        inner.check_free(name.as_deref(), spec.face)?;
+        inner.check_name(name.as_deref(), spec.face)?;
         systemd::decide(&mut spec, systemd);
         restart_as_pod(&mut spec, home.as_deref());
         let id = Id::generate();
@@ -211,10 +208,13 @@ impl Inner {
         }
     }
 
-    /// The name of a new container is free. Podman looks for its image first.
-    fn check_free(&self, name: Option<&str>, face: Face) -> Result<(), Error> {
-        let free = |name: &str| self.store.read(|book| book.new_name_free(name, face));
-        name.map_or(Ok(()), free)
+    /// The name of a new container is one, and free. Podman looks for its image first.
+    fn check_name(&self, name: Option<&str>, face: Face) -> Result<(), Error> {
+        let Some(name) = name else {
+            return Ok(());
+        };
+        face.check_name(name)?;
+        self.store.read(|book| book.new_name_free(name, face))
     }
 
     /// Whether the runtime can carry it out, and whether the sources of its mounts are there.

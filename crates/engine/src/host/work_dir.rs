@@ -312,7 +312,7 @@ mod tests {
             let spec = ContainerSpec {
                 read_only: !plain,
                 read_write_tmpfs: true,
-                systemd: !plain,
+                systemd: Some(!plain),
                 secrets: vec![secret.clone()],
                 ..spec(asked)
             };
