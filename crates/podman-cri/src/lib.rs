@@ -2,7 +2,8 @@
 //!
 //! [`config`] reads flags and environment, [`sockets`] makes what is served, [`serve`] puts runtime,
 //! engine and [`http`] together and takes them down again; [`dev`] does so with a runtime of its own;
-//! [`explain`] tells what would become of a request, [`doctor`] looks at what is there.
+//! [`explain`] tells what would become of a request, [`doctor`] looks at what is there, [`setup`] writes
+//! handlers into the runtime's configuration.
 
 pub mod config;
 pub mod dev;
@@ -12,6 +13,7 @@ pub mod http;
 pub mod podman;
 pub mod runtime;
 pub mod serve;
+pub mod setup;
 pub mod sockets;
 pub mod stores;
 pub mod telemetry;

@@ -1,12 +1,12 @@
-//! `podman-cri`: flags, log, then [`podman_cri::serve`], [`podman_cri::dev`], [`podman_cri::explain`] or
-//! [`podman_cri::doctor`].
+//! `podman-cri`: flags, log, then [`podman_cri::serve`], [`podman_cri::dev`], [`podman_cri::explain`],
+//! [`podman_cri::doctor`] or [`podman_cri::setup`].
 
 use std::process::ExitCode;
 
 use clap::Parser;
 use clap::error::ErrorKind;
 use podman_cri::config::{Args, Config, LogFormat};
-use podman_cri::{dev, doctor, explain, serve, telemetry};
+use podman_cri::{dev, doctor, explain, serve, setup, telemetry};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// A list takes many times what is kept. `.cargo/config.toml` has its settings: one arena, and what is
@@ -82,7 +82,7 @@ fn log_format(config: &Config) -> LogFormat {
     match config {
         Config::Serve(serve) => serve.log,
         Config::Dev(dev) => dev.log,
-        Config::Explain(_) => LogFormat::Text,
+        Config::Explain(_) | Config::Setup(_) => LogFormat::Text,
         Config::Doctor(doctor) => doctor.log,
     }
 }
@@ -97,6 +97,7 @@ fn run(config: Config) -> anyhow::Result<ExitCode> {
             Config::Dev(config) => dev::run(config).await.map(|()| ExitCode::SUCCESS),
             Config::Explain(config) => explain::run(config).await,
             Config::Doctor(config) => doctor::run(config).await,
+            Config::Setup(config) => setup::run(&config),
         }
     });
     // what is still under way has been given its time

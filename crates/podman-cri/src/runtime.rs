@@ -9,7 +9,7 @@ mod guests;
 mod hints;
 pub(crate) mod image_health;
 mod images;
-mod kata;
+pub(crate) mod kata;
 mod layer;
 mod streams;
 mod unpacked;

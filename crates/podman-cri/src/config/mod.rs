@@ -7,6 +7,7 @@ mod doctor;
 mod endpoints;
 mod explain;
 mod listen;
+mod setup;
 
 use std::path::PathBuf;
 
@@ -20,6 +21,8 @@ use endpoints::{EndpointArgs, Endpoints};
 use explain::ExplainArgs;
 pub use explain::{Explain, Explained};
 pub use listen::Listen;
+use setup::SetupArgs;
+pub use setup::{Does, HandlerAsked, Setup};
 
 /// Where the API is served unless told otherwise.
 pub const DEFAULT_SOCKET: &str = "/run/podman-cri/podman.sock";
@@ -49,6 +52,8 @@ enum Command {
     Explain(ExplainArgs),
     /// Say what is found, what works, and what to do about the rest
     Doctor(DoctorArgs),
+    /// Write runtime handlers into the runtime's configuration, beside what stands there
+    Setup(SetupArgs),
 }
 
 #[derive(Debug, ClapArgs)]
@@ -156,7 +161,7 @@ pub enum ReportFormat {
     Json,
 }
 
-/// A runtime that `dev` can start.
+/// A runtime that `dev` can start and `setup` can configure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum DevRuntime {
     /// CRI-O.
@@ -176,6 +181,8 @@ pub enum Config {
     Explain(Explain),
     /// Look at what is there.
     Doctor(Doctor),
+    /// Configure a runtime.
+    Setup(Setup),
 }
 
 /// `podman-cri serve`.
@@ -256,6 +263,7 @@ impl Args {
                 log: log.log_format,
             })),
             Command::Explain(args) => args.into_config().map(Config::Explain),
+            Command::Setup(args) => args.into_config().map(Config::Setup),
         }
     }
 }
@@ -439,7 +447,7 @@ mod tests {
         for words in [
             &["podman-cri"][..],
             &["podman-cri", "doctor", "--format=xml"],
-            &["podman-cri", "setup"],
+            &["podman-cri", "install"],
         ] {
             assert!(Args::try_parse_from(words).is_err());
         }

@@ -4,6 +4,7 @@
 //! answer is the runtime's; [`report`] writes.
 
 mod builds;
+mod handlers;
 mod host;
 mod kubelet;
 mod layers;
@@ -15,6 +16,7 @@ mod seen;
 mod storage;
 
 use std::io::Write as _;
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
@@ -22,6 +24,7 @@ use podman_client::Storage;
 
 use crate::config::{Doctor, ReportFormat};
 use crate::serve;
+use crate::setup::Host;
 use report::Line;
 use seen::RuntimeSeen;
 
@@ -58,6 +61,7 @@ fn of_runtime(seen: &RuntimeSeen, podman: &Result<Storage, String>) -> Vec<Line>
     let cni = network::Cni::read(seen);
     let shared = storage::is_shared(seen, podman.as_ref().ok());
     let mut lines = runtime::lines(seen);
+    lines.extend(handlers::lines(seen, &Host::new(Path::new("/"))));
     lines.extend([
         network::line(seen, &cni),
         ports::line(),

@@ -5,94 +5,148 @@
 
 use std::fs::File;
 use std::io::Read as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use model::handler::Guest;
 use rustix::fs::{Mode, OFlags, open};
 use serde::Deserialize;
+use toml::{Table, Value};
 
 /// Where the shim looks where none is named, in this order.
-const PLACES: [&str; 3] = [
+const PLACES: [&str; 4] = [
     "/etc/kata-containers/configuration.toml",
     "/opt/kata/share/defaults/kata-containers/configuration.toml",
     "/usr/share/defaults/kata-containers/configuration.toml",
+    "/usr/share/kata-containers/defaults/configuration.toml",
 ];
 /// Those that Kata ships have some tens of KiB.
 const MAX_FILE: u64 = 1 << 20;
 
-/// `configuration.toml`, in part.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Configuration {
-    hypervisor: toml::Table,
-    runtime: Runtime,
+/// `configuration.toml` and its drop-ins, in part.
+#[derive(Debug, Default)]
+pub(crate) struct Configuration {
+    /// What runs the machines: `qemu`, `clh`, `remote`.
+    pub(crate) name: String,
+    pub(crate) hypervisor: Hypervisor,
+    pub(crate) runtime: Runtime,
 }
 
-#[derive(Debug, Default, Deserialize)]
+/// `[runtime]`.
+#[derive(Debug, Deserialize)]
 #[serde(default)]
-struct Runtime {
-    experimental_force_guest_pull: bool,
+pub(crate) struct Runtime {
+    /// Images are pulled in the guest though no snapshotter asks for it.
+    pub(crate) experimental_force_guest_pull: bool,
+    /// Seconds that the creation of a container may take, a pull in the guest included.
+    pub(crate) create_container_timeout: u64,
 }
 
 /// The part of a hypervisor's table that counts here.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Deserialize)]
 #[serde(default)]
-struct Hypervisor {
-    enable_annotations: Vec<String>,
+pub(crate) struct Hypervisor {
+    /// What annotations may set, as regular expressions.
+    pub(crate) enable_annotations: Vec<String>,
     shared_fs: Option<String>,
+    /// Where what makes machines elsewhere is reached.
+    pub(crate) remote_hypervisor_socket: PathBuf,
+    /// Seconds that it may take to start one.
+    pub(crate) remote_hypervisor_timeout: u64,
 }
 
-/// The guest of a handler. Without a configuration that can be read nothing is known but that there is one.
-pub(super) fn guest(config: &Path, pulls_images: bool) -> Guest {
-    let named = [config];
-    let places = PLACES.map(Path::new);
-    let places = match config.as_os_str().is_empty() {
-        true => &places[..],
-        false => &named[..],
-    };
-    let found = places.iter().find_map(|place| place.canonicalize().ok());
-    let read: Configuration = found
-        .and_then(|found| whole(&found)?.try_into().ok())
-        .unwrap_or_default();
-    let (hypervisor, table) = read.hypervisor.into_iter().next().unzip();
-    let table: Hypervisor = table
-        .and_then(|table| table.try_into().ok())
-        .unwrap_or_default();
-    let hypervisor = hypervisor.unwrap_or_default();
-    let remote = hypervisor == "remote";
-    Guest {
-        // a machine elsewhere sees nothing of this host's store
-        pulls_images: pulls_images || remote || read.runtime.experimental_force_guest_pull,
-        shares_files: !remote && table.shared_fs.as_deref() != Some("none"),
-        annotations: table.enable_annotations,
-        hypervisor,
-    }
-}
-
-/// A configuration with those in `config.d` beside it laid over it, in the order of their names, as the shim does (read in
-/// its source).
-fn whole(path: &Path) -> Option<toml::Table> {
-    let mut whole = read(path)?;
-    let beside = std::fs::read_dir(path.parent()?.join("config.d"));
-    let beside = beside.into_iter().flatten().flatten();
-    let mut beside: Vec<_> = beside.map(|entry| entry.path()).collect();
-    beside.sort();
-    for over in beside.iter().filter_map(|path| read(path)) {
-        lay_over(&mut whole, over);
-    }
-    Some(whole)
-}
-
-fn lay_over(below: &mut toml::Table, over: toml::Table) {
-    for (key, value) in over {
-        match (below.get_mut(&key), value) {
-            (Some(toml::Value::Table(below)), toml::Value::Table(over)) => lay_over(below, over),
-            (_, value) => drop(below.insert(key, value)),
+/// Kata's own values (config-settings.go, remote.go).
+impl Default for Runtime {
+    fn default() -> Self {
+        Self {
+            experimental_force_guest_pull: false,
+            create_container_timeout: 60,
         }
     }
 }
 
-fn read(path: &Path) -> Option<toml::Table> {
+impl Default for Hypervisor {
+    fn default() -> Self {
+        Self {
+            enable_annotations: Vec::new(),
+            shared_fs: None,
+            remote_hypervisor_socket: "/run/peerpod/hypervisor.sock".into(),
+            remote_hypervisor_timeout: 600,
+        }
+    }
+}
+
+impl Configuration {
+    /// The file and the drop-ins in `config.d` beside it (katautils/config.go, `decodeDropIns`); `None` where it
+    /// cannot be read.
+    pub(crate) fn read(file: &Path) -> Option<Self> {
+        let file = file.canonicalize().ok()?;
+        let mut whole = table(&file)?;
+        for more in drop_ins(&file) {
+            merge(&mut whole, more);
+        }
+        let part = |name: &str| whole.get(name).cloned();
+        let hypervisors = part("hypervisor").and_then(|value| value.try_into::<Table>().ok());
+        let (name, hypervisor) = hypervisors.into_iter().flatten().next().unzip();
+        let runtime = part("runtime").and_then(|value| value.try_into().ok());
+        Some(Self {
+            name: name.unwrap_or_default(),
+            hypervisor: hypervisor
+                .and_then(|value: Value| value.try_into().ok())
+                .unwrap_or_default(),
+            runtime: runtime.unwrap_or_default(),
+        })
+    }
+
+    /// Whether its machines are elsewhere: peer pods.
+    pub(crate) fn is_remote(&self) -> bool {
+        self.name == "remote"
+    }
+}
+
+/// The file that the shim reads: the one named, or those it looks for.
+pub(crate) fn places(config: &Path) -> Vec<PathBuf> {
+    match config.as_os_str().is_empty() {
+        true => PLACES.map(PathBuf::from).into(),
+        false => vec![config.to_path_buf()],
+    }
+}
+
+/// The guest of a handler. Without a configuration that can be read nothing is known but that there is one.
+pub(super) fn guest(config: &Path, pulls_images: bool) -> Guest {
+    let mut places = places(config).into_iter();
+    let read = places.find_map(|place| Configuration::read(&place));
+    let read = read.unwrap_or_default();
+    let remote = read.is_remote();
+    Guest {
+        // a machine elsewhere sees nothing of this host's store
+        pulls_images: pulls_images || remote || read.runtime.experimental_force_guest_pull,
+        shares_files: !remote && read.hypervisor.shared_fs.as_deref() != Some("none"),
+        annotations: read.hypervisor.enable_annotations,
+        hypervisor: read.name,
+    }
+}
+
+fn drop_ins(file: &Path) -> Vec<Table> {
+    let folder = file.with_file_name("config.d");
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut files: Vec<_> = entries.map(|entry| entry.path()).collect();
+    files.sort();
+    files.iter().filter_map(|file| table(file)).collect()
+}
+
+/// What the other has comes before; tables are merged.
+fn merge(into: &mut Table, from: Table) {
+    for (key, value) in from {
+        match (into.get_mut(&key), value) {
+            (Some(Value::Table(into)), Value::Table(from)) => merge(into, from),
+            (_, value) => {
+                into.insert(key, value);
+            }
+        }
+    }
+}
+
+fn table(path: &Path) -> Option<Table> {
     let mut text = String::new();
     // were it a pipe
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
@@ -108,44 +162,37 @@ mod tests {
 
     fn of(text: &str, pulls_images: bool) -> Guest {
         let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("configuration.toml");
+        let file = folder.path().join("k.toml");
         std::fs::write(&file, text).unwrap();
         guest(&file, pulls_images)
     }
 
     #[test]
-    fn what_lies_in_config_d_goes_over_it_in_the_order_of_names() {
+    fn drop_ins_come_after_the_file_in_their_order() {
         let folder = tempfile::tempdir().unwrap();
-        let at = |name: &str| folder.path().join(name);
-        std::fs::create_dir(at("config.d")).unwrap();
-        let base = "[hypervisor.qemu]\nshared_fs = \"virtio-fs\"\nenable_annotations = [\"a\"]\n";
-        let texts = [
-            ("configuration.toml", base),
+        let file = folder.path().join("k.toml");
+        std::fs::create_dir(folder.path().join("config.d")).unwrap();
+        for (name, text) in [
             (
-                "config.d/20-last",
-                "[hypervisor.qemu]\nshared_fs = \"none\"\n",
+                "k.toml",
+                "[hypervisor.remote]\nremote_hypervisor_timeout = 1\nenable_annotations = [\"image\"]\n",
             ),
             (
-                "config.d/10-first",
-                "[hypervisor.qemu]\nshared_fs = \"virtio-9p\"\n",
+                "config.d/20",
+                "[hypervisor.remote]\nremote_hypervisor_timeout = 20\n",
             ),
-            ("config.d/30-bad", "no toml ["),
-        ];
-        for (name, text) in texts {
-            std::fs::write(at(name), text).unwrap();
+            (
+                "config.d/10",
+                "[hypervisor.remote]\nremote_hypervisor_timeout = 10\n[runtime]\ncreate_container_timeout = 5\n",
+            ),
+        ] {
+            std::fs::write(folder.path().join(name), text).unwrap();
         }
-        rustix::fs::mkfifoat(
-            rustix::fs::CWD,
-            at("config.d/40-pipe"),
-            Mode::from_raw_mode(0o600),
-        )
-        .unwrap();
-        let guest = guest(&at("configuration.toml"), false);
-        assert!(!guest.shares_files);
-        assert_eq!(
-            (guest.hypervisor.as_str(), guest.annotations),
-            ("qemu", vec!["a".to_owned()])
-        );
+        let read = Configuration::read(&file).unwrap();
+        assert_eq!(read.hypervisor.remote_hypervisor_timeout, 20);
+        assert_eq!(read.hypervisor.enable_annotations, ["image"]);
+        assert_eq!(read.runtime.create_container_timeout, 5);
+        assert!(read.is_remote());
     }
 
     #[test]

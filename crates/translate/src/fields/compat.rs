@@ -34,11 +34,12 @@ const LIFE: &[Row] = &[
         &[
             "RunPodSandboxRequest.runtime_handler",
             "PodSandboxConfig.annotations",
+            "ContainerConfig.annotations",
         ],
     )
     .how("the runtime handler by its name; Podman does not look at it")
     .kept(&["handler"])
-    .on_crio("it does not tell a sandbox's handler again: an annotation keeps it"),
+    .on_crio("it does not tell a sandbox's or a container's handler again: annotations keep it"),
     Row::refused(
         "HostConfig.ContainerIDFile",
         "the client writes that file; leave it out of the request",

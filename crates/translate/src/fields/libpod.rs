@@ -50,11 +50,12 @@ const LIFE: &[Row] = &[
         &[
             "RunPodSandboxRequest.runtime_handler",
             "PodSandboxConfig.annotations",
+            "ContainerConfig.annotations",
         ],
     )
     .how("the runtime handler by its name")
     .kept(&["handler"])
-    .on_crio("it does not tell a sandbox's handler again: an annotation keeps it"),
+    .on_crio("it does not tell a sandbox's or a container's handler again: annotations keep it"),
     Row::daemon(
         "dependencyContainers",
         "started with it, before it, and not removed before it",
