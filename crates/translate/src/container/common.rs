@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use model::Error;
-use model::container::{Dns, Face, RestartPolicy};
+use model::container::{Dns, RestartPolicy};
 use model::record::HANDLER;
 
 use crate::cri::words::is_word;
@@ -13,15 +13,6 @@ use crate::refuse::{Body, invalid};
 
 /// The host's own address, as a container reaches it.
 const HOST_GATEWAY: &str = "host-gateway";
-
-/// A container's name as asked for; the empty one is none.
-pub(crate) fn name(text: String, face: Face) -> Result<Option<String>, Error> {
-    let asked = some(text);
-    asked
-        .as_deref()
-        .map_or(Ok(()), |name| face.check_name(name))?;
-    Ok(asked)
-}
 
 /// A text where the empty one is none.
 pub(crate) fn some(text: String) -> Option<String> {

@@ -14,9 +14,7 @@ use podman_api::container::compat::{
 };
 use podman_api::network::EndpointSettings;
 
-use super::common::{
-    check_annotations, dns, environment, handler, hosts, merged, name, restart, some,
-};
+use super::common::{check_annotations, dns, environment, handler, hosts, merged, restart, some};
 use super::create_libpod::shm_bytes;
 use super::joined::{self, Beside};
 use super::{
@@ -138,7 +136,7 @@ pub fn compat_create(
     };
     // Docker's API has no pods
     Ok(NewContainer {
-        name: name(asked_name.unwrap_or_default(), Face::Compat)?,
+        name: some(asked_name.unwrap_or_default()),
         pod: None,
         spec,
         requires: Vec::new(), // nor dependencies

@@ -16,7 +16,7 @@ use podman_api::network::PerNetworkOptions;
 use podman_api::oci;
 use serde_json::Value;
 
-use super::common::{check_annotations, dns, handler, hosts, merged, name, on_pod, restart, some};
+use super::common::{check_annotations, dns, handler, hosts, merged, on_pod, restart, some};
 use super::joined::{self, Beside};
 use super::security::Profile;
 use super::{
@@ -294,7 +294,7 @@ pub fn libpod_create(mut spec: SpecGenerator, host: &Host) -> Result<NewContaine
     };
     security::check_privileged(BODY, "mask", &spec)?;
     Ok(NewContainer {
-        name: name(asked_name, Face::Libpod)?,
+        name: some(asked_name),
         pod,
         spec,
         requires: dependency_containers,
