@@ -7,6 +7,7 @@ use model::handler::Guest;
 use model::pod::SandboxRecord;
 use regex::Regex;
 
+use crate::handlers::asked_of;
 use crate::system::Inner;
 
 /// How the names of Kata's annotations begin.
@@ -21,7 +22,7 @@ const MEMORY: &str = "default_memory";
 impl Inner {
     /// What the containers of a sandbox live in, where they are no processes of this host.
     pub(crate) fn guest_of(&self, sandbox: &SandboxRecord) -> Option<Guest> {
-        self.facts().guest_of(&self.handler_of(sandbox)).cloned()
+        self.facts().guest_of(asked_of(sandbox)).cloned()
     }
 
     /// The same of a container.
@@ -32,12 +33,10 @@ impl Inner {
 
     /// Whether a new container can have volumes: `home` is the sandbox of others that it joins.
     pub(crate) fn shares_files(&self, spec: &ContainerSpec, home: Option<&SandboxRecord>) -> bool {
-        let own = || spec.handler.clone().unwrap_or_default();
-        let handler = home.map_or_else(own, |home| self.handler_of(home));
+        let own = spec.handler.as_deref().unwrap_or_default();
         let facts = self.facts();
-        facts
-            .guest_of(&handler)
-            .is_none_or(|guest| guest.shares_files)
+        let guest = facts.guest_of(home.map_or(own, asked_of));
+        guest.is_none_or(|guest| guest.shares_files)
     }
 
     /// Whether the gate is given to a container and can hold its command: a pipe of this host's is none in a guest.

@@ -5,7 +5,6 @@
 
 use model::Error;
 use model::pod::SandboxRecord;
-use model::record::LOCAL_HANDLER;
 
 use crate::system::Inner;
 
@@ -43,8 +42,7 @@ impl Inner {
 
     fn check_known(&self, name: &str) -> Result<(), Error> {
         let facts = self.facts();
-        let known = facts.handlers.iter().any(|known| known.name == name);
-        match known || facts.handlers.is_empty() || name == LOCAL_HANDLER {
+        match facts.handlers.is_empty() || facts.has_handler(name) || facts.means_default(name) {
             true => Ok(()),
             false => Err(Error::InvalidArgument(format!(
                 "runtime handler \"{name}\" is not configured in {}; it has: {}",
@@ -56,8 +54,8 @@ impl Inner {
 
     /// The runtime handler of a sandbox as CRI takes it: "" is the runtime's default.
     pub(crate) fn handler_of(&self, sandbox: &SandboxRecord) -> String {
-        let name = sandbox.spec.handler.as_deref().unwrap_or_default();
-        match name == LOCAL_HANDLER && !self.is_configured(name) {
+        let name = asked_of(sandbox);
+        match self.facts().means_default(name) {
             true => String::new(),
             false => name.to_owned(),
         }
@@ -65,11 +63,11 @@ impl Inner {
 
     /// The same by name, where the runtime says which one its default is.
     pub(crate) fn named_handler(&self, sandbox: &SandboxRecord) -> String {
-        let name = sandbox.spec.handler.as_deref().unwrap_or_default();
-        self.facts().handler_named(name).to_owned()
+        self.facts().handler_named(asked_of(sandbox)).to_owned()
     }
+}
 
-    fn is_configured(&self, name: &str) -> bool {
-        self.facts().handlers.iter().any(|known| known.name == name)
-    }
+/// The handler as it was asked for; "" for the runtime's default.
+pub(crate) fn asked_of(sandbox: &SandboxRecord) -> &str {
+    sandbox.spec.handler.as_deref().unwrap_or_default()
 }

@@ -224,6 +224,12 @@ impl ContainerSpec {
         mounts.any(|mount| mount.destination == destination)
     }
 
+    /// Where a read-only container has memory to write to, but for the shared one, unless it is told not to.
+    pub fn read_write_places(&self) -> impl Iterator<Item = &'static str> + use<> {
+        let has = self.read_only && self.read_write_tmpfs;
+        READ_WRITE_TMPFS.into_iter().filter(move |_| has)
+    }
+
     /// The variables that are set whatever is taken away.
     pub fn always_set(&self) -> impl Iterator<Item = &str> {
         let of_systemd = systemd::is_on(self).then_some(systemd::UUID);
@@ -279,7 +285,19 @@ impl ContainerSpec {
 pub const UMASK: u32 = 0o022;
 
 /// What Podman mounts as tmpfs into a read-only container (`--read-only-tmpfs`), beside the shared memory.
-pub const READ_WRITE_TMPFS: [&str; 3] = ["/run", "/tmp", "/var/tmp"];
+const READ_WRITE_TMPFS: [&str; 3] = ["/run", "/tmp", "/var/tmp"];
+
+/// How mounts below a bind mount travel between host and container.
+pub const PROPAGATIONS: &[&str] = &[
+    "private",
+    "rprivate",
+    "slave",
+    "rslave",
+    "shared",
+    "rshared",
+    "unbindable",
+    "runbindable",
+];
 
 /// Where POSIX shared memory lies.
 pub const SHARED_MEMORY: &str = "/dev/shm";
@@ -449,6 +467,11 @@ impl Mount {
     /// Whether what is mounted below its source stays away (`bind`).
     pub fn is_alone(&self) -> bool {
         self.has_option(&["bind"])
+    }
+
+    /// Whether its ids are those of the container's user namespace (`idmap`).
+    pub fn maps_ids(&self) -> bool {
+        self.has_option(&["idmap"])
     }
 
     /// Whether what lies there becomes the container's user's (`U`).

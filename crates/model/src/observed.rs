@@ -55,24 +55,26 @@ pub struct RuntimeFacts {
 }
 
 impl RuntimeFacts {
-    /// What a handler's containers live in, where they have a kernel of their own; "" is the runtime's default.
+    /// What a handler's containers live in, where they have a kernel of their own.
     pub fn guest_of(&self, handler: &str) -> Option<&Guest> {
-        let name = match handler {
-            "" => &self.default_handler,
-            named => named,
-        };
-        let found = self.handlers.iter().find(|known| known.name == *name);
+        let name = self.handler_named(handler);
+        let found = self.handlers.iter().find(|known| known.name == name);
         found.and_then(|handler| handler.guest.as_ref())
     }
 
-    /// The name of the handler that is meant: nothing is the runtime's default, and so is `local`, where none is called so.
+    /// Whether there is a handler of this name.
+    pub fn has_handler(&self, name: &str) -> bool {
+        self.handlers.iter().any(|known| known.name == name)
+    }
+
+    /// Whether the runtime's default is meant: by nothing, and by `local`, where none is called so.
+    pub fn means_default(&self, asked: &str) -> bool {
+        asked.is_empty() || asked == LOCAL_HANDLER && !self.has_handler(asked)
+    }
+
+    /// The name of the handler that is meant.
     pub fn handler_named<'a>(&'a self, asked: &'a str) -> &'a str {
-        let is_default = match asked {
-            "" => true,
-            LOCAL_HANDLER => self.handlers.iter().all(|known| known.name != asked),
-            _ => false,
-        };
-        match is_default {
+        match self.means_default(asked) {
             true => &self.default_handler,
             false => asked,
         }
@@ -359,12 +361,12 @@ mod tests {
 
     #[test]
     fn a_handler_is_meant_by_nothing_and_by_local_too() {
-        let named = |name: &str| Handler {
-            name: name.to_owned(),
-            ..Handler::default()
+        let kata = Handler {
+            guest: Some(Guest::default()),
+            ..Handler::named("kata")
         };
         let mut facts = RuntimeFacts {
-            handlers: vec![named("runc"), named("kata")],
+            handlers: vec![Handler::named("runc"), kata],
             default_handler: "runc".to_owned(),
             user_namespaces: Some(vec![String::new()]),
             ..RuntimeFacts::default()
@@ -373,7 +375,11 @@ mod tests {
             assert_eq!(facts.handler_named(asked), meant);
             assert_eq!(facts.makes_user_namespaces(asked), meant == "runc");
         }
-        facts.handlers.push(named("local"));
+        facts.default_handler = "kata".to_owned();
+        for (asked, guest) in [("", true), ("local", true), ("runc", false)] {
+            assert_eq!(facts.guest_of(asked).is_some(), guest, "{asked}");
+        }
+        facts.handlers.push(Handler::named("local"));
         assert_eq!(facts.handler_named("local"), "local");
         assert!(!facts.makes_user_namespaces("local"));
     }

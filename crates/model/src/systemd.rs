@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::argv::effective_argv;
-use crate::container::{ContainerSpec, Mount, READ_WRITE_TMPFS};
+use crate::container::{ContainerSpec, Mount};
 use crate::signal::Signal;
 
 /// When a container runs in systemd mode, as asked for.
@@ -56,9 +56,8 @@ pub fn is_on(spec: &ContainerSpec) -> bool {
 /// Where a container has a tmpfs for systemd: nowhere else is one mounted already, or something of the user's own.
 pub fn tmpfs(spec: &ContainerSpec) -> impl Iterator<Item = &'static str> {
     let places = TMPFS.into_iter().filter(|_| is_on(spec));
-    let read_write = spec.read_only && spec.read_write_tmpfs;
-    places.filter(move |place| {
-        let there = read_write && READ_WRITE_TMPFS.contains(place);
+    places.filter(|place| {
+        let there = spec.read_write_places().any(|other| other == *place);
         !there && !spec.has_mount_at(place)
     })
 }

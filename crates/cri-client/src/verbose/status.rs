@@ -180,7 +180,7 @@ impl Handler {
 
     fn of_containerd(name: String, configured: Option<ContainerdHandler>) -> Self {
         let configured = configured.unwrap_or_default();
-        let kata = configured.runtime_type.starts_with("io.containerd.kata");
+        let kata = configured.runtime_type.starts_with(KATA);
         let separate = is_kernel_separated(&configured.runtime_type);
         let ContainerdOptions {
             binary_name,
@@ -198,9 +198,12 @@ impl Handler {
     }
 }
 
+/// How the names of Kata's shims begin.
+const KATA: &str = "io.containerd.kata";
+
 /// Whether a shim of containerd's gives containers a kernel of their own: Kata's and gVisor's do.
 pub fn is_kernel_separated(shim: &str) -> bool {
-    let separate = ["io.containerd.kata", "io.containerd.runsc"];
+    let separate = [KATA, "io.containerd.runsc"];
     separate.iter().any(|begin| shim.starts_with(begin))
 }
 

@@ -196,10 +196,9 @@ impl Inner {
     /// Whether the runtime makes devices otherwise than they are on the host, and this can be mended.
     fn changes_devices(&self, record: &ContainerRecord) -> bool {
         let spec = &record.spec;
-        let mends = self.facts().kind == RuntimeKind::CriO && self.has_gate(record);
         // in a user namespace the host's own are bound
-        let made = !spec.privileged && spec.id_mappings.is_none();
-        mends && made && !spec.devices.is_empty()
+        let made = !spec.devices.is_empty() && !spec.privileged && spec.id_mappings.is_none();
+        made && self.facts().kind == RuntimeKind::CriO && self.has_gate(record)
     }
 
     /// What is changed of the mounts of a held command, see [`gate::changes_inside`], and of its devices.

@@ -283,7 +283,7 @@ impl Inner {
     ) -> Result<(), Error> {
         // where the mount maps them they stay as the image has them
         let ids = record.spec.id_mappings.as_ref();
-        let ids = ids.filter(|_| !mount.has_option(&["idmap"]));
+        let ids = ids.filter(|_| !mount.maps_ids());
         let container = &record.id;
         let Some(wanted) = self.to_fill(mount, ids) else {
             return Ok(());

@@ -8,7 +8,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use model::Error;
-use model::container::{Mount, MountKind};
+use model::container::{Mount, MountKind, PROPAGATIONS};
 use model::order::FileMount;
 use model::userns::{IdMappings, OVERFLOW_ID};
 use rustix::mount::{MountFlags, mount};
@@ -207,14 +207,6 @@ fn copy_up(from: &Folder, to: &Path, ids: Option<&IdMappings>) -> Result<(), Err
 const OTHERS: &[&str] = &[
     "rw",
     "ro",
-    "private",
-    "rprivate",
-    "slave",
-    "rslave",
-    "shared",
-    "rshared",
-    "unbindable",
-    "runbindable",
     "tmpcopyup",
     "notmpcopyup",
     "copy",
@@ -232,7 +224,7 @@ fn set_flag(flags: &mut MountFlags, word: &str) -> bool {
         "nodev" => (MountFlags::NODEV, true),
         "dev" => (MountFlags::NODEV, false),
         "noatime" => (MountFlags::NOATIME, true),
-        other => return OTHERS.contains(&other),
+        other => return OTHERS.contains(&other) || PROPAGATIONS.contains(&other),
     };
     flags.set(flag, set);
     true

@@ -10,8 +10,7 @@ use std::path::{Path, PathBuf};
 
 use model::Error;
 use model::container::{
-    ContainerRecord, IpcMode, LogDriver, Mount, MountKind, Network, READ_WRITE_TMPFS,
-    SHARED_MEMORY, SHM_BYTES,
+    ContainerRecord, IpcMode, LogDriver, Mount, MountKind, Network, SHARED_MEMORY, SHM_BYTES,
 };
 use model::observed::RuntimeKind;
 use model::order::FileMount;
@@ -333,21 +332,14 @@ impl FilesJob {
             .filter(|mount| mount.kind.is_new_each_time())
             .cloned()
             .collect();
-        if spec.read_only && spec.read_write_tmpfs {
-            for destination in READ_WRITE_TMPFS {
-                if spec
-                    .mounts
-                    .iter()
-                    .all(|mount| mount.destination != destination)
-                {
-                    wanted.push(Mount {
-                        kind: MountKind::Tmpfs,
-                        destination: destination.to_owned(),
-                        ..Mount::default()
-                    });
-                }
-            }
-        }
+        let free = spec
+            .read_write_places()
+            .filter(|place| !spec.has_mount_at(place));
+        wanted.extend(free.map(|place| Mount {
+            kind: MountKind::Tmpfs,
+            destination: place.to_owned(),
+            ..Mount::default()
+        }));
         wanted.extend(systemd::tmpfs(spec));
         let (sized, closed) = (spec.shm_bytes.is_some(), self.shared_memory_is_closed());
         if self.sandbox.spec.own_shm().is_none()

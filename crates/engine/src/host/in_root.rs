@@ -1,10 +1,14 @@
 //! Paths below a folder that counts as the root of all links in them.
 
+use std::fs::File;
+use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::fs::{Mode, OFlags, ResolveFlags, openat2};
 use rustix::io::Errno;
 use rustix::path::Arg;
+
+use super::volumes::open_regular;
 
 /// How often a path with `..` in it is tried: the kernel gives up where something is renamed or mounted meanwhile, wherever that
 /// is (openat2(2), `EAGAIN`).
@@ -20,6 +24,18 @@ pub(crate) fn open_in_root(
     flags: OFlags,
 ) -> Result<OwnedFd, Errno> {
     make_in_root(root, path, flags, Mode::empty())
+}
+
+/// The same of an ordinary file, to be read or written. What else is in its place is not opened.
+///
+/// # Errors
+/// The kernel's; [`io::ErrorKind::InvalidInput`] where it is something else.
+pub(super) fn open_file_in_root(
+    root: impl AsFd,
+    path: impl Arg + Copy,
+    flags: OFlags,
+) -> io::Result<File> {
+    open_regular(&open_in_root(root, path, OFlags::PATH)?, flags)
 }
 
 /// The same of a file that may be made, with this mode then.

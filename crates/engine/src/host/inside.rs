@@ -7,8 +7,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, Mode, OFlags, fstat};
 
-use super::in_root::open_in_root;
-use super::volumes::open_regular;
+use super::in_root::{open_file_in_root, open_in_root};
 
 /// Bytes read of a command line or a configuration file; kubelets' have a few thousand.
 const MAX_TEXT: u64 = 1 << 20;
@@ -45,7 +44,8 @@ impl Inside {
     /// # Errors
     /// [`io::ErrorKind::InvalidInput`] where it is something else.
     pub(super) fn file(&self, path: &Path) -> io::Result<File> {
-        open_regular(&self.open(path, OFlags::PATH)?, OFlags::RDONLY)
+        let path = self.working_folder.join(path);
+        open_file_in_root(&self.root, &path, OFlags::RDONLY)
     }
 
     pub(super) fn identity(&self, path: &Path) -> Option<Identity> {

@@ -18,9 +18,8 @@ use rustix::io::Errno;
 use super::etc_files::MODE;
 use super::etc_files::entries::{Entries, User};
 use super::files::about;
-use super::in_root::{make_in_root, open_in_root};
+use super::in_root::{make_in_root, open_file_in_root, open_in_root};
 use super::layer::View;
-use super::volumes::open_regular;
 
 /// What decides about the lines of a container's user.
 pub(super) fn of(spec: &ContainerSpec) -> User<'_> {
@@ -87,11 +86,7 @@ pub(super) fn in_layer(
 fn write_below(spec: &ContainerSpec, root: &Path) -> Result<(), Error> {
     let folder = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let root = open(root, folder, Mode::empty()).map_err(|error| about(root, error))?;
-    let file = |table: Table, flags: OFlags| {
-        let found = OFlags::PATH | OFlags::CLOEXEC;
-        let found = open_in_root(&root, table.path(), found)?;
-        open_regular(&found, flags)
-    };
+    let file = |table: Table, flags: OFlags| open_file_in_root(&root, table.path(), flags);
     let Entries { passwd, group } = missing(spec, |table| file(table, OFlags::RDONLY))?;
     let owner = spec.id_mappings.as_ref();
     let owner = owner.map_or((0, 0), IdMappings::root);

@@ -8,7 +8,7 @@ use std::os::unix::ffi::OsStringExt as _;
 use std::path::{Component, Path, PathBuf};
 
 use accounts::{NotFound, Table};
-use model::container::{ContainerSpec, READ_WRITE_TMPFS};
+use model::container::ContainerSpec;
 use model::observed::Layer;
 use model::secret::SecretMount;
 use model::{Error, Id, systemd};
@@ -18,9 +18,9 @@ use rustix::fs::{
 use rustix::io::Errno;
 
 use super::files::about;
-use super::in_root::open_in_root;
+use super::in_root::{open_file_in_root, open_in_root};
 use super::users::in_layer;
-use super::volumes::{ImageTree, open_regular};
+use super::volumes::ImageTree;
 
 /// Where Podman mounts something into each container (recorded from its OCI configuration).
 const MOUNTED: [&str; 8] = [
@@ -38,15 +38,13 @@ const MODE: u32 = 0o755;
 /// How many links a path may have: the kernel's measure.
 const MAX_LINKS: u32 = 40;
 const FOLDER: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
-const READ_LATER: OFlags = OFlags::PATH.union(OFlags::CLOEXEC);
 
 /// The folder to look for before a start; `None` for the root itself, and where what is mounted at, below or above it brings
 /// it, so that Podman does not look.
 pub(crate) fn work_dir_to_find(spec: &ContainerSpec) -> Option<PathBuf> {
     let path = clean(spec.effective_work_dir());
-    let read_write = spec.read_only && spec.read_write_tmpfs;
-    let memory = READ_WRITE_TMPFS.into_iter().filter(|_| read_write);
-    let own = memory.chain(systemd::tmpfs(spec)).chain(MOUNTED).map(clean);
+    let memory = spec.read_write_places().chain(systemd::tmpfs(spec));
+    let own = memory.chain(MOUNTED).map(clean);
     let asked = spec.mounts.iter().map(|mount| clean(&mount.destination));
     let secrets = spec.secrets.iter().map(SecretMount::destination);
     let secrets = secrets.map(|destination| clean(&destination));
@@ -190,10 +188,7 @@ pub(crate) fn make_work_dir(
 
 /// The numbers of a container's user on the host.
 fn owner_of(spec: &ContainerSpec, root: &OwnedFd) -> Result<(u32, u32), Error> {
-    let own = |table: Table| {
-        let found = open_in_root(root, table.path(), READ_LATER)?;
-        open_regular(&found, OFlags::RDONLY)
-    };
+    let own = |table: Table| open_file_in_root(root, table.path(), OFlags::RDONLY);
     let user = accounts::resolve(spec.effective_user(), own);
     let user = user.map_err(|NotFound { message, cause }| Error::Failed { message, cause })?;
     let inside = (user.uid, user.gid);

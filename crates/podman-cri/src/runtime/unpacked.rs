@@ -57,13 +57,16 @@ pub(super) async fn of_containerd_image(
     if facts.storage_driver.is_empty() {
         return Ok(Vec::new()); // which snapshotter has it is not known
     }
-    match of_unpacked(client, facts, id).await {
-        Err(Error::NotFound(_)) => {}
-        layers => return layers,
-    }
     let Some(image) = super::images::detail(client, id).await? else {
         return Ok(Vec::new());
     };
+    let Some(chain) = chain_id(&image.diff_ids) else {
+        return Ok(Vec::new());
+    };
+    match of_unpacked(client, facts, &chain).await {
+        Err(Error::NotFound(_)) => {}
+        layers => return layers,
+    }
     let (store, name) = (ContentStore::new(client), id.to_owned());
     let snapshotter = facts.storage_driver.clone();
     let unpacked = unpackings.once(id, async move {
@@ -73,24 +76,19 @@ pub(super) async fn of_containerd_image(
         tracing::warn!(image = id, %error, "it cannot be unpacked");
         return Ok(Vec::new());
     }
-    of_unpacked(client, facts, id).await
+    of_unpacked(client, facts, &chain).await
 }
 
+/// The folders of the snapshot of this name.
 async fn of_unpacked(
     client: &Client,
     facts: &RuntimeFacts,
-    id: &str,
+    chain: &str,
 ) -> Result<Vec<PathBuf>, Error> {
-    let Some(image) = super::images::detail(client, id).await? else {
-        return Ok(Vec::new());
-    };
-    let Some(chain) = chain_id(&image.diff_ids) else {
-        return Ok(Vec::new());
-    };
     let key = format!("podman-cri-{}", Id::generate());
     let snapshotter = &facts.storage_driver;
     let store = client.containerd();
-    let mounts = store.image_mounts(snapshotter, &key, &chain).await?;
+    let mounts = store.image_mounts(snapshotter, &key, chain).await?;
     Ok(folders_of(&mounts))
 }
 

@@ -34,7 +34,6 @@ pub use inspect_compat::compat_inspect;
 pub(crate) use inspect_libpod::inspect_mounts;
 pub use inspect_libpod::{libpod_inspect, libpod_inspect_v4};
 pub use list::{compat_item, libpod_item};
-pub(crate) use mount_options::PROPAGATIONS;
 pub(crate) use show::restarts as shown_restarts;
 pub(crate) use show_network::NETWORK;
 pub use update::{compat_update, libpod_update};

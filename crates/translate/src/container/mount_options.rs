@@ -1,21 +1,10 @@
 //! Options of mounts: which there are, and what Podman shows of them.
 
 use model::Error;
-use model::container::{Mount, MountKind};
+use model::container::{Mount, MountKind, PROPAGATIONS};
 
 use crate::refuse::invalid;
 
-/// How mounts below a bind mount travel between host and container.
-pub(crate) const PROPAGATIONS: &[&str] = &[
-    "private",
-    "rprivate",
-    "slave",
-    "rslave",
-    "shared",
-    "rshared",
-    "unbindable",
-    "runbindable",
-];
 /// Words of which one can be given, for the message that refuses two.
 const GROUPS: &[(&[&str], &str)] = &[
     (&["rw", "ro"], "only one of 'rw' and 'ro' can be used"),

@@ -135,7 +135,7 @@ fn check_idmap(
     runtime: &RuntimeFacts,
 ) -> Result<(), Error> {
     let mut mounts = spec.mounts.iter();
-    let asked = mounts.find(|mount| mount.has_option(&[IDMAP]));
+    let asked = mounts.find(|mount| mount.maps_ids());
     let Some(mount) = asked.filter(|_| sandbox.spec.id_mappings.is_some()) else {
         return Ok(());
     };

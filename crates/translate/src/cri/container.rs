@@ -184,7 +184,6 @@ fn asked(order: &ContainerOrder<'_>, spec: &ContainerSpec) -> Result<v1::Contain
     })
 }
 
-/// With the processes of another container of the sandbox, unless the sandbox's containers see each other's anyway.
 /// Its mounts, but for what would lie over its own control groups.
 fn mounts_of(order: &ContainerOrder<'_>, unified: bool) -> Result<Vec<v1::Mount>, Error> {
     let spec = &order.record.spec;
@@ -193,6 +192,7 @@ fn mounts_of(order: &ContainerOrder<'_>, unified: bool) -> Result<Vec<v1::Mount>
     Ok(all)
 }
 
+/// With the processes of another container of the sandbox, unless the sandbox's containers see each other's anyway.
 fn targeted(own: v1::NamespaceOption, order: &ContainerOrder<'_>) -> v1::NamespaceOption {
     match &order.pid_target {
         Some(target) if own.pid() == v1::NamespaceMode::Container => v1::NamespaceOption {

@@ -149,7 +149,7 @@ fn bind(mount: &Mount, host_path: String, ids: Option<&IdMappings>) -> v1::Mount
         options: _,  // shown by inspect; those that matter stand in the other fields
         sub_path: _, // the host side has looked for it
     } = mount;
-    let ids = ids.filter(|_| mount.has_option(&[IDMAP]));
+    let ids = ids.filter(|_| mount.maps_ids());
     let mapped = |of: fn(&IdMappings) -> &Vec<IdRange>| {
         let ranges = ids.map(|ids| of(ids).iter().map(id_mapping));
         ranges.into_iter().flatten().collect()

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use model::Error;
 use model::volume::VolumeMount;
 
-use crate::container::PROPAGATIONS;
+use model::container::PROPAGATIONS;
 
 /// Flags of a mount by their words in `mount(8)`.
 const FLAGS: &[&str] = &[

@@ -1,14 +1,13 @@
 //! Mounts of a compat create.
 
 use model::Error;
-use model::container::{Mount, MountKind};
+use model::container::{Mount, MountKind, PROPAGATIONS};
 use podman_api::KeySet;
 use podman_api::container::compat::{
     BindOptions, ImageOptions, MountRequest, TmpfsOptions, VolumeOptions,
 };
 
 use super::{file_system, make, of_image, unknown_type};
-use crate::container::mount_options::PROPAGATIONS;
 use crate::refuse::invalid;
 
 /// `[SOURCE:]DESTINATION[:OPTIONS]` of a compat create (`HostConfig.Binds`): what is no path is the name

@@ -7,9 +7,9 @@ mod libpod;
 mod tests;
 
 use model::Error;
-use model::container::{Mount, MountKind};
+use model::container::{Mount, MountKind, PROPAGATIONS};
 
-use super::mount_options::{DROPPED, PROPAGATIONS, check_options, key};
+use super::mount_options::{DROPPED, check_options, key};
 use crate::fields::{ARTIFACTS, MOUNT_TYPES};
 use crate::refuse::invalid;
 
