@@ -1,6 +1,7 @@
 //! A host that goes down and comes up again, as far as a runtime and the daemon can tell.
 
 use anyhow::{Context, Result, ensure};
+use std::fmt::Write;
 use std::fs;
 use std::path::Path;
 
@@ -39,16 +40,25 @@ pub async fn reboot(lab: &mut Lab, down: Down) -> Result<()> {
         empty(&gone)?;
     }
     let bridge = paths.bridge();
-    // the test has a /run of its own
-    let gone = format!(
-        "rm -f /run/containerd/s/*; ip link delete {bridge} 2>/dev/null; nft flush ruleset"
-    );
+    let sockets = own_sockets()?;
+    let gone = format!("{sockets}; ip link delete {bridge} 2>/dev/null; nft flush ruleset");
     lab.host.shell(&gone)?;
     lab.runtime.start_again().await?;
     let daemon = lab.daemon.as_mut().context("this test has no daemon")?;
     daemon
         .start_again(&lab.host, &DaemonOptions::default())
         .await
+}
+
+/// Takes away the sockets of the test's shims. It has a `/run` of its own, but those of this host's shims are seen in it.
+fn own_sockets() -> Result<String> {
+    let folder = Path::new("/run/containerd/s");
+    let mut line = format!("find {} -type s", folder.display());
+    let others = fs::read_dir(folder).into_iter().flatten();
+    for other in others {
+        write!(line, " ! -name {}", other?.file_name().display())?;
+    }
+    Ok(format!("[ ! -d {} ] || {line} -delete", folder.display()))
 }
 
 /// All mounts of the runtime and of the daemon, and the namespaces that are pinned by them.
