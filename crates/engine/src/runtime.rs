@@ -1,5 +1,6 @@
 //! What the engine needs of a container runtime, without a word of CRI's wire.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::time::Duration;
@@ -13,6 +14,7 @@ use model::image::{Credentials, ImageDetail, ImageSummary};
 use model::observed::{ContainerStatus, Hint, Listing, RuntimeFacts, RuntimeKind, SandboxStatus};
 use model::order::{ContainerOrder, SandboxOrder};
 use model::pod::{PodSpec, SandboxRecord};
+use model::usage::{RuntimeUsage, Traffic};
 
 use crate::streams::{Streams, StreamsWanted};
 
@@ -94,6 +96,12 @@ pub trait Runtime: Send + Sync {
     async fn reopen_log(&self, cri_id: &str) -> Result<(), Error>;
     /// `ContainerStats`: bytes of the writable layer, where the runtime counts them.
     async fn writable_bytes(&self, cri_id: &str) -> Result<Option<u64>, Error>;
+
+    /// `ContainerStats`: what a container uses; `None` where the runtime has none of it, as CRI-O of one that does not run.
+    async fn container_usage(&self, cri_id: &str) -> Result<Option<RuntimeUsage>, Error>;
+    /// `PodSandboxStats`: what went through a sandbox's interfaces, but for the loopback one; `None` where the runtime does not
+    /// tell.
+    async fn sandbox_traffic(&self, cri_id: &str) -> Option<BTreeMap<String, Traffic>>;
 
     /// `Exec`: executes a command in a running container. When this returns, its streams stand; that it cannot be executed
     /// shows at their end (on CRI-O as text on stderr and exit code 255).
@@ -261,6 +269,12 @@ impl Runtime for Probed {
     }
     async fn writable_bytes(&self, cri_id: &str) -> Result<Option<u64>, Error> {
         self.0.writable_bytes(cri_id).await
+    }
+    async fn container_usage(&self, cri_id: &str) -> Result<Option<RuntimeUsage>, Error> {
+        self.0.container_usage(cri_id).await
+    }
+    async fn sandbox_traffic(&self, cri_id: &str) -> Option<BTreeMap<String, Traffic>> {
+        self.0.sandbox_traffic(cri_id).await
     }
     async fn exec(
         &self,

@@ -1,41 +1,50 @@
 //! Stats: what containers use. Where a container's process is on this host its control groups are read, which asks
-//! nothing of the runtime.
+//! nothing of the runtime; of others the runtime is asked (CRI `ContainerStats`), one call each.
 
+use std::collections::BTreeMap;
+
+use futures_util::future::try_join_all;
 use model::Error;
-use model::usage::{PodUsage, UsageView};
-use model::view::{ContainerView, State};
+use model::observed::CriState;
+use model::usage::{PodUsage, RuntimeUsage, Traffic, Usage, UsageView};
+use model::view::{ContainerBody, ContainerView, State};
 
-use crate::host::{Place, usage_of};
-use crate::list::cri_id_of;
-use crate::system::Engine;
+use crate::host::{Place, usage_of, usage_told};
+use crate::list::{cri_id_of, found, sandbox_id};
+use crate::runtime::Runtime as _;
+use crate::system::{Engine, Inner};
 use crate::volumes::on_disk;
 
 impl Engine {
     /// `GET /libpod/containers/stats`: of these containers; where none is named of all, or of those that run.
     ///
-    /// Behind it are one `ListContainers` and one `ListPodSandbox`, however many they are.
+    /// Behind it are one `ListContainers` and one `ListPodSandbox`, however many they are, while their processes are on this
+    /// host.
     ///
     /// # Errors
-    /// [`Error::NotFound`]; [`Error::Unsupported`] where the process of a named one is not on this host.
+    /// [`Error::NotFound`]; [`Error::Unsupported`] of a named pod's sandbox that is no process of this host; the runtime's.
     pub async fn usage_of_all(&self, names: &[String], all: bool) -> Result<Vec<UsageView>, Error> {
-        let snapshot = self.inner().snapshot(true).await?;
+        let inner = self.inner();
+        let snapshot = inner.snapshot(true).await?;
         if !names.is_empty() {
             let found =
                 |name: &String| snapshot.find(name).map_err(|error| looking_up(name, error));
-            return usages(names.iter().map(found).collect::<Result<_, _>>()?).await;
+            let views = names.iter().map(found).collect::<Result<_, _>>()?;
+            return inner.usages(views).await;
         }
         let mut views = snapshot.containers();
         views.retain(|view| is_reached(view) && (all || view.state == State::Running));
-        usages(views).await
+        inner.usages(views).await
     }
 
     /// `GET /libpod/pods/stats`: of the containers of these pods; where none is named of all. An infra container that is no
-    /// process (CRI-O's) is left out, and with all pods every container whose process is not on this host.
+    /// process (CRI-O's, a guest's) is left out.
     ///
     /// # Errors
-    /// [`Error::NotFound`]; [`Error::Unsupported`] where the process of a named pod's container is not on this host.
+    /// [`Error::NotFound`]; the runtime's.
     pub async fn usage_of_pods(&self, names: &[String]) -> Result<Vec<PodUsage>, Error> {
-        let snapshot = self.inner().snapshot(true).await?;
+        let inner = self.inner();
+        let snapshot = inner.snapshot(true).await?;
         let found = |name: &String| {
             let found = snapshot.find_pod(name);
             found.map_err(|error| still_not_found("unable to get list of pods", error))
@@ -46,15 +55,13 @@ impl Engine {
         };
         let (mut ids, mut views) = (Vec::new(), Vec::new());
         for pod in pods {
-            let counts =
-                |view: &ContainerView| is_reached(view) || !(names.is_empty() || view.is_infra());
-            let members = pod.containers.iter().filter(|view| counts(view));
+            let members = pod.containers.iter().filter(|view| is_reached(view));
             for view in members {
                 ids.push(pod.id().to_owned());
                 views.push(view.clone());
             }
         }
-        let usages = usages(views).await?.into_iter();
+        let usages = inner.usages(views).await?.into_iter();
         let of_pod = |(pod, container)| PodUsage { pod, container };
         Ok(ids.into_iter().zip(usages).map(of_pod).collect())
     }
@@ -65,14 +72,14 @@ impl Engine {
     /// As for several.
     pub async fn usage(&self, name: &str) -> Result<UsageView, Error> {
         let view = self.inspect_container(name, false).await?.view;
-        let mut found = usages(vec![view]).await?;
+        let mut found = self.inner().usages(vec![view]).await?;
         found.pop().ok_or_else(|| Error::internal("no usage"))
     }
 }
 
-/// What it uses can be read, or is nothing.
+/// What it uses can be known, or is nothing: of a sandbox that is no process here the runtime tells nothing.
 fn is_reached(view: &ContainerView) -> bool {
-    !view.state.is_up() || view.pid.is_some()
+    !view.state.is_up() || view.pid.is_some() || !view.is_infra()
 }
 
 /// Podman's words before the cause.
@@ -98,35 +105,77 @@ fn still_not_found(doing: &str, error: Error) -> Error {
     }
 }
 
-async fn usages(views: Vec<ContainerView>) -> Result<Vec<UsageView>, Error> {
-    let places = views.iter().map(place).collect::<Result<Vec<_>, _>>()?;
-    let usages = on_disk(move || {
-        let read = |place: Option<Place>| place.map_or(Ok(None), |place| usage_of(&place));
-        let all = places.into_iter().map(read).collect::<Result<Vec<_>, _>>();
-        all.map_err(|error| Error::internal(error).behind("unable to obtain cgroup stats"))
-    });
-    let usages = usages.await?;
-    let view = |(view, usage): (ContainerView, _)| UsageView {
-        id: view.id().to_owned(),
-        name: view.name().clone(),
-        started_at: view.run.started_at,
-        usage,
-    };
-    Ok(views.into_iter().zip(usages).map(view).collect())
+/// How a container's use is found.
+enum Source {
+    /// It is not up.
+    Nothing,
+    /// By its process.
+    Here(Place),
+    /// By the runtime, beside what went through its sandbox.
+    Told(RuntimeUsage, Option<BTreeMap<String, Traffic>>),
 }
 
-/// Where a container is; `None` where it is not up.
-fn place(view: &ContainerView) -> Result<Option<Place>, Error> {
-    if !view.state.is_up() {
-        return Ok(None);
+impl Source {
+    fn read(self) -> Result<Option<Usage>, Error> {
+        let read = match self {
+            Self::Nothing => Ok(None),
+            Self::Here(place) => usage_of(&place),
+            Self::Told(told, traffic) => usage_told(told, traffic).map(Some),
+        };
+        read.map_err(|error| Error::internal(error).behind("unable to obtain cgroup stats"))
     }
-    let pid = view.pid.ok_or_else(|| {
-        let why = "no process of the container is on this host";
-        Error::unsupported("stats", why)
-    })?;
-    Ok(Some(Place {
-        pid,
-        cri_id: cri_id_of(view).unwrap_or_else(|| view.id()).to_owned(),
-        on_host_network: view.network.host,
-    }))
+}
+
+impl Inner {
+    async fn usages(&self, views: Vec<ContainerView>) -> Result<Vec<UsageView>, Error> {
+        let sources = try_join_all(views.iter().map(|view| self.source(view))).await?;
+        let read = on_disk(move || sources.into_iter().map(Source::read).collect());
+        let usages: Vec<_> = read.await?;
+        let view = |(view, usage): (ContainerView, _)| UsageView {
+            id: view.id().to_owned(),
+            name: view.name().clone(),
+            started_at: view.run.started_at,
+            usage,
+        };
+        Ok(views.into_iter().zip(usages).map(view).collect())
+    }
+
+    async fn source(&self, view: &ContainerView) -> Result<Source, Error> {
+        if !view.state.is_up() {
+            return Ok(Source::Nothing);
+        }
+        let cri_id = cri_id_of(view);
+        if let Some(pid) = view.pid {
+            return Ok(Source::Here(Place {
+                pid,
+                cri_id: cri_id.unwrap_or_else(|| view.id()).to_owned(),
+                on_host_network: view.network.host,
+            }));
+        }
+        let cri_id = cri_id.filter(|_| !view.is_infra()).ok_or_else(|| {
+            let why = "the pod's sandbox has no process of its own on this host";
+            Error::unsupported("stats", why)
+        })?;
+        let why = match self.runtime.container_usage(cri_id).await {
+            Ok(Some(told)) => return Ok(Source::Told(told, self.traffic_of(view).await)),
+            Ok(None) => Error::unsupported("stats", "the runtime tells nothing of what it uses"),
+            Err(error) => error,
+        };
+        // of one that has ended meanwhile containerd says "unexpected metrics response: []" (measured)
+        let status = found(self.runtime.container_status(cri_id, false).await)?;
+        match status {
+            Some(status) if status.state == CriState::Running => Err(why),
+            _ => Ok(Source::Nothing),
+        }
+    }
+
+    /// What went through the sandbox of a container of ours that is not on the host's network.
+    async fn traffic_of(&self, view: &ContainerView) -> Option<BTreeMap<String, Traffic>> {
+        let ContainerBody::Own(record) = &view.body else {
+            return None;
+        };
+        let sandbox = self.store.sandbox(&record.sandbox).ok()?;
+        let cri_id = sandbox_id(&sandbox).filter(|_| !view.network.host)?;
+        self.runtime.sandbox_traffic(cri_id).await
+    }
 }

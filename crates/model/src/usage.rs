@@ -26,7 +26,7 @@ pub struct PodUsage {
     pub container: UsageView,
 }
 
-/// What a container uses at one moment, by its control groups and its network namespace.
+/// What a container uses at one moment: by its control groups and its network namespace, or as the runtime tells it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Usage {
     /// When it was looked at.
@@ -35,18 +35,31 @@ pub struct Usage {
     pub cpu: CpuTime,
     /// Nanoseconds of all CPUs since the host's start, idle ones included; what Docker's clients measure shares by.
     pub host_cpu_nanos: u64,
-    /// CPUs that its process may run on.
+    /// CPUs that its process may run on; of one that is no process of this host those of the host, which the line above counts.
     pub cpus: u64,
     /// Bytes, without those of files that nobody has used for long.
     pub memory_bytes: u64,
-    /// Bytes; the host's where there is no limit below that.
+    /// Bytes; the host's where there is no limit below that, 0 where it is not known (no process of this host).
     pub memory_limit_bytes: u64,
-    /// Processes and threads.
+    /// Processes and threads; 0 where it is not known.
     pub pids: u64,
-    /// Bytes read and written, by device.
+    /// Bytes read and written, by device; none where it is not known.
     pub block: Vec<BlockTraffic>,
     /// Traffic by interface, but for the loopback one; none on the host's network.
     pub network: Option<BTreeMap<String, Traffic>>,
+}
+
+/// What a runtime tells of a container's use (CRI `ContainerStats`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RuntimeUsage {
+    /// When it looked.
+    pub taken_at: Timestamp,
+    /// Nanoseconds of CPU time since the container's start.
+    pub cpu_nanos: u64,
+    /// Bytes, without those of files that nobody has used for long.
+    pub memory_bytes: u64,
+    /// Bytes; none where it tells no limit.
+    pub memory_limit_bytes: Option<u64>,
 }
 
 /// Nanoseconds of CPU time since a container's start.
@@ -54,8 +67,8 @@ pub struct Usage {
 pub struct CpuTime {
     /// All of it.
     pub total: u64,
-    /// In kernel mode.
-    pub kernel: u64,
+    /// In kernel mode; none where it is not known.
+    pub kernel: Option<u64>,
     /// On each CPU; none where the kernel does not count it (cgroup v2).
     pub per_cpu: Option<Vec<u64>>,
 }

@@ -13,8 +13,10 @@ pub(crate) mod kata;
 mod layer;
 mod streams;
 mod unpacked;
+mod usage;
 mod verbose;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -29,6 +31,7 @@ use model::image::{Credentials, ImageDetail, ImageSummary};
 use model::observed::{ContainerStatus, Listing, RuntimeFacts, RuntimeKind, SandboxStatus};
 use model::order::{ContainerOrder, SandboxOrder};
 use model::pod::{PodSpec, SandboxRecord};
+use model::usage::{RuntimeUsage, Traffic};
 use translate::cri;
 
 pub(crate) use facts::unified_cgroups;
@@ -288,6 +291,15 @@ impl Runtime for CriRuntime {
     async fn writable_bytes(&self, cri_id: &str) -> Result<Option<u64>, Error> {
         let writable = layer::writable_bytes(&self.client, cri_id).await;
         writable.map_err(|error| self.failed(error))
+    }
+
+    async fn container_usage(&self, cri_id: &str) -> Result<Option<RuntimeUsage>, Error> {
+        let usage = usage::of_container(&self.client, cri_id).await;
+        usage.map_err(|error| self.failed(error))
+    }
+
+    async fn sandbox_traffic(&self, cri_id: &str) -> Option<BTreeMap<String, Traffic>> {
+        usage::of_sandbox(&self.client, cri_id).await
     }
 
     async fn exec(

@@ -69,7 +69,7 @@ pub(crate) use sources::{check_sources, make_or_miss_sources};
 pub(crate) use systemd::{delegate, own_group_writable};
 pub(crate) use timezone::check_timezone;
 pub(crate) use ulimits::{raise_limits, set_limits, set_oom_score};
-pub(crate) use usage::{Place, usage_of};
+pub(crate) use usage::{Place, usage_of, usage_told};
 pub(crate) use users::{may_be_written, while_starting, write_user};
 pub(crate) use volume_mounts::{MountPoints, mount_volume, unmount_volume};
 pub(crate) use volumes::{ImageTree, VolumeToFill, copy_tree, open_regular, own, take_over};

@@ -1,4 +1,5 @@
-//! What a container uses, by the files of its control groups and its network namespace.
+//! What a container uses, by the files of its control groups and its network namespace; or, beside this host's time, as the
+//! runtime tells it.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -6,7 +7,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
-use model::usage::{BlockTraffic, CpuTime, Packets, Traffic, Usage};
+use model::usage::{BlockTraffic, CpuTime, Packets, RuntimeUsage, Traffic, Usage};
 use rustix::process::Pid;
 use rustix::thread::sched_getaffinity;
 
@@ -36,6 +37,32 @@ pub(crate) fn usage_of(place: &Place) -> io::Result<Option<Usage>> {
     }
 }
 
+/// The same of one that is no process of this host, as the runtime tells it. Its shares are measured by this host's CPUs, all of
+/// them: of a processor a second is a second everywhere.
+///
+/// # Errors
+/// `/proc` cannot be read.
+pub(crate) fn usage_told(
+    told: RuntimeUsage,
+    network: Option<BTreeMap<String, Traffic>>,
+) -> io::Result<Usage> {
+    let stat = text(Path::new(STAT))?;
+    Ok(Usage {
+        taken_at: told.taken_at,
+        cpu: CpuTime {
+            total: told.cpu_nanos,
+            ..CpuTime::default()
+        },
+        host_cpu_nanos: cpu_nanos(&stat)?,
+        cpus: cpus(&stat),
+        memory_bytes: told.memory_bytes,
+        memory_limit_bytes: told.memory_limit_bytes.unwrap_or_default(),
+        pids: 0,
+        block: Vec::new(),
+        network,
+    })
+}
+
 /// One that nobody has waited for yet has control groups, and no namespaces any more.
 fn has_ended(pid: i32) -> bool {
     fs::read_link(format!("/proc/{pid}/ns/net")).is_err()
@@ -53,7 +80,7 @@ fn read(place: &Place) -> io::Result<Option<Usage>> {
     Ok(Some(Usage {
         taken_at: Timestamp::now(),
         cpu: counted.cpu,
-        host_cpu_nanos: host_cpu_nanos()?,
+        host_cpu_nanos: cpu_nanos(&text(Path::new(STAT))?)?,
         cpus: cpus.into(),
         memory_bytes: counted.memory,
         memory_limit_bytes: counted.memory_limit.min(super::facts::memory_bytes()),
@@ -85,7 +112,7 @@ fn of_v1(groups: &Groups) -> io::Result<Counted> {
     Ok(Counted {
         cpu: CpuTime {
             total: number(&cpu.join("cpuacct.usage"))?,
-            kernel: number(&cpu.join("cpuacct.usage_sys"))?,
+            kernel: Some(number(&cpu.join("cpuacct.usage_sys"))?),
             per_cpu: Some(per_cpu.split_whitespace().flat_map(str::parse).collect()),
         },
         memory: used(
@@ -109,7 +136,7 @@ fn of_v2(groups: &Groups) -> io::Result<Counted> {
     Ok(Counted {
         cpu: CpuTime {
             total: nanos("usage_usec")?,
-            kernel: nanos("system_usec")?,
+            kernel: Some(nanos("system_usec")?),
             per_cpu: None,
         },
         memory: used(
@@ -212,9 +239,20 @@ fn interfaces(text: &str) -> BTreeMap<String, Traffic> {
     all.filter(|(name, _)| name != "lo").collect()
 }
 
+/// What the kernel counts of its CPUs' time.
+const STAT: &str = "/proc/stat";
+
+/// How many CPUs `/proc/stat` counts.
+fn cpus(stat: &str) -> u64 {
+    let numbered = |line: &&str| {
+        let number = line.strip_prefix("cpu");
+        number.is_some_and(|number| number.starts_with(|c: char| c.is_ascii_digit()))
+    };
+    stat.lines().filter(numbered).map(|_| 1).sum()
+}
+
 /// Nanoseconds of all CPUs since the start, as Docker counts them: the first eight columns of `/proc/stat`.
-fn host_cpu_nanos() -> io::Result<u64> {
-    let stat = text(Path::new("/proc/stat"))?;
+fn cpu_nanos(stat: &str) -> io::Result<u64> {
     let line = stat
         .lines()
         .next()
@@ -300,7 +338,10 @@ mod tests {
             fs::write(own.join(name), text).unwrap();
         }
         let counted = of_v2(&Groups::parse("0::/a\n", root.path())).unwrap();
-        assert_eq!((counted.cpu.total, counted.cpu.kernel), (12_000, 4_000));
+        assert_eq!(
+            (counted.cpu.total, counted.cpu.kernel),
+            (12_000, Some(4_000))
+        );
         assert_eq!(
             (counted.memory, counted.memory_limit, counted.pids),
             (3072, u64::MAX, 3)
@@ -328,6 +369,25 @@ mod tests {
     }
 
     #[test]
+    fn what_is_told_is_measured_by_the_hosts_time_and_what_is_not_is_absent() {
+        let stat = "cpu  1 2 3 4 5 6 7 8 900 900\ncpu0 1 1 1 1\ncpu11 1 1 1 1\nintr 5\n";
+        let per_tick = 1_000_000_000 / rustix::param::clock_ticks_per_second();
+        assert_eq!((cpus(stat), cpu_nanos(stat).unwrap()), (2, 36 * per_tick));
+        assert!(cpu_nanos("intr 5\n").is_err());
+        let told = RuntimeUsage {
+            taken_at: Timestamp::UNIX_EPOCH,
+            cpu_nanos: 5,
+            memory_bytes: 6,
+            memory_limit_bytes: None,
+        };
+        let usage = usage_told(told, None).unwrap();
+        assert_eq!((usage.cpu.total, usage.memory_bytes), (5, 6));
+        assert!(usage.cpus > 0 && usage.host_cpu_nanos > 0);
+        assert_eq!((usage.memory_limit_bytes, usage.pids), (0, 0));
+        assert!(usage.network.is_none() && usage.block.is_empty());
+    }
+
+    #[test]
     fn who_has_ended_uses_nothing() {
         let place = Place {
             pid: i32::MAX,
@@ -335,6 +395,5 @@ mod tests {
             on_host_network: false,
         };
         assert_eq!(usage_of(&place).unwrap(), None);
-        assert!(host_cpu_nanos().unwrap() > 0);
     }
 }

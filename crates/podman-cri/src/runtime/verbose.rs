@@ -35,15 +35,16 @@ pub(super) fn with_container_info(
     status
 }
 
-/// The same, without a process that is not the container's own on this host: a VM's is that of all its
-/// containers, and in another PID namespace than the runtime's the number is anybody's. Every runtime
-/// puts the container's id into the name of its cgroup.
+/// The same, without a process that is not the container's own on this host: a guest's is what runs the guest, and in another
+/// PID namespace than the runtime's the number is anybody's. Every runtime puts the container's id into the name of its
+/// cgroup.
 pub(super) fn without_foreign_process(mut status: ContainerStatus) -> ContainerStatus {
     let own = |pid: &i32| {
         let groups = fs::read_to_string(format!("/proc/{pid}/cgroup"));
         groups.is_ok_and(|groups| groups.contains(&status.cri_id))
     };
-    status.verbose.pid = status.verbose.pid.filter(own);
+    let pid = status.verbose.pid.filter(|_| !status.verbose.in_guest);
+    status.verbose.pid = pid.filter(own);
     status
 }
 
@@ -130,16 +131,18 @@ mod tests {
         let own = i32::try_from(std::process::id()).unwrap();
         let groups = fs::read_to_string("/proc/self/cgroup").unwrap();
         let name = groups.trim_end().rsplit([':', '\n']).next().unwrap();
-        for (pid, cri_id, wanted) in [
-            (own, name, Some(own)),
-            (own, "0123456789abcdef", None),
-            (i32::MAX, name, None),
+        for (pid, cri_id, in_guest, wanted) in [
+            (own, name, false, Some(own)),
+            (own, name, true, None),
+            (own, "0123456789abcdef", false, None),
+            (i32::MAX, name, false, None),
         ] {
             let mut status = ContainerStatus {
                 cri_id: cri_id.to_owned(),
                 ..ContainerStatus::default()
             };
             status.verbose.pid = Some(pid);
+            status.verbose.in_guest = in_guest;
             assert_eq!(without_foreign_process(status).verbose.pid, wanted);
         }
     }

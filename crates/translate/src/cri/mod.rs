@@ -24,6 +24,7 @@ mod signal;
 mod spelled;
 #[cfg(test)]
 mod tests_support;
+mod usage;
 pub(crate) mod words;
 
 pub use capabilities::{DEFAULT_CAPABILITIES, KNOWN_CAPABILITIES, effective_capabilities};
@@ -38,6 +39,7 @@ pub use resources::updated_resources;
 pub use sandbox::{NAMESPACE, SandboxConfig, sandbox_config};
 pub use seccomp::seccomp_profile;
 pub use spelled::spelled_out;
+pub use usage::{container_usage, sandbox_traffic};
 
 use std::path::Path;
 

@@ -25,7 +25,7 @@ fn usage(seconds: i64, cpu_nanos: u64) -> Usage {
         taken_at: Timestamp::from_second(1_000 + seconds).unwrap(),
         cpu: CpuTime {
             total: cpu_nanos,
-            kernel: cpu_nanos / 4,
+            kernel: Some(cpu_nanos / 4),
             per_cpu: Some(vec![cpu_nanos, 0]),
         },
         host_cpu_nanos: 5_000_000_000,
@@ -110,6 +110,30 @@ fn one_answer_has_nothing_before_it_and_a_stream_has() {
         (first.cpu_stats, first.read)
     );
     assert_eq!(stream.next(&view(None)), None);
+}
+
+#[test]
+fn what_is_not_known_is_told_as_podman_tells_nothing() {
+    let mut told = usage(10, 1_000_000_000);
+    told.cpu.kernel = None;
+    told.cpu.per_cpu = None;
+    told.memory_limit_bytes = 0;
+    told.pids = 0;
+    told.block.clear();
+    let view = view(Some(told));
+    let one = CompatReports::new(Face::Compat, None).next(&view).unwrap();
+    let cpu = one.cpu_stats.cpu_usage;
+    let modes = (cpu.usage_in_kernelmode, cpu.usage_in_usermode);
+    assert_eq!((cpu.total_usage, modes), (1_000_000_000, (0, 0)));
+    let pod = of_pod(&PodUsage {
+        pod: "p".to_owned(),
+        container: view,
+    });
+    assert_eq!(
+        (pod.block_io.as_str(), pod.pids.as_str()),
+        ("-- / --", "--")
+    );
+    assert_eq!((pod.mem.as_str(), pod.cpu.as_str()), ("0.00%", "10.00%"));
 }
 
 #[test]
