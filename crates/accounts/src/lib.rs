@@ -142,14 +142,28 @@ pub fn names(
 ) -> Result<HashMap<u32, String>, NotFound> {
     let mut names = HashMap::new();
     find_line(&open, table, |fields| {
-        if let [name, _, number, ..] = fields
-            && let Some(number) = id(number)
-        {
-            names.entry(number).or_insert_with(|| (*name).to_owned());
-        }
+        note_name(&mut names, fields);
         false
     })?;
     Ok(names)
+}
+
+/// The same by the text of such a file.
+pub fn names_of(text: &str) -> HashMap<u32, String> {
+    let mut names = HashMap::new();
+    for line in text.lines() {
+        let fields: Vec<_> = line.trim().split(':').collect();
+        note_name(&mut names, &fields);
+    }
+    names
+}
+
+fn note_name(names: &mut HashMap<u32, String>, fields: &[&str]) {
+    if let [name, _, number, ..] = fields
+        && let Some(number) = id(number)
+    {
+        names.entry(number).or_insert_with(|| (*name).to_owned());
+    }
 }
 
 /// The users that count for no ids of a container.

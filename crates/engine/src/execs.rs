@@ -197,7 +197,7 @@ impl Drop for RunningExec {
 
 impl Inner {
     /// Whether a command may be run in it at all.
-    fn check_exec(&self, container: &ContainerView) -> Result<(), Error> {
+    pub(crate) fn check_exec(&self, container: &ContainerView) -> Result<(), Error> {
         match &container.body {
             ContainerBody::Own(_) => Ok(()),
             ContainerBody::Infra { id, pod } => Err(Error::unsupported(

@@ -6,6 +6,7 @@
 //! intent is stored before the runtime is called; one function makes CRI objects.
 
 mod archive;
+mod ask;
 mod attach;
 mod builder;
 mod builds;

@@ -1,4 +1,4 @@
-//! Processes of a container, as the kernel of this host shows them.
+//! Processes of a container, as the kernel of this host shows them, or that of the container's virtual machine.
 
 use jiff::Timestamp;
 
@@ -9,13 +9,13 @@ pub struct Processes {
     pub list: Vec<Process>,
     /// When they were looked at.
     pub taken_at: Timestamp,
-    /// Unix seconds at which the host was started; times of processes count from there.
+    /// Unix seconds at which that kernel was started; times of processes count from there.
     pub booted_at: i64,
     /// Clock ticks in a second, the unit of processes' times.
     pub ticks_per_second: u64,
-    /// Bytes of the host's memory.
+    /// Bytes of that kernel's memory.
     pub memory_bytes: u64,
-    /// The container numbers its processes itself; else it sees the host's.
+    /// The container numbers its processes itself, beside this host's numbers; else it sees this host's, or they are none here.
     pub own_numbers: bool,
 }
 
@@ -83,7 +83,7 @@ pub struct Identity {
     pub groups: Vec<Account>,
 }
 
-/// Who a process is on the host.
+/// Who a process is on the host; in a virtual machine, for that one's kernel, by the container's accounts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HostIdentity {
     /// Its number there.

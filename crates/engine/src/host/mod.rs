@@ -63,7 +63,7 @@ pub(crate) use pod_group::{PodGroup, check_pod_limits};
 pub(crate) use pod_shm::drop_pod_shm;
 pub(crate) use ports::{Ports, Target, free_range};
 pub(crate) use proc::{capability_bound, magic, namespaces_of, open_files};
-pub(crate) use processes::processes_around;
+pub(crate) use processes::{PROCESSES, processes_around, processes_in};
 pub(crate) use secrets::check_owners;
 pub(crate) use sources::{check_sources, make_or_miss_sources};
 pub(crate) use systemd::{delegate, own_group_writable};

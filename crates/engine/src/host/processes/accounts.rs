@@ -40,6 +40,18 @@ impl Accounts {
         }
     }
 
+    /// Those of a container whose kernel is its own, by its files: what that kernel numbers has the container's names.
+    pub(super) fn of_guest(passwd: &str, group: &str) -> Self {
+        let (users, groups) = (::accounts::names_of(passwd), ::accounts::names_of(group));
+        Self {
+            host_users: users.clone(),
+            host_groups: groups.clone(),
+            users,
+            groups,
+            ..Self::default()
+        }
+    }
+
     pub(super) fn host_user(&self, id: u32) -> Account {
         account(&self.host_users, id)
     }

@@ -4,6 +4,7 @@
 //! the host's namespace has all of the host's.
 
 mod accounts;
+mod guest;
 mod one;
 mod terminals;
 
@@ -20,6 +21,7 @@ use rustix::fs::{CWD, Mode, OFlags, openat, readlinkat};
 use super::inside::{Inside, text_of};
 use super::proc::stat_field;
 use accounts::Accounts;
+pub(crate) use guest::{PROCESSES, processes_in};
 use one::Raw;
 use terminals::Terminals;
 

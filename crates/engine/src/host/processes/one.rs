@@ -25,18 +25,42 @@ pub(super) struct Raw {
 impl Raw {
     /// `None` where it has ended.
     pub(super) fn read(pid: i32, folder: &Folder) -> Option<Self> {
-        let stat = folder.text("stat")?;
-        let arguments = folder.text("cmdline")?;
-        let label = folder.text("attr/current");
+        Self::of_texts(
+            pid,
+            folder.text("stat")?,
+            &folder.text("status")?,
+            &folder.text("cmdline")?,
+            folder.text("attr/current").as_deref(),
+        )
+    }
+
+    /// The same by what its files say: `stat`, `status`, `cmdline` and, where the kernel has it, `attr/current`.
+    pub(super) fn of_texts(
+        pid: i32,
+        stat: String,
+        status: &str,
+        arguments: &str,
+        label: Option<&str>,
+    ) -> Option<Self> {
         let own = Self {
             pid,
             terminal: stat_field(&stat, 7).unwrap_or_default(),
-            status: fields(&folder.text("status")?),
-            arguments: words(&arguments),
+            status: fields(status),
+            arguments: words(arguments),
             label: label.map(|label| label.trim_matches(['\n', '\0']).to_owned()),
             stat,
         };
         own.status.contains_key("NSpid").then_some(own)
+    }
+
+    /// What it was started with.
+    pub(super) fn arguments(&self) -> &[String] {
+        &self.arguments
+    }
+
+    /// Its parent.
+    pub(super) fn parent(&self) -> Option<i32> {
+        self.stat(4)
     }
 
     /// How far its pid namespace lies below the one that `/proc` is of.
@@ -59,7 +83,7 @@ impl Raw {
         terminals: &Terminals,
     ) -> Option<Process> {
         let at = |key: &str| self.list::<i32>(key).get(depth).copied().unwrap_or(0);
-        let parent: i32 = self.stat(4)?;
+        let parent = self.parent()?;
         let host = self.on_host(accounts);
         let name = self.stat.split_once('(')?.1.rsplit_once(')')?.0;
         Some(Process {

@@ -8,9 +8,23 @@ use rustix::fs::{AtFlags, Dir, FileType, OFlags, major, minor, statat};
 
 use super::super::inside::Inside;
 
+/// The major number of pseudoterminals.
+const PTS: u32 = 136;
+
 /// Their names below `/dev` by the numbers of their devices.
-#[derive(Debug, Default)]
-pub(super) struct Terminals(HashMap<(u32, u32), String>);
+#[derive(Debug)]
+pub(super) enum Terminals {
+    /// Those that are there.
+    There(HashMap<(u32, u32), String>),
+    /// Of a container whose `/dev` is not seen from here: as the kernel names pseudoterminals.
+    Numbered,
+}
+
+impl Default for Terminals {
+    fn default() -> Self {
+        Self::There(HashMap::new())
+    }
+}
 
 impl Terminals {
     /// Those named `tty…`, and those in `pts`, as Podman looks for them.
@@ -25,7 +39,7 @@ impl Terminals {
                 }
             }
         }
-        Self(found)
+        Self::There(found)
     }
 
     /// By the number in `/proc/PID/stat`: the major one in bits 8 to 19, the minor one in the others.
@@ -35,7 +49,10 @@ impl Terminals {
             (number >> 8) & 0xfff,
             (number & 0xff) | ((number >> 12) & 0xf_ff00),
         );
-        self.0.get(&(major, minor)).cloned()
+        match self {
+            Self::There(found) => found.get(&(major, minor)).cloned(),
+            Self::Numbered => (major == PTS).then(|| format!("pts/{minor}")),
+        }
     }
 }
 
@@ -57,7 +74,7 @@ mod tests {
 
     #[test]
     fn a_terminal_is_found_by_its_number() {
-        let terminals = Terminals(HashMap::from([
+        let terminals = Terminals::There(HashMap::from([
             ((136, 0), "pts/0".to_owned()),
             ((136, 300), "pts/300".to_owned()),
         ]));
@@ -65,5 +82,8 @@ mod tests {
         let large = (136 << 8) | 0x2c | (0x100 << 12);
         assert_eq!(terminals.name(large).as_deref(), Some("pts/300"));
         assert_eq!(terminals.name(0), None);
+        let unseen = Terminals::Numbered;
+        assert_eq!(unseen.name(large).as_deref(), Some("pts/300"));
+        assert_eq!((unseen.name(0), unseen.name(5 << 8)), (None, None));
     }
 }
