@@ -2,11 +2,13 @@
 //!
 //! CRI's `Exec` takes a command and a terminal, nothing more. User, working directory and environment are given to
 //! the gate, a program that every container of ours has mounted, and it executes the command. What it cannot do, for it
-//! has no more rights than the container, the container's OCI runtime is asked for. A session is stored while it runs, so
+//! has no more rights than the container, the container's OCI runtime is asked for. In a virtual machine are neither: programs of
+//! the container's do what they can. A session is stored while it runs, so
 //! that after the daemon's death it reads as ended, its exit code unknown.
 
 mod beside;
 mod command;
+mod inside;
 mod sessions;
 
 use std::sync::Arc;
@@ -63,8 +65,10 @@ impl Engine {
                 ));
             }
         }
-        if let Way::OciRuntime(beside) = command::of(&detail, &spec) {
-            inner.means(&detail, &beside).await?;
+        match command::of(&detail, &spec) {
+            Way::OciRuntime(beside) => drop(inner.means(&detail, &beside).await?),
+            Way::Inside(inside) => drop(inner.argv_inside(cri_id(container)?, &inside).await?),
+            Way::Cri(_) => {}
         }
         let record = ExecRecord {
             id: Id::generate(),
@@ -227,8 +231,7 @@ impl Inner {
     ) -> Result<RunningExec, Error> {
         let (container, spec) = (&detail.view, &record.spec);
         let way = command::of(detail, spec);
-        let cri_id = crate::list::cri_id_of(container)
-            .ok_or_else(|| Error::not_found(Kind::Container, container.id()))?;
+        let cri_id = cri_id(container)?;
         let event = crate::events::of_view(container, Action::Exec);
         self.store.put_exec(record, Some(event.clone())).await?;
         let wanted = StreamsWanted {
@@ -245,6 +248,10 @@ impl Inner {
         let mut streams = match way {
             Way::Cri(argv) => self.runtime.exec(cri_id, &argv, wanted).await?,
             Way::OciRuntime(beside) => self.exec_beside(detail, beside, wanted, size).await?,
+            Way::Inside(inside) => {
+                let argv = self.argv_inside(cri_id, &inside).await?;
+                self.runtime.exec(cri_id, &argv, wanted).await?
+            }
         };
         let resize = streams.resize.take();
         if let (Some(resize), Some(size)) = (&resize, size) {
@@ -278,6 +285,11 @@ impl Inner {
             tracing::warn!(exec = %id, %error, "the end of an exec session is not stored");
         }
     }
+}
+
+fn cri_id(container: &ContainerView) -> Result<&str, Error> {
+    crate::list::cri_id_of(container)
+        .ok_or_else(|| Error::not_found(Kind::Container, container.id()))
 }
 
 fn conflict(message: String) -> Error {

@@ -7,6 +7,8 @@ use model::gate;
 use model::observed::{ContainerStatus, ContainerVerbose};
 use model::view::{ContainerBody, ContainerDetail};
 
+use super::inside::Inside;
+
 /// What a terminal is called where nobody names it, as in Podman.
 const TERM: &str = "TERM=xterm";
 /// What a process needs to become somebody else, as the gate does.
@@ -19,6 +21,8 @@ pub(super) enum Way {
     Cri(Vec<String>),
     /// By the container's OCI runtime.
     OciRuntime(Beside),
+    /// By programs of a container's in a virtual machine.
+    Inside(Inside),
 }
 
 /// A command as the OCI runtime is to execute it.
@@ -71,7 +75,7 @@ pub(crate) fn plain(container: &ContainerDetail, command: Vec<String>) -> Vec<St
     match of(container, &spec) {
         Way::Cri(argv) => argv,
         // of a command alone there is nothing that CRI cannot say
-        Way::OciRuntime(_) => spec.command,
+        Way::OciRuntime(_) | Way::Inside(_) => spec.command,
     }
 }
 
@@ -88,8 +92,13 @@ fn way(own: Option<&ContainerSpec>, status: Option<&ContainerStatus>, spec: &Exe
     if spec.tty && !names_terminal(own, verbose, spec) {
         env.insert(0, TERM.to_owned());
     }
+    if verbose.is_some_and(|verbose| verbose.in_guest) {
+        return in_guest(own, verbose, spec, env);
+    }
     let reason = match own {
-        Some(own) if gate => not_by_the_gate(own, verbose, spec, user.is_some()),
+        Some(own) if gate => {
+            not_by_itself(own.privileged, user_of(own), verbose, spec, user.is_some())
+        }
         Some(_) => without_gate(
             spec,
             "something is mounted on its /dev, or an older daemon made it",
@@ -117,6 +126,36 @@ fn way(own: Option<&ContainerSpec>, status: Option<&ContainerStatus>, spec: &Exe
     }
 }
 
+/// The way into a virtual machine, where there is no gate: by CRI while nothing is asked for that it has no field for.
+fn in_guest(
+    own: Option<&ContainerSpec>,
+    verbose: Option<&ContainerVerbose>,
+    spec: &ExecSpec,
+    env: Vec<String>,
+) -> Way {
+    // Of what others made its number alone is known.
+    let of_others = verbose.map(|verbose| verbose.user.0.to_string());
+    let of_others = of_others.unwrap_or_default();
+    let own_user = own.map_or(of_others.as_str(), user_of);
+    let same = |asked: &str| asked == own_user || is_root(asked) && is_root(own_user);
+    let user = Some(&spec.user).filter(|asked| !asked.is_empty() && !same(asked));
+    let privileged = own.is_some_and(|own| own.privileged);
+    let reason = not_by_itself(privileged, own_user, verbose, spec, user.is_some());
+    let asks = user.is_some() || !spec.work_dir.is_empty() || !spec.env.is_empty();
+    match reason {
+        Some(reason) => Way::OciRuntime(Beside {
+            args: spec.command.clone(),
+            env,
+            work_dir: Some(spec.work_dir.clone()).filter(|dir| !dir.is_empty()),
+            user: user.cloned(),
+            privileged: spec.privileged,
+            reason,
+        }),
+        None if asks => Way::Inside(Inside::of(spec, user, env)),
+        None => Way::Cri(spec.command.clone()),
+    }
+}
+
 /// A command that the gate executes, which also looks for it and says so where it is not there.
 fn in_gate(
     orders: Vec<String>,
@@ -141,20 +180,20 @@ fn in_gate(
     argv
 }
 
-/// What the gate cannot do: it has no more than the container gives it.
-fn not_by_the_gate(
-    own: &ContainerSpec,
+/// What the gate and a container's own programs cannot do: they have no more than the container gives them.
+fn not_by_itself(
+    privileged: bool,
+    user: &str,
     verbose: Option<&ContainerVerbose>,
     spec: &ExecSpec,
     becomes: bool,
 ) -> Option<Reason> {
-    if spec.privileged && !own.privileged {
+    if spec.privileged && !privileged {
         return Some(Reason {
             field: "Privileged",
             text: "CRI gives a command the container's capabilities".to_owned(),
         });
     }
-    let user = user_of(own);
     let text = if is_root(user) {
         let may = verbose.is_none_or(may_become);
         (!may).then(|| "the container has not the capabilities SETUID and SETGID".to_owned())
@@ -254,14 +293,14 @@ mod tests {
     fn line(way: Way) -> String {
         match way {
             Way::Cri(argv) => argv.join(" "),
-            Way::OciRuntime(beside) => panic!("not CRI's way: {beside:?}"),
+            other => panic!("not CRI's way: {other:?}"),
         }
     }
 
     fn beside(way: Way) -> Beside {
         match way {
-            Way::Cri(argv) => panic!("CRI's way: {argv:?}"),
             Way::OciRuntime(beside) => beside,
+            other => panic!("not the OCI runtime's way: {other:?}"),
         }
     }
 
@@ -346,6 +385,42 @@ mod tests {
                 && text.ends_with("OCI runtime cannot be asked: it is a VM's");
             assert!(whole, "{text}");
         }
+    }
+
+    #[test]
+    fn in_a_virtual_machine_the_containers_own_programs_do_what_cri_cannot_say() {
+        let mut inside = status();
+        inside.verbose.in_guest = true;
+        let of = |own: Option<&ContainerSpec>, spec: &ExecSpec| way(own, Some(&inside), spec);
+        let root = of_user("root");
+        assert_eq!(line(of(Some(&root), &asked(|spec| spec.tty = true))), "id");
+        assert_eq!(
+            line(of(Some(&root), &asked(|spec| spec.user = "0".to_owned()))),
+            "id"
+        );
+        for own in [Some(&root), None] {
+            let spec = asked(|spec| {
+                spec.user = "web".to_owned();
+                spec.work_dir = "/w".to_owned();
+                spec.tty = true;
+            });
+            let Way::Inside(found) = of(own, &spec) else {
+                panic!("another way");
+            };
+            assert_eq!(
+                (found.user.as_deref(), found.work_dir.as_str()),
+                (Some("web"), "/w")
+            );
+            assert_eq!(found.env, ["TERM=xterm"]);
+        }
+        let spec = asked(|spec| spec.user = "root".to_owned());
+        let refused = beside(of(Some(&of_user("web")), &spec)).refused("it is a VM's");
+        assert!(
+            refused.to_string().starts_with("User is not supported"),
+            "{refused}"
+        );
+        let spec = asked(|spec| spec.privileged = true);
+        assert!(beside(of(Some(&root), &spec)).privileged);
     }
 
     #[test]
