@@ -387,6 +387,7 @@ impl Inner {
             })
             .await?;
         tracing::info!(container = %id, seconds = record.spec.timeout, "killed after the time that it may run");
+        self.note_signals(&record, &[Signal::KILL]).await?;
         self.signal_process(&status, Signal::KILL).await?;
         self.thaw(&status).await
     }

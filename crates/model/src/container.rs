@@ -798,6 +798,8 @@ pub struct ContainerRecord {
     pub progress: Progress,
 }
 
+/// The exit code of a process that a signal has ended is this more than the signal's number.
+pub const SIGNALLED: i32 = 128;
 /// The exit code of a container whose process was killed.
 pub const KILLED: i32 = 137;
 /// Podman's exit code of a run that was ended by `--timeout` (conmon's, seen with 5.8.6).
@@ -834,6 +836,9 @@ pub struct Progress {
     /// The attempt that has run for as long as it may, noted before it is killed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timed_out: Option<u32>,
+    /// What the daemon has sent to a run in a virtual machine, noted before it is sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signalled: Option<Signalled>,
     /// Restarts by policy since the last start by a user.
     pub restarts: u32,
     /// Why the last start failed, shown by inspect.
@@ -866,8 +871,16 @@ impl Progress {
         self.lost.is_some_and(|loss| loss.attempt >= attempt)
     }
 
-    /// A run as it is told: one that was killed after the time that it may run ends with [`TIMED_OUT`].
+    /// A run as it is told: one that was ended by a signal of the daemon's has Podman's exit code for that, and one that was
+    /// killed after the time that it may run ends with [`TIMED_OUT`].
     pub fn told(&self, mut run: Run) -> Run {
+        let signalled = self
+            .signalled
+            .as_ref()
+            .filter(|_| run.finished_at.is_some());
+        if signalled.is_some_and(|sent| sent.ended(&run)) {
+            run.exit_code += SIGNALLED;
+        }
         let over = run.finished_at.is_some() && self.timed_out == Some(run.attempt);
         if over && run.exit_code == KILLED {
             run.exit_code = TIMED_OUT;
@@ -891,6 +904,24 @@ pub struct Exchange {
     pub to: PathBuf,
     /// The number of the folder with what was written: it tells where that is.
     pub inode: u64,
+}
+
+/// The last signals that the daemon has sent to a container in a virtual machine. Of a command that a signal has ended Kata's
+/// agent tells the number of the signal as its exit code; Podman's has [`SIGNALLED`] added.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Signalled {
+    /// To which attempt.
+    pub attempt: u32,
+    /// Their numbers: one, or a stop's two.
+    pub signals: Vec<u8>,
+}
+
+impl Signalled {
+    /// 1 and 2, which would be HUP and INT, are what programs end with by themselves: that is left as it is.
+    fn ended(&self, run: &Run) -> bool {
+        let is_code = |signal: &u8| *signal > 2 && i32::from(*signal) == run.exit_code;
+        self.attempt == run.attempt && self.signals.iter().any(is_code)
+    }
 }
 
 /// What the runtime has lost, as CRI-O does at a reboot of the host.
@@ -970,6 +1001,42 @@ pub struct Run {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_run_in_a_virtual_machine_that_a_signal_of_ours_ended_has_podmans_code() {
+        let code = |signals: &[u8], attempt, exit_code, ended| {
+            let progress = Progress {
+                signalled: Some(Signalled {
+                    attempt,
+                    signals: signals.to_vec(),
+                }),
+                ..Progress::default()
+            };
+            let finished_at = Timestamp::UNIX_EPOCH;
+            let run = Run {
+                attempt: 1,
+                exit_code,
+                finished_at: Some(finished_at).filter(|_| ended),
+                ..Run::default()
+            };
+            progress.told(progress.told(run)).exit_code
+        };
+        assert_eq!(code(&[15, 9], 1, 9, true), KILLED);
+        assert_eq!(code(&[15, 9], 1, 15, true), 143);
+        assert_eq!(code(&[15, 9], 1, 0, true), 0);
+        assert_eq!(code(&[15, 9], 2, 9, true), 9);
+        assert_eq!(code(&[15, 9], 1, 9, false), 9);
+        assert_eq!(code(&[1], 1, 1, true), 1);
+        assert_eq!(
+            Progress::default()
+                .told(Run {
+                    exit_code: 9,
+                    ..Run::default()
+                })
+                .exit_code,
+            9
+        );
+    }
 
     #[test]
     fn a_run_that_was_killed_after_its_time_and_no_other_ends_as_with_podman() {

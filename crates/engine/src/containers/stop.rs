@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use model::container::{ContainerRecord, DEFAULT_STOP_TIMEOUT_SECS, Wanted};
+use model::container::{ContainerRecord, DEFAULT_STOP_TIMEOUT_SECS, Signalled, Wanted};
 use model::event::Action;
 use model::observed::{ContainerStatus, CriState};
 use model::request::Changed;
@@ -136,6 +136,9 @@ impl Inner {
         let timeout = timeout_secs
             .or(record.spec.stop_timeout)
             .unwrap_or(DEFAULT_STOP_TIMEOUT_SECS);
+        let sent = [stop_signal(record), Signal::KILL];
+        let sent = if timeout == 0 { &sent[1..] } else { &sent };
+        self.note_signals(record, sent).await?;
         let kind = self.facts().kind;
         // What the runtime would not send by itself, where the process is on this host. One that has
         // ended meanwhile is what was asked for.
@@ -161,6 +164,28 @@ impl Inner {
             }
         }
         self.runtime.stop_container(&status.cri_id, timeout).await
+    }
+
+    /// Notes what is about to be sent to a container in a virtual machine, where the exit code alone does not tell that a signal
+    /// has ended it.
+    pub(crate) async fn note_signals(
+        &self,
+        record: &ContainerRecord,
+        signals: &[Signal],
+    ) -> Result<(), Error> {
+        if self.guest(record).is_none() {
+            return Ok(());
+        }
+        let signals: Vec<u8> = signals.iter().map(|signal| signal.number()).collect();
+        let note = move |record: &mut ContainerRecord| {
+            let attempt = record.progress.current.as_ref()?.number;
+            record.progress.signalled = Some(Signalled { attempt, signals });
+            Some(Vec::new())
+        };
+        let noted = self
+            .store
+            .update_container(&record.id, Write::ContainerWanted, note);
+        noted.await.map(drop)
     }
 
     /// Whether a container that was signalled ends in time.
@@ -193,6 +218,7 @@ impl Inner {
         if ends {
             self.want_stopped(id, Some(Action::Kill)).await?;
         }
+        self.note_signals(&record, &[kill_signal]).await?;
         if !self.signal_process(&status, kill_signal).await? {
             return Err(not_running(id.as_str(), "exited"));
         }
