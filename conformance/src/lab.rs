@@ -20,6 +20,8 @@ pub struct Setup {
     pub variant: Variant,
     /// Images beside the demo image.
     pub images: Vec<Image>,
+    /// A runtime handler `kata` besides, whose containers pass for those of a virtual machine.
+    pub guests: bool,
     /// How the daemon is started; none: the test has none, or starts it itself.
     pub daemon: Option<DaemonOptions>,
 }
@@ -30,6 +32,7 @@ impl Setup {
         Self {
             variant,
             images: Vec::new(),
+            guests: false,
             daemon: Some(DaemonOptions::default()),
         }
     }
@@ -58,7 +61,7 @@ impl Lab {
     pub async fn start(setup: Setup) -> Result<Self> {
         let host = TestHost::new()?;
         let bare = snapshot(&host, None, &BTreeSet::new()).await?;
-        let runtime = Runtime::start(&host, setup.variant, setup.images).await?;
+        let runtime = Runtime::start(&host, &setup).await?;
         let mut lab = Self {
             before: Snapshot::new(),
             variant: setup.variant,

@@ -11,7 +11,7 @@ use private_runtime::{
     BUSYBOX_NAME, Image, Kind, Options, PAUSE_NAME, PrivateRuntime, Probe, requirements,
 };
 
-use crate::{TestHost, host::report};
+use crate::{Setup, TestHost, host::report};
 
 /// The demo image's names: `busybox` resolves to the first for libpod and the second for docker.
 pub const BUSYBOX_NAMES: [&str; 2] = [BUSYBOX_NAME, "docker.io/library/busybox:latest"];
@@ -84,15 +84,16 @@ pub struct Runtime {
 }
 
 impl Runtime {
-    /// Starts it with the demo image and these; waits until CRI sees them.
-    pub async fn start(host: &TestHost, variant: Variant, images: Vec<Image>) -> Result<Self> {
+    /// Starts it with the demo image and those asked for; waits until CRI sees them.
+    pub async fn start(host: &TestHost, setup: &Setup) -> Result<Self> {
         let mut all = vec![Image::busybox(&BUSYBOX_NAMES)?];
-        all.extend(images);
+        all.extend(setup.images.iter().cloned());
         let names: Vec<String> = all.iter().flat_map(|image| image.names.clone()).collect();
         let inner = PrivateRuntime::start(Options {
-            kind: Some(variant.kind),
-            events: variant.events,
+            kind: Some(setup.variant.kind),
+            events: setup.variant.events,
             second_handler: true,
+            guest_handler: setup.guests,
             images: all,
             prefix: host.prefix(),
             probe: Some(probe()),

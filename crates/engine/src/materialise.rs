@@ -657,7 +657,7 @@ impl Inner {
                 && listed.attempt == next.number
             {
                 self.stop_cri_sandbox(Some(record), &listed.cri_id).await?;
-                self.runtime.remove_sandbox(&listed.cri_id).await?;
+                self.remove_cri_sandbox(&listed.cri_id).await?;
             }
         }
         self.store
@@ -667,6 +667,20 @@ impl Inner {
             })
             .await
             .map(drop)
+    }
+
+    /// Removes a CRI sandbox that is stopped, and its log: CRI-O makes one where a sandbox has an infra process, as those in virtual
+    /// machines always do, and leaves it to whoever named the folder.
+    pub(crate) async fn remove_cri_sandbox(&self, cri_id: &str) -> Result<(), Error> {
+        self.runtime.remove_sandbox(cri_id).await?;
+        let log = self.store.dir().containers().join(format!("{cri_id}.log"));
+        match tokio::fs::remove_file(&log).await {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                tracing::warn!(log = %log.display(), %error, "the log of a sandbox stays");
+            }
+            _ => {}
+        }
+        Ok(())
     }
 
     /// Stops and removes all that the runtime has of a sandbox record, and what was made on the host for it.
@@ -679,7 +693,7 @@ impl Inner {
             if is_ours(mark, self.store.owner()) && mark.is_some_and(|mark| &mark.id == id) {
                 self.stop_cri_sandbox(record.as_deref(), &listed.cri_id)
                     .await?;
-                self.runtime.remove_sandbox(&listed.cri_id).await?;
+                self.remove_cri_sandbox(&listed.cri_id).await?;
             }
         }
         match record {

@@ -536,7 +536,7 @@ impl Inner {
             return Ok(());
         }
         self.stop_cri_sandbox(record.as_deref(), cri_id).await?;
-        self.runtime.remove_sandbox(cri_id).await
+        self.remove_cri_sandbox(cri_id).await
     }
 
     async fn stop_idle_sandbox(self: &Arc<Self>, id: &Id) -> Result<(), Error> {

@@ -16,6 +16,7 @@ pub(crate) struct Setup<'a> {
     pub(crate) programs: &'a Programs,
     pub(crate) events: bool,
     pub(crate) second_handler: bool,
+    pub(crate) guest_handler: bool,
     pub(crate) host: Host,
 }
 
@@ -40,6 +41,11 @@ impl Host {
 /// A path as a TOML (and JSON) string.
 fn quoted(path: impl AsRef<Path>) -> String {
     json!(path.as_ref().to_string_lossy()).to_string()
+}
+
+/// A path as a word of a shell.
+fn in_shell(path: &Path) -> String {
+    format!("'{}'", path.to_string_lossy().replace('\'', r"'\''"))
 }
 
 impl Setup<'_> {
@@ -122,7 +128,7 @@ conf_dir = {cni_config}
 default_runtime_name = "runc"
 snapshotter = "overlayfs"
 {handlers}"#,
-            handlers = handlers.concat(),
+            handlers = handlers.concat() + self.containerd_guests(),
             root = quoted(paths.storage()),
             state = quoted(paths.volatile()),
             socket = quoted(paths.socket()),
@@ -132,6 +138,20 @@ snapshotter = "overlayfs"
             cni = quoted(&programs.cni),
             cni_config = quoted(paths.cni_config()),
         )
+    }
+
+    /// The shim of the stand-in is found on PATH, by its type. It takes no options of Kata's.
+    fn containerd_guests(&self) -> &'static str {
+        match self.guest_handler {
+            true => {
+                r#"
+[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.kata]
+runtime_type = "io.containerd.kata.v2"
+pod_annotations = ["io.katacontainers.*"]
+"#
+            }
+            false => "",
+        }
     }
 
     fn crio(&self) -> String {
@@ -196,7 +216,22 @@ enable_pod_events = {events}
         for (name, oci_root) in self.handlers() {
             text.push_str(&self.crio_handler(name, &oci_root));
         }
+        if self.guest_handler {
+            text.push_str(&self.crio_guests());
+        }
         text
+    }
+
+    fn crio_guests(&self) -> String {
+        format!(
+            r#"[crio.runtime.runtimes.kata]
+runtime_path = {shim}
+runtime_type = "vm"
+runtime_root = {root}
+"#,
+            shim = quoted(self.paths.guest_shim()),
+            root = quoted(self.paths.run().join("guests")),
+        )
     }
 
     fn crio_handler(&self, name: &str, oci_root: &Path) -> String {
@@ -268,9 +303,20 @@ plugin_dirs = [{cni}]
         "{\"default\":[{\"type\":\"insecureAcceptAnything\"}]}\n"
     }
 
+    /// A stand-in for Kata's shim: containerd's shim for runc under another name. It takes no OCI runtime's path without options,
+    /// and finds `runc` on PATH.
+    pub(crate) fn guest_shim(&self, runc_shim: &Path) -> String {
+        let oci = self.paths.guest_oci();
+        let bin = oci.parent().unwrap_or(&oci);
+        let [bin, shim] = [bin, runc_shim].map(in_shell);
+        format!(
+            "#!/bin/sh\n# Written by podman-cri.\nPATH={bin}:$PATH\nexport PATH\nexec {shim} \"$@\"\n"
+        )
+    }
+
     /// An OCI runtime for hosts without `CAP_SYS_RESOURCE`.
     pub(crate) fn wrapper(&self) -> String {
-        let oci = self.programs.oci.to_string_lossy().replace('\'', r"'\''");
+        let oci = in_shell(&self.programs.oci);
         format!(
             r#"#!/bin/sh
 # Written by podman-cri. This host may not lower OOM scores or raise limits: take both wishes out
@@ -295,7 +341,7 @@ for word in "$@"; do
       printf '%s\n' "$new" >"$spec" # not sed -i: it may be a file without a folder, in memory
   fi
 done
-exec '{oci}' "$@"
+exec {oci} "$@"
 "#
         )
     }

@@ -53,6 +53,13 @@ pub(crate) fn search_path() -> std::ffi::OsString {
     env::join_paths(dirs).unwrap_or_else(|_| "/usr/sbin:/usr/bin:/sbin:/bin".into())
 }
 
+/// The same with a folder before it.
+pub(crate) fn search_path_with(first: &Path) -> std::ffi::OsString {
+    let others = search_path();
+    let all = std::iter::once(first.to_owned()).chain(env::split_paths(&others));
+    env::join_paths(all).unwrap_or(others)
+}
+
 /// A program by the variable that names it, else on PATH.
 pub fn find_program(variable: Option<&str>, name: &str) -> Option<PathBuf> {
     if let Some(path) = variable.and_then(env::var_os).filter(|v| !v.is_empty()) {

@@ -103,6 +103,16 @@ impl Paths {
         self.dir.join("bin/oci-runtime")
     }
 
+    /// The stand-in for Kata's shim, of the handler `kata`; in a folder of its own, for containerd's PATH.
+    pub(crate) fn guest_shim(&self) -> PathBuf {
+        self.dir.join("bin/guests/containerd-shim-kata-v2")
+    }
+
+    /// The OCI runtime that this shim finds on its PATH.
+    pub(crate) fn guest_oci(&self) -> PathBuf {
+        self.dir.join("bin/guests-oci/runc")
+    }
+
     /// The OCI runtime's state.
     pub fn oci_root(&self) -> PathBuf {
         self.dir.join("run/oci")

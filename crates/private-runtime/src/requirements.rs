@@ -53,13 +53,10 @@ const NEEDED: [Needed; 6] = [
         "iptables",
         "iptables-nft",
     ),
-    needed(
-        Some(Kind::Containerd),
-        "containerd-shim-runc-v2",
-        "holds containers",
-        "containerd",
-        "containerd",
-    ),
+    Needed {
+        kind: Some(Kind::Containerd),
+        missing: RUNC_SHIM,
+    },
     needed(
         Some(Kind::Containerd),
         "ctr",
@@ -77,6 +74,13 @@ const NEEDED: [Needed; 6] = [
     ),
 ];
 
+/// containerd's shim for runc.
+pub(crate) const RUNC_SHIM: Missing = Missing {
+    program: "containerd-shim-runc-v2",
+    why: "holds containers",
+    apt: "containerd",
+    dnf: "containerd",
+};
 const CONTAINERD: Missing = Missing {
     program: "containerd",
     why: "the CRI runtime",

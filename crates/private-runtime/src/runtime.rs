@@ -23,7 +23,7 @@ use crate::{
     host, import,
     paths::Paths,
     process::Process,
-    requirements::Programs,
+    requirements::{self, Programs},
     takedown,
 };
 
@@ -50,6 +50,9 @@ pub struct Options {
     pub events: bool,
     /// A second runtime handler, `second`, beside `runc`.
     pub second_handler: bool,
+    /// A handler `kata`, whose shim is containerd's for runc under the name of Kata's: the runtime takes its containers for those
+    /// of a virtual machine.
+    pub guest_handler: bool,
     /// Images made here to import, beside the sandbox image.
     pub images: Vec<Image>,
     /// Words before every command, to run it elsewhere (`nsenter …`); whatever they name must
@@ -71,6 +74,7 @@ impl Options {
             kind: None,
             events: true,
             second_handler: false,
+            guest_handler: false,
             images,
             prefix: Vec::new(),
             probe: None,
@@ -85,6 +89,7 @@ impl fmt::Debug for Options {
             .field("kind", &self.kind)
             .field("events", &self.events)
             .field("second_handler", &self.second_handler)
+            .field("guest_handler", &self.guest_handler)
             .field("prefix", &self.prefix)
             .finish_non_exhaustive()
     }
@@ -230,6 +235,7 @@ impl PrivateRuntime {
             programs: &self.programs,
             events: self.options.events,
             second_handler: self.options.second_handler,
+            guest_handler: self.options.guest_handler,
             host: Host::read(),
         }
     }
@@ -259,13 +265,32 @@ impl PrivateRuntime {
         write(&paths.config(), &setup.runtime(), 0o600)?;
         write(&paths.policy(), Setup::policy(), 0o644)?;
         write(&paths.wrapper(), &setup.wrapper(), 0o755)?;
+        if self.options.guest_handler {
+            self.write_guest_shim(&setup)?;
+        }
         write(&paths.network_file(), &setup.network(third, fourth), 0o644)
+    }
+
+    fn write_guest_shim(&self, setup: &Setup<'_>) -> Result<()> {
+        let missing = || Error::Missing(MissingList(vec![requirements::RUNC_SHIM]));
+        let shim = host::find_program(None, requirements::RUNC_SHIM.program).ok_or_else(missing)?;
+        let (at, oci) = (self.paths.guest_shim(), self.paths.guest_oci());
+        for folder in [&at, &oci].into_iter().filter_map(|file| file.parent()) {
+            fs::create_dir_all(folder).context(|| format!("cannot make {}", folder.display()))?;
+        }
+        write(&oci, &setup.wrapper(), 0o755)?;
+        write(&at, &setup.guest_shim(&shim), 0o755)
     }
 
     fn spawn(&self) -> Result<Process> {
         let (paths, program) = (&self.paths, &self.programs.runtime);
         let mut command = command::prefixed(&self.options.prefix, program);
         command.arg("--config").arg(paths.config());
+        if self.options.guest_handler
+            && let Some(folder) = paths.guest_shim().parent()
+        {
+            command.env("PATH", host::search_path_with(folder));
+        }
         if paths.kind == Kind::CriO {
             command.arg("--config-dir").arg(paths.dir.join("etc/empty"));
         }
