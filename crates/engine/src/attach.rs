@@ -3,6 +3,7 @@
 //! A client that attaches to a container that does not run waits for the next start by a user, and gets its streams before
 //! the command executes: see [`hold`].
 
+mod by_log;
 mod clients;
 mod hold;
 mod input;

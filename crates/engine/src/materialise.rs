@@ -372,12 +372,16 @@ impl Inner {
     ) -> Result<(), Error> {
         self.limit_pod(&live.record).await?;
         let mut opened = self.open_created(record, cri_id, hold).await;
+        let since = Timestamp::now();
         self.runtime.start_container(cri_id).await?;
         if hold.in_gate {
             opened = self.open_held(record, cri_id, hold, opened).await?;
         }
         self.commit_next(&record.id, Some(Arc::clone(&live.record)))
             .await?;
+        if hold.by_log {
+            opened = self.open_by_log(&record.id, cri_id, hold, since).await?;
+        }
         self.give(&record.id, opened);
         let before = attempts_of(record).filter(|before| *before != cri_id);
         self.remove_attempts(record, before).await;

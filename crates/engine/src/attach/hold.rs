@@ -3,6 +3,7 @@
 //! ```text
 //! the runtime attaches to what is created:   CreateContainer ▶ Attach ▶ StartContainer
 //! it does not (containerd):                  CreateContainer ▶ StartContainer of the gate ▶ Attach ▶ the gate is told to go
+//! nor is there a gate (a virtual machine):   CreateContainer ▶ StartContainer ▶ Attach, and the log from its beginning
 //! ```
 //! An attach that is answered is not yet one that the output goes to. conmon's open files tell when it is; elsewhere the gate
 //! writes letters until they come through, see [`super::probe`], and the log is held back meanwhile.
@@ -15,7 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use model::container::{ContainerRecord, ContainerSpec};
+use model::container::{ContainerRecord, ContainerSpec, LogDriver};
 use model::observed::{ContainerStatus, CriState, RuntimeKind};
 use model::{Error, Id, gate, systemd};
 use tokio::time::Instant;
@@ -53,11 +54,13 @@ pub(crate) enum Starter {
 /// The clients that an attempt is made for.
 #[derive(Debug, Default)]
 pub(crate) struct Hold {
-    waiting: Vec<(u64, AttachRequest)>,
+    pub(super) waiting: Vec<(u64, AttachRequest)>,
     /// The command waits in the gate.
     pub(crate) in_gate: bool,
     /// The gate writes letters to them meanwhile, which are no part of the log.
     pub(crate) letters: bool,
+    /// Nothing can hold the command: its output is the log's, see [`super::by_log`].
+    pub(crate) by_log: bool,
     /// Its input ends with its client's.
     pub(crate) stdin_once: bool,
 }
@@ -82,7 +85,9 @@ impl Inner {
             Starter::Policy => Vec::new(),
         };
         let takes_input = record.spec.stdin && !record.spec.terminal;
-        let letters = !waiting.is_empty() && !self.facts().attaches_when_created;
+        let late = !waiting.is_empty() && !self.facts().attaches_when_created;
+        let by_log = late && self.guest(record).is_some();
+        let letters = late && !by_log;
         Hold {
             in_gate: letters
                 || record.progress.late_command
@@ -90,6 +95,7 @@ impl Inner {
                 || self.changes_devices(record)
                 || self.checks_oom_score(record),
             letters,
+            by_log,
             stdin_once: takes_input && waiting.iter().any(|(_, request)| request.stdin),
             waiting,
         }
@@ -97,11 +103,13 @@ impl Inner {
 
     /// Whether clients can wait for the start of a container at all.
     pub(super) fn check_can_wait(&self, record: &ContainerRecord) -> Result<(), Error> {
-        if self.facts().attaches_when_created || self.has_gate(record) {
+        let in_guest = self.guest(record).is_some();
+        let is_logged = record.spec.log.driver != LogDriver::None;
+        if self.facts().attaches_when_created || self.has_gate(record) || in_guest && is_logged {
             return Ok(());
         }
         let why = match gate::covered(&record.spec) {
-            _ if self.guest(record).is_some() => "it runs in a virtual machine",
+            _ if in_guest => "it runs in a virtual machine, and what it writes first is not logged",
             true => "something is mounted on its /dev",
             false => "the daemon's state folder is mounted noexec",
         };
@@ -121,7 +129,7 @@ impl Inner {
         cri_id: &str,
         hold: &Hold,
     ) -> Opened {
-        if hold.letters || hold.waiting.is_empty() {
+        if hold.letters || hold.by_log || hold.waiting.is_empty() {
             return Vec::new();
         }
         let monitor = self.monitor_of(cri_id).await;
@@ -315,7 +323,7 @@ impl Inner {
         }
     }
 
-    async fn open(&self, record: &ContainerRecord, cri_id: &str, hold: &Hold) -> Opened {
+    pub(super) async fn open(&self, record: &ContainerRecord, cri_id: &str, hold: &Hold) -> Opened {
         let stdin = match hold.stdin_once {
             true => StdinWanted::WithEnd,
             false => StdinWanted::Open,

@@ -16,6 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::stream::{self, BoxStream, StreamExt as _};
+use jiff::Timestamp;
 use model::container::{ContainerRecord, LogDriver};
 use model::observed::RuntimeKind;
 use model::request::LogQuery;
@@ -116,6 +117,31 @@ impl Inner {
         })
         .flat_map(stream::iter)
         .boxed()
+    }
+
+    /// What a container of ours has written since a moment of the run that it is in, and writes to the end of that, of stdout and
+    /// of stderr.
+    pub(crate) async fn lines_since(
+        self: &Arc<Self>,
+        record: &ContainerRecord,
+        since: Timestamp,
+        (stdout, stderr): (bool, bool),
+    ) -> Result<BoxStream<'static, Line>, Error> {
+        let over = || -> read::RunEnd { Box::pin(std::future::ready(())) };
+        let source = Source {
+            path: self.log_path(&record.id),
+            terminal: record.spec.terminal,
+            runs: Some(self.run_of_own(record).await?.unwrap_or_else(over)),
+        };
+        let query = LogQuery {
+            follow: true,
+            stdout,
+            stderr,
+            since: Some(since),
+            until: None,
+            tail: None,
+        };
+        Ok(self.lines_of(source, &query))
     }
 
     /// Where the log of a container lies; `None` where it has none.

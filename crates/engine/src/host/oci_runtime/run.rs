@@ -255,7 +255,10 @@ impl End {
 pub(crate) fn exit_code_in(text: &str) -> Option<i32> {
     let text = text.to_lowercase();
     let says = |words: &[&str]| words.iter().any(|word| text.contains(word));
+    // Kata's agent: "the file NAME was not found"
+    let agent_says = says(&["the file "]) && text.trim_end().ends_with(" was not found");
     match () {
+        () if agent_says => Some(NOT_FOUND),
         () if says(&["executable file not found", "no such file or directory"]) => Some(NOT_FOUND),
         () if says(&["permission denied", "operation not permitted"]) => Some(NOT_EXECUTABLE),
         () => None,
@@ -635,6 +638,11 @@ mod tests {
                 "the path `/tmp` is not a regular file: Operation not permitted",
                 Some(126),
             ),
+            (
+                "cannot enter container 7, with err the file x was not found",
+                Some(127),
+            ),
+            ("container x was not found", None),
             ("cannot exec in a stopped container", None),
         ] {
             assert_eq!(exit_code_in(text), code, "{text}");
