@@ -8,6 +8,8 @@
     reason = "a test speaks, and ends where it cannot go on"
 )]
 
+mod processes;
+
 use anyhow::{Context, Result, ensure};
 use conformance::scenario::{self, ALL, Api, IMAGE, on_each};
 use conformance::{Lab, Setup, Variant, frames};

@@ -21,6 +21,10 @@ pub const PROBE: Duration = Duration::from_secs(3);
 /// CRI-O's own limit for them is 600 s as documented for Kata.
 pub const START: Duration = Duration::from_secs(15 * 60);
 
+/// Running a sandbox in a machine of its own, where that is rented elsewhere: longer than any limit of the runtime's and of the
+/// shim's for it that somebody may set, for a call that is given up early leaves the machine (measured with Kata).
+pub const MACHINE: Duration = Duration::from_secs(60 * 60);
+
 /// What a stop may take beyond its timeout: killing, unmounting, network teardown.
 pub const STOP_MARGIN: Duration = Duration::from_secs(2 * 60);
 

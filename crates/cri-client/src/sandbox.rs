@@ -1,5 +1,7 @@
 //! `RuntimeService`: sandboxes, and streams into them.
 
+use std::time::Duration;
+
 use cri_api::method;
 use cri_api::v1::{
     ListPodSandboxRequest, ListPodSandboxResponse, PodSandbox, PodSandboxConfig, PodSandboxFilter,
@@ -24,11 +26,22 @@ impl Client {
         config: PodSandboxConfig,
         handler: &str,
     ) -> Result<String, Error> {
+        self.run_pod_sandbox_within(config, handler, deadline::START)
+            .await
+    }
+
+    /// The same within so long: [`deadline::MACHINE`] for one that a machine is made for.
+    pub async fn run_pod_sandbox_within(
+        &self,
+        config: PodSandboxConfig,
+        handler: &str,
+        patience: Duration,
+    ) -> Result<String, Error> {
         let name = config
             .metadata
             .as_ref()
             .map_or_else(String::new, |metadata| metadata.name.clone());
-        let call = Call::new(method::RUN_POD_SANDBOX, &name, deadline::START);
+        let call = Call::new(method::RUN_POD_SANDBOX, &name, patience);
         let request = RunPodSandboxRequest {
             config: Some(config),
             runtime_handler: handler.to_owned(),

@@ -28,6 +28,7 @@ mod inspect;
 mod kubelet_node;
 mod list;
 pub mod logs;
+mod machines;
 mod materialise;
 mod observe;
 mod pods;

@@ -212,9 +212,7 @@ impl Inner {
                 Some(Vec::new())
             })
             .await?;
-        let facts = self.facts();
-        let order = self.sandbox_order(&record, record.progress.last_attempt, &facts);
-        let cri_id = match self.runtime.run_sandbox(&order).await {
+        let cri_id = match self.run_sandbox(&record).await {
             Ok(cri_id) => cri_id,
             Err(error) => {
                 if let Err(left) = self.give_up_next_sandbox(&record).await {
@@ -432,7 +430,7 @@ impl Inner {
         self.runtime.create_container(&order).await
     }
 
-    fn sandbox_order<'a>(
+    pub(crate) fn sandbox_order<'a>(
         &'a self,
         record: &'a SandboxRecord,
         attempt: u32,

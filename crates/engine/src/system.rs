@@ -86,6 +86,8 @@ pub(crate) struct Inner {
     pub(crate) ports: Arc<crate::host::Ports>,
     pub(crate) gate: Gate,
     pub(crate) attached: Clients,
+    /// Virtual machines that are being made.
+    pub(crate) machines: Arc<crate::machines::Machines>,
     /// Counts attempts that became current, for lists that were sent before.
     pub(crate) starts: AtomicU64,
     /// Held by who chooses ids for a user namespace.
@@ -148,6 +150,7 @@ impl Engine {
             execs: crate::execs::Sessions::default(),
             checks: crate::health::Checks::default(),
             image_details: crate::images::ImageDetails::default(),
+            machines: Arc::default(),
             starts: AtomicU64::new(0),
             facts: Mutex::new(facts),
             ids: tokio::sync::Mutex::default(),
@@ -173,10 +176,11 @@ impl Engine {
         Ok(Self(inner))
     }
 
-    /// Stops the loop and waits for what is under way. Containers go on.
+    /// Stops the loop and waits for what is under way, for machines that are being made the longest. Containers go on.
     pub async fn shutdown(&self) {
         self.0.shutdown.cancel();
         self.0.tasks.close();
+        self.0.end_of_machines().await;
         let ended = tokio::time::timeout(SHUTDOWN_PATIENCE, self.0.tasks.wait()).await;
         if ended.is_err() {
             tracing::warn!("operations under way are left to the next start of the daemon");
@@ -256,6 +260,7 @@ impl Engine {
             owner: inner.store.owner().to_owned(),
             sockets: inner.options.sockets.clone(),
             default_handler: inner.options.default_handler.clone(),
+            machines: inner.machines.all(),
             runtime,
         })
     }

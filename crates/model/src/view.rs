@@ -448,6 +448,19 @@ pub struct SystemView {
     pub sockets: Vec<String>,
     /// The daemon's default runtime handler, "" for the runtime's own.
     pub default_handler: String,
+    /// Virtual machines that are being made.
+    pub machines: Vec<MachineView>,
+}
+
+/// A virtual machine that is being made for a sandbox.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MachineView {
+    /// The sandbox: a pod's name, or that of a container.
+    pub name: String,
+    /// Its runtime handler.
+    pub handler: String,
+    /// Since when.
+    pub since: Timestamp,
 }
 
 /// Containers by state.

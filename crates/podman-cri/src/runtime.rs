@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use cri_api::v1::ExecSyncResponse;
-use cri_client::Client;
+use cri_client::{Client, deadline};
 use engine::{Executed, HintStream, Runtime, Streams, StreamsWanted};
 use model::Error;
 use model::container::{ContainerSpec, Resources};
@@ -174,7 +174,14 @@ impl Runtime for CriRuntime {
 
     async fn run_sandbox(&self, order: &SandboxOrder<'_>) -> Result<String, Error> {
         let cri::SandboxConfig { config, handler } = cri::sandbox_config(order)?;
-        match self.client.run_pod_sandbox(config, &handler).await {
+        let patience = match self.guests.are_of(&handler) {
+            true => deadline::MACHINE,
+            false => deadline::START,
+        };
+        let run = self
+            .client
+            .run_pod_sandbox_within(config, &handler, patience);
+        match run.await {
             Ok(id) => Ok(id),
             Err(error) => Err(self.sandbox_failed(error).await),
         }

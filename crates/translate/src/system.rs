@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use model::handler::Handler;
-use model::view::{Counts, HostView, SystemView};
+use model::view::{Counts, HostView, MachineView, SystemView};
 use podman_api::info::{compat, libpod};
 use podman_api::version::{Component, Platform, Version};
 use serde_json::{Value, json};
@@ -220,7 +220,21 @@ fn runtime_info(view: &SystemView) -> BTreeMap<String, Value> {
         ("handlers".to_owned(), handlers(view)),
         ("defaultHandler".to_owned(), json!(view.default_handler)),
         ("conditions".to_owned(), json!(conditions)),
+        ("machinesBeingMade".to_owned(), machines(view)),
     ])
+}
+
+/// Virtual machines that are being made, which may take minutes.
+fn machines(view: &SystemView) -> Value {
+    let shown = view.machines.iter().map(|machine| {
+        let MachineView {
+            name,
+            handler,
+            since,
+        } = machine;
+        json!({"name": name, "handler": handler, "since": human::rfc3339(*since)})
+    });
+    shown.collect()
 }
 
 fn libpod_store(view: &SystemView) -> libpod::StoreInfo {

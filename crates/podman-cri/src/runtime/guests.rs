@@ -34,10 +34,16 @@ impl Guests {
         if !info.runtime_type.is_empty() {
             return is_kernel_separated(&info.runtime_type);
         }
+        let handler = info.runtime_spec.annotations.get(HANDLER);
+        self.are_of(handler.map(String::as_str).unwrap_or_default())
+    }
+
+    /// Whether a handler gives them one; the empty text is the runtime's default.
+    pub(super) fn are_of(&self, handler: &str) -> bool {
         let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        match info.runtime_spec.annotations.get(HANDLER) {
-            Some(handler) => known.handlers.contains(handler),
-            None => known.by_default,
+        match handler {
+            "" => known.by_default,
+            handler => known.handlers.contains(handler),
         }
     }
 }

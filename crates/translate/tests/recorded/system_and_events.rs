@@ -14,6 +14,7 @@ use crate::report::Report;
 
 fn machine() -> SystemView {
     SystemView {
+        machines: Vec::new(),
         runtime: RuntimeFacts {
             name: "cri-o".to_owned(),
             version: "1.36.3".to_owned(),
