@@ -25,10 +25,11 @@ async fn sleeper(api: &Api) -> Result<String> {
 }
 
 /// Posts, and has the connection.
-async fn open(api: &Api, path: &str, body: &Value) -> Result<Streaming> {
-    let body = body.to_string();
+async fn open(api: &Api, path: &str, body: Option<&Value>) -> Result<Streaming> {
+    let body = body.map(ToString::to_string);
+    let body = body.as_deref().map(str::as_bytes);
     let path = format!("{LIBPOD}{path}");
-    let opened = api.http.open("POST", &path, UPGRADE, Some(body.as_bytes()));
+    let opened = api.http.open("POST", &path, UPGRADE, body);
     let opened = opened.await?;
     ensure!(opened.head.status == 101, "{:?}", opened.head);
     Ok(opened)
@@ -52,7 +53,7 @@ async fn exec(api: &Api, id: &str, mut body: Value) -> Result<(i64, String)> {
         open(
             api,
             &format!("/exec/{exec}/start"),
-            &json!({"Detach": false}),
+            Some(&json!({"Detach": false})),
         )
         .await?,
     )
@@ -148,12 +149,7 @@ async fn are_listened_to_from_the_start(variant: Variant) -> Result<()> {
             "stream=true&stdout=true&stderr=true&stdin={}",
             input.is_some()
         );
-        let mut streams = open(
-            &api,
-            &format!("/containers/{id}/attach?{asked}"),
-            &json!(null),
-        )
-        .await?;
+        let mut streams = open(&api, &format!("/containers/{id}/attach?{asked}"), None).await?;
         api.start(&id).await?;
         if let Some(input) = input {
             streams.raw.write_all(input.as_bytes()).await?;

@@ -120,7 +120,7 @@ impl Source {
         let read = match self {
             Self::Nothing => Ok(None),
             Self::Here(place) => usage_of(&place),
-            Self::Told(told, traffic) => usage_told(told, traffic).map(Some),
+            Self::Told(told, traffic) => usage_told(&told, traffic).map(Some),
         };
         read.map_err(|error| Error::internal(error).behind("unable to obtain cgroup stats"))
     }

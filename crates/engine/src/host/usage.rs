@@ -43,7 +43,7 @@ pub(crate) fn usage_of(place: &Place) -> io::Result<Option<Usage>> {
 /// # Errors
 /// `/proc` cannot be read.
 pub(crate) fn usage_told(
-    told: RuntimeUsage,
+    told: &RuntimeUsage,
     network: Option<BTreeMap<String, Traffic>>,
 ) -> io::Result<Usage> {
     let stat = text(Path::new(STAT))?;
@@ -380,7 +380,7 @@ mod tests {
             memory_bytes: 6,
             memory_limit_bytes: None,
         };
-        let usage = usage_told(told, None).unwrap();
+        let usage = usage_told(&told, None).unwrap();
         assert_eq!((usage.cpu.total, usage.memory_bytes), (5, 6));
         assert!(usage.cpus > 0 && usage.host_cpu_nanos > 0);
         assert_eq!((usage.memory_limit_bytes, usage.pids), (0, 0));

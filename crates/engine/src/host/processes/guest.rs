@@ -38,10 +38,8 @@ done"#;
 pub(crate) fn processes_in(answer: &Answer<'_>, taken_at: Timestamp) -> Option<Processes> {
     let accounts = Accounts::of_guest(answer.piece("users")?, answer.piece("groups")?);
     let list = listed(raw(answer.pieces()), &accounts);
-    let memory = answer.piece("memory")?.lines();
-    let memory = memory
-        .filter_map(|line| line.strip_prefix("MemTotal:"))
-        .next()?;
+    let mut memory = answer.piece("memory")?.lines();
+    let memory = memory.find_map(|line| line.strip_prefix("MemTotal:"))?;
     let memory_kib: u64 = memory.split_whitespace().next()?.parse().ok()?;
     // Its clock may be another one: its start is told by how long it has been up.
     let up = answer.piece("uptime")?.split('.').next()?;
