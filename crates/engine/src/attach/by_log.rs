@@ -99,7 +99,7 @@ struct Side {
 impl Side {
     /// The streams bring something; what of it can be shown now.
     fn ahead(&mut self, mut bytes: &[u8], level: bool) -> Bytes {
-        let lines = bytes.iter().filter(|&&byte| byte == b'\n').count();
+        let lines = bytes.split(|&byte| byte == b'\n').skip(1).count();
         if let Some(last) = bytes.iter().rposition(|&byte| byte == b'\n') {
             bytes = bytes.get(last + 1..).unwrap_or_default();
             self.open.clear();

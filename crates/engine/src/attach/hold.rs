@@ -52,6 +52,7 @@ pub(crate) enum Starter {
 }
 
 /// The clients that an attempt is made for.
+#[allow(clippy::struct_excessive_bools, reason = "each is by itself")]
 #[derive(Debug, Default)]
 pub(crate) struct Hold {
     pub(super) waiting: Vec<(u64, AttachRequest)>,

@@ -59,19 +59,19 @@ fn value(value: Option<v1::UInt64Value>) -> Option<u64> {
 mod tests {
     use super::*;
 
-    fn some(value: u64) -> Option<v1::UInt64Value> {
-        Some(v1::UInt64Value { value })
+    fn of(value: u64) -> v1::UInt64Value {
+        v1::UInt64Value { value }
     }
 
     fn stats(used: u64, available: Option<v1::UInt64Value>) -> v1::ContainerStats {
         v1::ContainerStats {
             cpu: Some(v1::CpuUsage {
                 timestamp: 1_700_000_000_000_000_001,
-                usage_core_nano_seconds: some(7),
+                usage_core_nano_seconds: Some(of(7)),
                 ..v1::CpuUsage::default()
             }),
             memory: Some(v1::MemoryUsage {
-                working_set_bytes: some(used),
+                working_set_bytes: Some(of(used)),
                 available_bytes: available,
                 ..v1::MemoryUsage::default()
             }),
@@ -87,11 +87,11 @@ mod tests {
             assert_eq!(usage.taken_at.as_nanosecond(), 1_700_000_000_000_000_001);
             usage.memory_limit_bytes
         };
-        assert_eq!(limit(4096, some(1024)), Some(5120));
+        assert_eq!(limit(4096, Some(of(1024))), Some(5120));
         assert_eq!(limit(4096, None), None);
-        assert_eq!(limit(4096, some(0)), None);
-        assert_eq!(limit(4096, some(0x7fff_ffff_ffff_e000)), None);
-        assert_eq!(limit(4096, some(u64::MAX)), None);
+        assert_eq!(limit(4096, Some(of(0))), None);
+        assert_eq!(limit(4096, Some(of(0x7fff_ffff_ffff_e000))), None);
+        assert_eq!(limit(4096, Some(of(u64::MAX))), None);
     }
 
     #[test]
@@ -106,8 +106,8 @@ mod tests {
     fn traffic_is_told_by_interface_once_and_without_the_loopback_one() {
         let interface = |name: &str, bytes| v1::NetworkInterfaceUsage {
             name: name.to_owned(),
-            rx_bytes: some(bytes),
-            tx_errors: some(2),
+            rx_bytes: Some(of(bytes)),
+            tx_errors: Some(of(2)),
             ..v1::NetworkInterfaceUsage::default()
         };
         let network = v1::NetworkUsage {

@@ -115,7 +115,7 @@ mod tests {
                 ("arguments".to_owned(), arguments),
             ];
             for (piece, content) in told {
-                text += &format!("\n{MARK} {piece}\n{content}");
+                text.push_str(&["\n", MARK, " ", &piece, "\n", content].concat());
             }
         }
         text + &format!("\n{MARK} end\nsh: something on stderr\n")
