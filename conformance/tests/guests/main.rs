@@ -8,6 +8,7 @@
     reason = "a test speaks, and ends where it cannot go on"
 )]
 
+mod images;
 mod processes;
 
 use anyhow::{Context, Result, ensure};

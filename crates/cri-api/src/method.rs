@@ -79,6 +79,7 @@ methods! {
     IMAGE_GET = "/containerd.services.images.v1.Images/Get";
     IMAGE_CREATE = "/containerd.services.images.v1.Images/Create";
     IMAGE_UPDATE = "/containerd.services.images.v1.Images/Update";
+    IMAGE_DELETE = "/containerd.services.images.v1.Images/Delete";
     LEASE_CREATE = "/containerd.services.leases.v1.Leases/Create";
     LEASE_DELETE = "/containerd.services.leases.v1.Leases/Delete";
     CONTAINERD_VERSION = "/containerd.services.version.v1.Version/Version";

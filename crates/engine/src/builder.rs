@@ -124,6 +124,11 @@ pub trait ImageStore: Send + Sync {
         id: &str,
         name: Option<&str>,
     ) -> Result<ByteStream, Error>;
+    /// Writes an image into a folder as registries have it: `manifest.json`, OCI's, and its configuration and layers by the 64 hex
+    /// digits of their digests.
+    async fn unfold(&self, facts: &RuntimeFacts, id: &str, folder: &Path) -> Result<(), Error>;
+    /// Takes a name from an image, which stays where it has another one. A name that is not there is no error.
+    async fn unname(&self, facts: &RuntimeFacts, name: &str) -> Result<(), Error>;
 }
 
 /// What builds need beside a runtime.

@@ -31,12 +31,14 @@ impl Inner {
         self.guest_of(&sandbox)
     }
 
-    /// Whether a new container can have volumes: `home` is the sandbox of others that it joins.
-    pub(crate) fn shares_files(&self, spec: &ContainerSpec, home: Option<&SandboxRecord>) -> bool {
+    /// What a new container is to live in: `home` is the sandbox of others that it joins.
+    pub(crate) fn guest_to_be(
+        &self,
+        spec: &ContainerSpec,
+        home: Option<&SandboxRecord>,
+    ) -> Option<Guest> {
         let own = spec.handler.as_deref().unwrap_or_default();
-        let facts = self.facts();
-        let guest = facts.guest_of(home.map_or(own, asked_of));
-        guest.is_none_or(|guest| guest.shares_files)
+        self.facts().guest_of(home.map_or(own, asked_of)).cloned()
     }
 
     /// Whether the gate is given to a container and can hold its command: a pipe of this host's is none in a guest.

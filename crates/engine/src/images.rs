@@ -57,7 +57,7 @@ impl Engine {
         let inner = self.inner();
         let filter = ImageFilter::parse(&filters)?;
         let mut views = Vec::new();
-        let images = inner.runtime.images().await?;
+        let images = inner.known_images().await?;
         inner.image_details.keep_only(&images);
         for summary in images {
             let Some(detail) = inner.detail_of(&summary).await? else {
@@ -195,13 +195,23 @@ impl Engine {
 }
 
 impl Inner {
+    /// The images that the runtime has, without the names that they are offered to guests under.
+    pub(crate) async fn known_images(&self) -> Result<Vec<ImageSummary>, Error> {
+        let mut images = self.runtime.images().await?;
+        for image in &mut images {
+            image.tags.retain(|name| !self.is_offered_name(name));
+            image.digests.retain(|name| !self.is_offered_name(name));
+        }
+        Ok(images)
+    }
+
     /// The image a name means, in Podman's order (see [`reference::local_candidates`]).
     pub(crate) async fn find_image(
         &self,
         name: &str,
         face: Face,
     ) -> Result<Option<FoundImage>, Error> {
-        let images = self.runtime.images().await?;
+        let images = self.known_images().await?;
         self.image_details.keep_only(&images);
         let Some((summary, shown)) = locate(&images, name, &short_names(face).await)? else {
             return Ok(None);

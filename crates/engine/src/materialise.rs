@@ -333,6 +333,7 @@ impl Inner {
                 Some(Vec::new())
             })
             .await?;
+        let record = self.offer_again(record).await?;
         self.fill_volumes_early(&record).await?;
         let groups = self.groups_of(&record).await?;
         let destinations: Vec<String> = files.iter().map(|file| file.destination.clone()).collect();

@@ -49,6 +49,8 @@ pub struct Options {
     pub runtime_socket: PathBuf,
     /// What happens to create and start where one does.
     pub on_kubelet_node: OnKubeletNode,
+    /// Where images are offered to guests that pull theirs by themselves, as it stands before their names: `ADDRESS:PORT`.
+    pub guest_registry: Option<String>,
     /// What others made may be stopped, killed and removed.
     pub manage_foreign: bool,
     /// Commands may be run in what others made.
@@ -90,6 +92,8 @@ pub(crate) struct Inner {
     pub(crate) machines: Arc<crate::machines::Machines>,
     /// Counts attempts that became current, for lists that were sent before.
     pub(crate) starts: AtomicU64,
+    /// Held by who changes which images are offered to guests.
+    pub(crate) offering: Arc<tokio::sync::Mutex<()>>,
     /// Held by who chooses ids for a user namespace.
     pub(crate) ids: tokio::sync::Mutex<()>,
     facts: Mutex<RuntimeFacts>,
@@ -153,6 +157,7 @@ impl Engine {
             machines: Arc::default(),
             starts: AtomicU64::new(0),
             facts: Mutex::new(facts),
+            offering: Arc::default(),
             ids: tokio::sync::Mutex::default(),
             locks: Mutex::default(),
             reading: Mutex::default(),
@@ -167,6 +172,7 @@ impl Engine {
         inner.execs.take_up(inner.store.take_up_execs().await?);
         inner.say_kubelet().await?;
         inner.store.sweep_volumes()?;
+        inner.take_up_offers().await?;
         inner.tasks.spawn(Arc::clone(&inner).keep_looping());
         inner.tasks.spawn(Arc::clone(&inner).follow_hints());
         let (readers, shutdown) = (Arc::clone(&inner.readers), inner.shutdown.clone());

@@ -353,6 +353,9 @@ pub struct ImageRef {
     pub digest: Option<String>,
     /// The image's configuration at create: what it says later does not change the container.
     pub config: ImageConfig,
+    /// The full name under which its machine pulls it from the daemon's own registry; `None`: nothing is offered there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub offered: Option<String>,
 }
 
 /// A seccomp profile of the user's own, as it was at the create.

@@ -112,6 +112,7 @@ async fn serve(
         on_kubelet_node: OnKubeletNode::Allow,
         manage_foreign: false,
         foreign_exec: true,
+        guest_registry: None,
     };
     let running = Running::start(setup).await?;
     announce(&running, runtime)?;

@@ -1,7 +1,7 @@
 //! The program: Podman's REST API in front of a CRI runtime.
 //!
 //! [`config`] reads flags and environment, [`sockets`] makes what is served, [`serve`] puts runtime,
-//! engine and [`http`] together and takes them down again; [`dev`] does so with a runtime of its own;
+//! engine, [`http`] and the [`registry`] for guests together and takes them down again; [`dev`] does so with a runtime of its own;
 //! [`explain`] tells what would become of a request, [`doctor`] looks at what is there, [`setup`] writes
 //! handlers into the runtime's configuration.
 
@@ -11,6 +11,7 @@ pub mod doctor;
 pub mod explain;
 pub mod http;
 pub mod podman;
+pub mod registry;
 pub mod runtime;
 pub mod serve;
 pub mod setup;

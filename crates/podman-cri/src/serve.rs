@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config::{DEFAULT_SOCKET, Listen, Serve};
 use crate::http::{self, App, Server};
 use crate::podman::PodmanBuilder;
+use crate::registry;
 use crate::runtime::CriRuntime;
 use crate::sockets::Socket;
 use crate::stores::RuntimeStore;
@@ -45,6 +46,8 @@ pub struct Setup {
     pub manage_foreign: bool,
     /// Commands may be run in what others made.
     pub foreign_exec: bool,
+    /// Where images are offered to guests that pull theirs by themselves, made already.
+    pub guest_registry: Option<registry::Listener>,
 }
 
 /// A daemon that serves.
@@ -71,6 +74,7 @@ impl Running {
             on_kubelet_node,
             manage_foreign,
             foreign_exec,
+            guest_registry,
         } = setup;
         let urls: Vec<_> = sockets.iter().map(Socket::url).collect();
         let options = engine::Options {
@@ -78,6 +82,7 @@ impl Running {
             lock_dir: OWNER_LOCKS.into(),
             adopt,
             default_handler: handler.unwrap_or_default(),
+            guest_registry: guest_registry.as_ref().map(registry::Listener::address),
             manage_foreign,
             foreign_exec,
             runtime_socket: client.runtime_endpoint().path().to_path_buf(),
@@ -94,6 +99,9 @@ impl Running {
         let server = Server::new(App::new(engine.clone(), draining.clone()));
         for socket in sockets {
             tokio::spawn(http::serve(server.clone(), socket));
+        }
+        if let Some(listener) = guest_registry {
+            tokio::spawn(registry::serve(listener, engine.clone(), draining.clone()));
         }
         Ok(Self {
             engine,
@@ -139,6 +147,10 @@ impl Running {
 pub async fn run(config: Serve) -> anyhow::Result<()> {
     let mut signals = Signals::new()?;
     let sockets = sockets(config.listen)?;
+    let guest_registry = match config.guest_registry {
+        Some(address) => Some(registry::Listener::bind(address).await?),
+        None => None,
+    };
     let started = async {
         let client = connect(config.runtime, config.images).await?;
         let setup = Setup {
@@ -151,6 +163,7 @@ pub async fn run(config: Serve) -> anyhow::Result<()> {
             on_kubelet_node: config.on_kubelet_node,
             manage_foreign: config.manage_foreign,
             foreign_exec: config.foreign_exec,
+            guest_registry,
         };
         Running::start(setup).await
     };

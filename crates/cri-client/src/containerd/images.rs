@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use cri_api::containerd::{
-    CreateImageRequest, CreateLeaseRequest, DeleteLeaseRequest, Descriptor, Empty, GetImageRequest,
-    Image, ImageResponse, UpdateImageRequest,
+    CreateImageRequest, CreateLeaseRequest, DeleteImageRequest, DeleteLeaseRequest, Descriptor,
+    Empty, GetImageRequest, Image, ImageResponse, UpdateImageRequest,
 };
 use cri_api::method;
 
@@ -62,6 +62,18 @@ impl Containerd {
             made => made?,
         };
         Ok(())
+    }
+
+    /// Takes a name away; what no other name holds is collected. One that is not there is no error.
+    pub async fn unname_image(&self, name: &str) -> Result<(), Error> {
+        let request = DeleteImageRequest {
+            name: name.to_owned(),
+        };
+        let path = method::IMAGE_DELETE;
+        match self.call(path, name, deadline::UPDATE, request).await {
+            Ok(Empty {}) | Err(Error::NotFound(_)) => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 
     /// Makes a lease that ends by itself at a time (RFC 3339) if nobody ends it before.

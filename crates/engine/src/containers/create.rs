@@ -6,10 +6,12 @@ use jiff::Timestamp;
 use model::cgroup::ByCgroup;
 use model::container::{ContainerRecord, ContainerSpec, Face, ImageRef, Progress, RestartPolicy};
 use model::error::Kind;
-use model::event::Action;
+use model::event::{Action, Event};
+use model::handler::Guest;
 use model::joined::Joined;
 use model::pod::SandboxRecord;
 use model::request::{Created, ImageVolumes, NewContainer};
+use model::volume::VolumeRecord;
 use model::{Error, Id, systemd};
 
 use super::volumes::{add_image_volumes, volumes_of};
@@ -56,9 +58,10 @@ impl Engine {
             inner.check_init_container(&spec, pod).await?;
         }
         inner.choose_handler(&mut spec.handler, home.as_deref())?;
-        let shares = inner.shares_files(&spec, home.as_deref());
-        let image_volumes = shares.then_some(image_volumes);
-        inner.complete(&mut spec, image_volumes, host_env).await?;
+        let guest = inner.guest_to_be(&spec, home.as_deref());
+        inner
+            .complete(&mut spec, guest.as_ref(), image_volumes, host_env)
+            .await?;
         // Podman looks for the image before
         inner.check_name(name.as_deref(), spec.face)?;
         systemd::decide(&mut spec, systemd);
@@ -82,6 +85,7 @@ impl Engine {
             Some(_) => Some(inner.store.change_volumes().await),
             None => None,
         };
+        let offering = inner.offer(&mut spec.image, guest.as_ref()).await?;
         let volumes = inner.make_volumes(&mut spec).await?;
         let record = ContainerRecord {
             id: id.clone(),
@@ -91,14 +95,10 @@ impl Engine {
             spec,
             progress: Progress::default(),
         };
-        let made = volumes.iter().map(|one| of_volume(one, Action::Create));
         let created = of_container(&record, Some(&sandbox), Action::Create);
-        let events: Vec<_> = made.chain([created]).collect();
-        inner
-            .store
-            .create_container(record, hidden, volumes, events)
-            .await?;
-        Ok(Created { id, warnings })
+        let stored = inner.store_new(record, hidden, volumes, created).await;
+        inner.settle_offer(offering, stored.is_ok()).await;
+        stored.map(|()| Created { id, warnings })
     }
 }
 
@@ -108,18 +108,36 @@ fn no_sandbox() -> Error {
 }
 
 impl Inner {
+    async fn store_new(
+        &self,
+        record: ContainerRecord,
+        hidden: Option<SandboxRecord>,
+        volumes: Vec<VolumeRecord>,
+        created: Event,
+    ) -> Result<(), Error> {
+        let made = volumes.iter().map(|one| of_volume(one, Action::Create));
+        let events = made.chain([created]).collect();
+        let store = &self.store;
+        store
+            .create_container(record, hidden, volumes, events)
+            .await
+    }
+
     /// Finds what is asked for by name, and what the image adds to it.
     async fn complete(
         &self,
         spec: &mut ContainerSpec,
-        image_volumes: Option<ImageVolumes>,
+        guest: Option<&Guest>,
+        image_volumes: ImageVolumes,
         host_env: bool,
     ) -> Result<(), Error> {
         spec.image = self.image_for_create(&spec.image.asked, spec.face).await?;
+        self.check_pull(&spec.image, guest)?;
         self.read_profiles(spec).await?;
         self.find_secrets(spec)?;
         self.take_mounts(spec).await?;
-        take_from_image(spec, image_volumes)?;
+        let shares = guest.is_none_or(|guest| guest.shares_files);
+        take_from_image(spec, shares.then_some(image_volumes))?;
         if host_env {
             take_from_host(spec);
         }
@@ -272,6 +290,7 @@ impl Inner {
             id: image.detail.summary.id.clone(),
             digest: image.detail.summary.digests.first().cloned(),
             config: image.detail.config.clone(),
+            offered: None, // where its guest pulls by itself, later
         })
     }
 }

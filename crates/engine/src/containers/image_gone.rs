@@ -24,7 +24,7 @@ impl Inner {
 
     async fn remove_unused_image(&self, record: &ContainerRecord) -> Result<(), Error> {
         let image = &record.spec.image;
-        let images = self.runtime.images().await?;
+        let images = self.known_images().await?;
         let Some(there) = images.iter().find(|there| there.id == image.id) else {
             return Ok(());
         };

@@ -137,6 +137,7 @@ impl Inner {
             self.remove_anonymous_volumes(&record.id, &record.spec.mounts)
                 .await;
         }
+        self.withdraw_offer(record).await;
         self.remove_image_of(record).await;
         let event = of_container(record, pod.as_deref(), Action::Remove);
         self.store.remove_container(&record.id, vec![event]).await?;

@@ -47,7 +47,7 @@ impl StateDir {
     /// [`Error::Internal`] when it cannot be made, or another daemon has it.
     pub fn lock(path: &Path, lock_dir: &Path) -> Result<Self, Error> {
         private_dir(path)?;
-        for part in ["containers", "pods", "volumes"] {
+        for part in ["containers", "pods", "volumes", "offers"] {
             private_dir(&path.join(part))?;
         }
         private_dir(lock_dir)?;
@@ -147,6 +147,11 @@ impl StateDir {
     /// Where named volumes lie.
     pub fn volumes(&self) -> PathBuf {
         self.path.join("volumes")
+    }
+
+    /// Where images lie that guests pull from this daemon.
+    pub fn offers(&self) -> PathBuf {
+        self.path.join("offers")
     }
 
     pub(crate) fn volume_dirs(&self) -> VolumeDirs {

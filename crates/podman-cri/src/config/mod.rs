@@ -6,9 +6,11 @@
 mod doctor;
 mod endpoints;
 mod explain;
+mod guest_registry;
 mod listen;
 mod setup;
 
+use std::net::SocketAddrV4;
 use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
@@ -92,6 +94,9 @@ struct ServeArgs {
         default_value = "refuse"
     )]
     on_kubelet_node: KubeletNode,
+    /// Address to offer images of this host at to virtual machines that pull theirs by themselves
+    #[arg(long, env = "PODMAN_CRI_GUEST_REGISTRY", value_name = "ADDRESS:PORT")]
+    guest_registry: Option<String>,
     #[command(flatten)]
     log: LogArgs,
 }
@@ -208,6 +213,8 @@ pub struct Serve {
     pub manage_foreign: bool,
     /// Commands may be run in what others made.
     pub foreign_exec: bool,
+    /// Where images are offered to guests that pull theirs by themselves; `None`: nowhere.
+    pub guest_registry: Option<SocketAddrV4>,
     /// Form of the log.
     pub log: LogFormat,
 }
@@ -279,6 +286,7 @@ impl ServeArgs {
             on_kubelet_node,
             manage_foreign,
             foreign_exec,
+            guest_registry,
             log,
         } = self;
         let mut sockets = sockets("--listen", &listen, false)?;
@@ -300,6 +308,7 @@ impl ServeArgs {
             adopt: self::adopt(adopt)?,
             manage_foreign,
             foreign_exec: foreign_exec == ForeignExec::Allow,
+            guest_registry: guest_registry::parse(guest_registry)?,
             on_kubelet_node: match on_kubelet_node {
                 KubeletNode::Refuse => OnKubeletNode::Refuse,
                 KubeletNode::Allow => OnKubeletNode::Allow,

@@ -8,6 +8,7 @@ mod unpack;
 
 use std::collections::BTreeSet;
 use std::fs::File;
+use std::path::Path;
 use std::time::Duration;
 
 use cri_client::Client;
@@ -20,6 +21,7 @@ use serde::Deserialize;
 
 use super::archive::{self, MANIFEST, SMALL};
 use super::manifest::{Manifest, Part, hex};
+use super::unfolded;
 use import::Import;
 
 /// When a lease ends whose daemon died: longer than any import takes.
@@ -197,17 +199,38 @@ impl ContentStore {
         Ok(stream::iter(pieces).flatten().boxed())
     }
 
-    /// A blob as a file of an archive; it is read when its turn comes.
-    async fn blob(&self, path: &str, part: &Part) -> Result<ByteStream, Error> {
-        let Part { digest, .. } = part;
-        let size = self.size(digest).await?;
-        let (store, digest) = (self.0.clone(), digest.clone());
+    pub(super) async fn unname(&self, name: &str) -> Result<(), Error> {
+        self.0.unname_image(name).await.map_err(failed)
+    }
+
+    /// As the content store has it, blob for blob.
+    pub(super) async fn unfold(&self, id: &str, folder: &Path) -> Result<(), Error> {
+        let target = self.target(id).await?;
+        let manifest = self.manifest(&target.digest, id).await?;
+        for part in std::iter::once(&manifest.config).chain(&manifest.layers) {
+            self.size(&part.digest).await?;
+            unfolded::write_blob(folder, part, self.content(&part.digest)).await?;
+        }
+        unfolded::write_manifest(folder, manifest).await
+    }
+
+    /// The bytes of a blob, read when they are asked for.
+    fn content(&self, digest: &str) -> ByteStream {
+        let (store, digest) = (self.0.clone(), digest.to_owned());
         let bytes = stream::once(async move { store.read_content(&digest) }).flat_map(|reader| {
             stream::unfold(reader, |mut reader| async {
                 let next = reader.next().await?;
                 Some((next.map_err(failed), reader))
             })
         });
+        bytes.boxed()
+    }
+
+    /// A blob as a file of an archive; it is read when its turn comes.
+    async fn blob(&self, path: &str, part: &Part) -> Result<ByteStream, Error> {
+        let Part { digest, .. } = part;
+        let size = self.size(digest).await?;
+        let bytes = self.content(digest);
         let head = stream::iter([Ok(archive::header(path, size)?)]);
         let tail = stream::iter([Ok(archive::padding(size))]);
         Ok(head.chain(bytes).chain(tail).boxed())

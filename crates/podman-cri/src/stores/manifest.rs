@@ -67,6 +67,22 @@ impl Manifest {
         }
     }
 
+    /// The same image's in OCI's form, byte for byte the same blobs: guests' own pullers take no plain tar of Docker's
+    /// (image-rs `decoder`). `compressions` are those of the layers, as their types end in.
+    pub(super) fn in_oci_form(self, compressions: &[&str]) -> Self {
+        let layers = self.layers.iter().zip(compressions);
+        let layer = |(part, compression): (&Part, &&str)| {
+            let kind = format!("{OCI_LAYER}{compression}");
+            Part::of(&kind, &part.digest, part.size)
+        };
+        Self {
+            media_type: OCI.to_owned(),
+            config: Part::of(OCI_CONFIG, &self.config.digest, self.config.size),
+            layers: layers.map(layer).collect(),
+            ..self
+        }
+    }
+
     /// Labels that hold the configuration and the layers as long as the manifest.
     pub(super) fn labels(&self) -> BTreeMap<String, String> {
         let config = (format!("{REFERS}.config"), self.config.digest.clone());

@@ -4,6 +4,9 @@ mod archive;
 mod containerd;
 mod manifest;
 mod storage;
+mod unfolded;
+
+use std::path::Path;
 
 use async_trait::async_trait;
 use cri_client::Client;
@@ -107,6 +110,20 @@ impl ImageStore for RuntimeStore {
         match self.of(facts)? {
             Store::Containerd(store) => store.export(id, name).await,
             Store::Storage(storage) => storage.export(id, name),
+        }
+    }
+
+    async fn unfold(&self, facts: &RuntimeFacts, id: &str, folder: &Path) -> Result<(), Error> {
+        match self.of(facts)? {
+            Store::Containerd(store) => store.unfold(id, folder).await,
+            Store::Storage(storage) => storage.unfold(id, folder).await,
+        }
+    }
+
+    async fn unname(&self, facts: &RuntimeFacts, name: &str) -> Result<(), Error> {
+        match self.of(facts)? {
+            Store::Containerd(store) => store.unname(name).await,
+            Store::Storage(_) => storage::unname(&self.client, name).await,
         }
     }
 }

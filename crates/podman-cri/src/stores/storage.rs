@@ -7,6 +7,8 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 
+use cri_api::v1::ImageSpec;
+use cri_client::Client;
 use engine::{BuilderStorage, ByteStream, NewImage};
 use futures_util::{StreamExt as _, stream};
 use model::Error;
@@ -15,6 +17,8 @@ use tokio::fs::File;
 use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _, AsyncWriteExt as _};
 use tokio::process::{Child, Command};
 use tokio_util::io::ReaderStream;
+
+use super::unfolded;
 
 /// What is kept of skopeo's complaints: its errors are a line or two.
 const COMPLAINT_MAX: u64 = 16 << 10;
@@ -113,6 +117,19 @@ impl<'a> Storage<'a> {
         Ok(Skopeo::copy(&self.by_id(id), &to.into(), Stdio::null())?.output())
     }
 
+    /// As skopeo writes a folder: layers come out of the store as plain tars.
+    pub(super) async fn unfold(&self, id: &str, folder: &Path) -> Result<(), Error> {
+        let mut to = OsString::from("dir:");
+        to.push(folder);
+        Skopeo::copy(&self.by_id(id), &to, Stdio::null())?
+            .end()
+            .await?;
+        let path = folder.join(unfolded::MANIFEST);
+        let written = tokio::fs::read(&path).await.map_err(Error::internal)?;
+        let manifest = serde_json::from_slice(&written).map_err(Error::internal)?;
+        unfolded::write_manifest(folder, manifest).await
+    }
+
     fn by_id(&self, id: &str) -> OsString {
         self.named(&format!("@{id}"))
     }
@@ -128,6 +145,16 @@ impl<'a> Storage<'a> {
         text.push(image);
         text
     }
+}
+
+/// By CRI-O itself, which takes the name alone where the image has more; skopeo can only delete images.
+pub(super) async fn unname(client: &Client, name: &str) -> Result<(), Error> {
+    let image = ImageSpec {
+        image: name.to_owned(),
+        ..ImageSpec::default()
+    };
+    let removed = client.remove_image(image).await;
+    removed.map_err(|error| Error::Plain(format!("CRI-O: {error}")))
 }
 
 impl Skopeo {

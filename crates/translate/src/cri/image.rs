@@ -22,7 +22,8 @@ pub fn bare_id(text: &str) -> &str {
 
 /// The image of a container: its id, which cannot come to mean another image, and its full name.
 ///
-/// CRI-O refuses a container without `user_specified_image`, and a 64-hex one (measured).
+/// CRI-O refuses a container without `user_specified_image`, and a 64-hex one (measured). containerd from 2 on gives that name to a
+/// guest that pulls by itself.
 pub fn image_spec(image: &ImageRef) -> v1::ImageSpec {
     let ImageRef {
         asked: _, // shown by inspect; `name` is its full form
@@ -30,12 +31,14 @@ pub fn image_spec(image: &ImageRef) -> v1::ImageSpec {
         id,
         digest,
         config: _, // its parts stand in the container's own fields
+        offered,
     } = image;
     let is_id = name.is_empty() || Id::parse(bare_id(name)).is_some();
-    let full_name = match (is_id, digest) {
-        (false, _) => name.clone(),
-        (true, Some(digest)) => digest.clone(),
-        (true, None) => UNTAGGED.to_owned(),
+    let full_name = match (offered, is_id, digest) {
+        (Some(offered), _, _) => offered.clone(),
+        (None, false, _) => name.clone(),
+        (None, true, Some(digest)) => digest.clone(),
+        (None, true, None) => UNTAGGED.to_owned(),
     };
     v1::ImageSpec {
         image: bare_id(id).to_owned(),
