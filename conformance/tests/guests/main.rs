@@ -8,17 +8,26 @@
     reason = "a test speaks, and ends where it cannot go on"
 )]
 
+mod files;
 mod images;
 mod processes;
+#[allow(dead_code, reason = "the tests of files on this host need more of it")]
+#[path = "../archive/site.rs"]
+mod site;
 
 use anyhow::{Context, Result, ensure};
-use conformance::scenario::{self, ALL, Api, IMAGE, on_each};
-use conformance::{Lab, Setup, Variant, frames};
+use conformance::scenario::{self, ALL, Api, BOTH, IMAGE, on_each};
+use conformance::{DaemonOptions, Lab, Setup, Variant, frames};
 use serde_json::json;
 
+/// A daemon whose containers live in machines where they ask for nothing else.
 async fn lab(variant: Variant) -> Result<Lab> {
     Lab::start(Setup {
         guests: true,
+        daemon: Some(DaemonOptions {
+            arguments: vec!["--handler=kata".to_owned()],
+            ..DaemonOptions::default()
+        }),
         ..Setup::new(variant)
     })
     .await
@@ -53,6 +62,11 @@ async fn one_runs(variant: Variant) -> Result<()> {
     );
     api.remove(&id).await?;
     scenario::finish(lab).await
+}
+
+#[tokio::test]
+async fn files_are_carried_by_the_containers_own_tar() {
+    on_each(BOTH, files::everything).await.unwrap();
 }
 
 #[tokio::test]

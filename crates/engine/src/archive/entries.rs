@@ -61,6 +61,8 @@ pub(super) struct Entries<R> {
     rest: u64,
     /// Bytes of the extensions of the entry that is read.
     extensions: u64,
+    /// The end was marked, and not only where the bytes ended.
+    marked: bool,
 }
 
 /// An archive that may be compressed.
@@ -69,11 +71,7 @@ pub(super) struct Entries<R> {
 /// The body's.
 pub(super) fn open<'a>(body: impl Read + 'a) -> Result<Entries<Box<dyn BufRead + 'a>>, Error> {
     let body = compression::undone(body).map_err(|error| broken(&error))?;
-    Ok(Entries {
-        body,
-        rest: 0,
-        extensions: 0,
-    })
+    Ok(Entries::plain(body))
 }
 
 /// Podman's words for an archive that ends too early or is none.
@@ -95,7 +93,46 @@ fn invalid() -> io::Error {
     )
 }
 
+impl Described {
+    /// A folder of the beginning of time.
+    pub(super) fn folder(name: Vec<u8>, mode: u32, owner: (u32, u32)) -> Self {
+        Self {
+            kind: EntryType::Directory,
+            name,
+            link: Vec::new(),
+            size: 0,
+            stored: 0,
+            parts: None,
+            mode,
+            owner,
+            modified: (0, 0),
+            device: (0, 0),
+            xattrs: Vec::new(),
+        }
+    }
+
+    /// Takes its data away; what the archive has of it is passed over.
+    pub(super) fn emptied(&mut self) {
+        (self.size, self.stored, self.parts) = (0, 0, None);
+    }
+}
+
 impl<R: Read> Entries<R> {
+    /// An archive that is not compressed.
+    pub(super) fn plain(body: R) -> Self {
+        Self {
+            body,
+            rest: 0,
+            extensions: 0,
+            marked: false,
+        }
+    }
+
+    /// Whether the archive has said that it ends: else it may have been cut off between two entries.
+    pub(super) fn is_marked(&self) -> bool {
+        self.marked
+    }
+
     /// The next entry, after what is left of the last one; `None` at the end.
     pub(super) fn next(&mut self) -> io::Result<Option<Described>> {
         let mut more = Extensions::default();
@@ -246,6 +283,7 @@ impl<R: Read> Entries<R> {
             return Ok(None);
         };
         if header.as_bytes().iter().all(|byte| *byte == 0) {
+            self.marked = true;
             return match self.block()? {
                 Some(second) if second.as_bytes().iter().any(|byte| *byte != 0) => Err(invalid()),
                 Some(_) | None => Ok(None),

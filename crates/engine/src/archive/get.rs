@@ -22,7 +22,7 @@ use crate::host::magic;
 /// Files with several names that are remembered; further ones are packed as files of their own.
 const LINKED_MAX: usize = 65_536;
 /// Bytes of a name that a header has place for.
-const NAME_MAX: usize = 100;
+pub(super) const NAME_MAX: usize = 100;
 /// The permissions of an empty file that stands for a deletion, as Podman writes it.
 const MARKER_MODE: u32 = 0o600;
 /// Bytes of the names of a file's attributes, and of one value: the kernel has no more.
@@ -61,10 +61,10 @@ pub(super) fn pack(source: &Source, to: impl Write) -> io::Result<()> {
 }
 
 /// What Podman leaves out of every archive: what the kernel mounts there has no end.
-fn is_excluded(real: &Path) -> bool {
-    ["/dev", "/proc", "/sys"]
-        .iter()
-        .any(|left_out| real.starts_with(left_out))
+pub(super) const EXCLUDED: [&str; 3] = ["/dev", "/proc", "/sys"];
+
+pub(super) fn is_excluded(real: &Path) -> bool {
+    EXCLUDED.iter().any(|left_out| real.starts_with(left_out))
 }
 
 /// An archive that is being made.
@@ -197,7 +197,7 @@ impl<W: Write> Packing<W> {
     }
 }
 
-fn below(name: &[u8], path: &[u8]) -> Vec<u8> {
+pub(super) fn below(name: &[u8], path: &[u8]) -> Vec<u8> {
     match name {
         b"" => path.to_vec(),
         b"/" => [b"/", path].concat(),
@@ -265,7 +265,7 @@ impl Entry {
     }
 }
 
-fn write(place: &mut [u8], bytes: &[u8]) {
+pub(super) fn write(place: &mut [u8], bytes: &[u8]) {
     place
         .iter_mut()
         .zip(bytes)

@@ -4,12 +4,14 @@
 //! kernel as the container sees them, its volumes and other mounts included. That of one that has ended, or was made and not
 //! started, is mounted from its layers, and its volumes and bind mounts are laid over it ([`places`]); one that never ran is made for it. Archives pass a piece at a time, read and
 //! written on a thread.
+//! Those of one in a virtual machine its own `tar` carries ([`guest`]).
 
 mod changes;
 mod compare;
 mod differ;
 mod entries;
 mod get;
+mod guest;
 pub(crate) mod layer;
 mod places;
 mod put;
@@ -68,6 +70,12 @@ struct Opened {
     _claim: Option<Claim>,
 }
 
+/// Where the files of a container are.
+enum Files {
+    Here(Opened),
+    InGuest(guest::Guest),
+}
+
 /// What files are wanted for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Access {
@@ -81,9 +89,13 @@ impl Engine {
     /// # Errors
     /// No such container or path; a container whose files cannot be reached.
     pub async fn stat_in_container(&self, name: &str, path: &str) -> Result<PathStat, Error> {
-        let opened = self.open_files(name, Access::Read).await?;
-        let path = path.to_owned();
-        on_disk(move || opened.stat(&path)).await
+        match self.open_files(name, Access::Read).await? {
+            Files::Here(opened) => {
+                let path = path.to_owned();
+                on_disk(move || opened.stat(&path)).await
+            }
+            Files::InGuest(guest) => guest.stat(path).await,
+        }
     }
 
     /// `GET /containers/{name}/archive`, both faces. As in Podman everything is given to the container's user, and
@@ -92,7 +104,10 @@ impl Engine {
     /// # Errors
     /// As [`Self::stat_in_container`].
     pub async fn copy_from_container(&self, name: &str, path: &str) -> Result<Packed, Error> {
-        let opened = self.open_files(name, Access::Read).await?;
+        let opened = match self.open_files(name, Access::Read).await? {
+            Files::Here(opened) => opened,
+            Files::InGuest(guest) => return guest.copy_from(path).await,
+        };
         let path = path.to_owned();
         let (stat, source) = on_disk(move || {
             let stat = opened.stat(&path)?;
@@ -120,7 +135,10 @@ impl Engine {
         options: PutOptions,
         body: ByteStream,
     ) -> Result<(), Error> {
-        let opened = self.open_files(name, Access::Write).await?;
+        let opened = match self.open_files(name, Access::Write).await? {
+            Files::Here(opened) => opened,
+            Files::InGuest(guest) => return guest.copy_to(path, options, body).await,
+        };
         let path = opened.absolute(path);
         let body = body.map(|piece| piece.map_err(std::io::Error::other));
         let body = SyncIoBridge::new(StreamReader::new(body));
@@ -138,16 +156,20 @@ impl Engine {
     }
 
     /// The files of a container.
-    async fn open_files(&self, name: &str, access: Access) -> Result<Opened, Error> {
+    async fn open_files(&self, name: &str, access: Access) -> Result<Files, Error> {
         let inner = self.inner();
         let detail = self.inspect_container(name, false).await?;
         inner.check_files(&detail.view)?;
+        if let Some(guest) = self.in_guest(&detail, "cp")? {
+            return Ok(Files::InGuest(guest));
+        }
         let state = detail.status.as_ref().map(|status| status.state);
-        match (&detail.view.body, state) {
+        let opened = match (&detail.view.body, state) {
             (_, Some(CriState::Running)) => self.open_running(&detail).await,
             (ContainerBody::Own(record), _) => self.open_at_rest(&record.id, access).await,
             _ => Err(not_reached(&detail.view)),
-        }
+        };
+        opened.map(Files::Here)
     }
 
     async fn open_running(&self, detail: &ContainerDetail) -> Result<Opened, Error> {
@@ -205,15 +227,23 @@ impl Engine {
 
 /// Packs on a thread, a piece ahead of the client.
 fn stream_of(source: get::Source) -> ByteStream {
+    let path = source.path.display().to_string();
+    pieces_of(path, move |to| get::pack(&source, to))
+}
+
+/// What is written on a thread, a piece ahead of the client. What ends it early is logged, with what it is.
+fn pieces_of(
+    path: String,
+    write: impl FnOnce(&mut dyn std::io::Write) -> std::io::Result<()> + Send + 'static,
+) -> ByteStream {
     let (writer, reader) = tokio::io::duplex(QUEUE);
     let mut writer = SyncIoBridge::new(writer);
     tokio::task::spawn_blocking(move || {
-        let packed = get::pack(&source, &mut writer).and_then(|()| writer.flush());
+        let packed = write(&mut writer).and_then(|()| writer.flush());
         match packed {
             // the client has gone away
             Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => {}
             Err(error) => {
-                let path = source.path.display();
                 tracing::warn!(%path, %error, "an archive of a container's files is cut off");
             }
             Ok(()) => {}

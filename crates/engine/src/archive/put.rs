@@ -250,10 +250,7 @@ impl Unpacking<'_> {
                     mknodat(parent, name, kind, private, device)
                 })?;
             }
-            other => {
-                let kind = char::from(other.as_byte());
-                return Err(Error::Plain(format!("unrecognized Typeflag {kind}")));
-            }
+            other => return Err(unrecognized(other)),
         }
         openat(parent, name, LOOK | OFlags::NOFOLLOW, Mode::empty()).map_err(failed)
     }
@@ -372,8 +369,14 @@ fn times(entry: &Described) -> Timestamps {
     }
 }
 
+/// Podman's words for an entry of a kind that cannot be made.
+pub(super) fn unrecognized(kind: EntryType) -> Error {
+    let kind = char::from(kind.as_byte());
+    Error::Plain(format!("unrecognized Typeflag {kind}"))
+}
+
 /// A name, or the longest folder above it that is to be called otherwise, exchanged.
-fn rename(names: &BTreeMap<String, String>, name: &[u8]) -> Vec<u8> {
+pub(super) fn rename(names: &BTreeMap<String, String>, name: &[u8]) -> Vec<u8> {
     let text = String::from_utf8_lossy(name);
     if let Some(other) = names.get(&*text) {
         return other.clone().into_bytes();

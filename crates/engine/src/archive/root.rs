@@ -26,7 +26,7 @@ use crate::host::layer::View;
 use crate::host::{magic, open_in_root};
 
 /// Links followed at most in one path, as many as the kernel does.
-const LINKS_MAX: usize = 40;
+pub(super) const LINKS_MAX: usize = 40;
 /// How often a path is followed again where a link has come into it meanwhile.
 const TRIES: usize = 256;
 

@@ -115,8 +115,14 @@ impl Engine {
     /// without what is mounted there. It ends early, with a line in the daemon's log, where something cannot be read.
     ///
     /// # Errors
-    /// As [`Self::changes_of_container`]; where it never ran, what it is made with; one that the runtime has lost.
+    /// As [`Self::changes_of_container`]; where it never ran, what it is made with; one that the runtime has lost; one in a virtual
+    /// machine that does not run, or has no `tar`.
     pub async fn export_container(&self, name: &str) -> Result<ByteStream, Error> {
+        let detail = self.inspect_container(name, false).await?;
+        own(&detail, "export")?;
+        if let Some(guest) = self.in_guest(&detail, "export")? {
+            return guest.export().await;
+        }
         let Some(layers) = self.layers_of(name, "export", true).await? else {
             let why = format!("the runtime has lost container {name}");
             return Err(Error::unsupported("export", why));
@@ -139,7 +145,14 @@ impl Engine {
         what: &'static str,
         make: bool,
     ) -> Result<Option<Layers>, Error> {
-        let id = own(&self.inspect_container(name, false).await?, what)?;
+        let detail = self.inspect_container(name, false).await?;
+        let id = own(&detail, what)?;
+        if self.lives_in_guest(&detail) {
+            let why = format!(
+                "container {id} lives in a virtual machine, and the layer that it writes is there: copy what is wanted (cp, export)"
+            );
+            return Err(Error::unsupported(what, why));
+        }
         let inner = self.inner();
         let claim = inner.claim(&id).await;
         let record = inner.store.container(&id)?;

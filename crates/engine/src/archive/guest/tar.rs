@@ -1,0 +1,236 @@
+//! A `tar` that runs in a container, as a command of CRI's, by the container's shell.
+//!
+//! Where its streams are closed not every runtime ends it (containerd does not), so it says its number first and is ended by
+//! that.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use model::Error;
+use tokio::io::{AsyncWrite, AsyncWriteExt as _};
+
+use super::Guest;
+use crate::runtime::Runtime as _;
+use crate::streams::{OutputSource, StdinWanted, Streams, StreamsWanted};
+use crate::system::Inner;
+
+/// Bytes of what it complains of that are kept: the last say why it ended.
+const SAID_MAX: usize = 4 << 10;
+/// How long it may take to end one that nobody listens to.
+const END_PATIENCE: Duration = Duration::from_secs(10);
+/// The shell's exit codes for what is not there or cannot be executed.
+const NOT_EXECUTED: [i32; 2] = [126, 127];
+/// Its number, and the words that are known here.
+const BEGIN: &str = "echo $$ >&2; export LC_ALL=C; ";
+/// Of the root, what the kernel mounts is left out: not every busybox has `--exclude`.
+const ALL_OF_ROOT: &str = r#"cd / || exit; for f in .[!.]* ..?* *; do case $f in dev|proc|sys) continue;; esac; [ -e "$f" ] || [ -L "$f" ] || continue; set -- "$@" "./$f"; done; "#;
+const EXECUTE: &str = r#"exec tar "$@""#;
+
+impl Guest {
+    /// Starts it.
+    pub(super) async fn tar(&self, args: &[String], input: bool) -> Result<Tar, Error> {
+        self.script(&[BEGIN, EXECUTE].concat(), args, input).await
+    }
+
+    /// Starts one that packs the root.
+    pub(super) async fn tar_of_root(&self) -> Result<Tar, Error> {
+        let args = ["-cf", "-", "-C", "/"].map(str::to_owned);
+        let script = [BEGIN, ALL_OF_ROOT, EXECUTE].concat();
+        self.script(&script, &args, false).await
+    }
+
+    async fn script(&self, script: &str, args: &[String], input: bool) -> Result<Tar, Error> {
+        let mut command = ["/bin/sh", "-c", script, "tar"].map(str::to_owned).to_vec();
+        command.extend_from_slice(args);
+        let wanted = StreamsWanted {
+            tty: false,
+            stdin: match input {
+                true => StdinWanted::WithEnd,
+                false => StdinWanted::No,
+            },
+            stdout: true,
+            stderr: true,
+        };
+        let started = self.inner.runtime.exec(&self.cri_id, &command, wanted);
+        Ok(Tar {
+            streams: started.await.map_err(|error| refused(self.what, error))?,
+            what: self.what,
+            inner: Arc::clone(&self.inner),
+            cri_id: self.cri_id.clone(),
+            number: None,
+            said: Vec::new(),
+        })
+    }
+}
+
+/// One that runs.
+pub(super) struct Tar {
+    pub(super) streams: Streams,
+    /// What it is wanted for.
+    what: &'static str,
+    inner: Arc<Inner>,
+    cri_id: String,
+    /// Its process, in the container.
+    number: Option<String>,
+    /// What it complains of.
+    said: Vec<u8>,
+}
+
+impl Tar {
+    /// Follows it to its end; what it writes goes to `to`. Where nobody takes that any more, it is ended.
+    ///
+    /// # Errors
+    /// It could not be run, or is left.
+    pub(super) async fn follow(mut self, mut to: impl AsyncWrite + Unpin) -> Result<Ended, Error> {
+        while let Some(piece) = self.next().await {
+            if let Err(error) = to.write_all(&piece).await {
+                self.end().await;
+                return Err(Error::internal(error));
+            }
+        }
+        drop(to);
+        self.ended().await
+    }
+
+    /// What it writes next.
+    pub(super) async fn next(&mut self) -> Option<bytes::Bytes> {
+        while let Some((source, piece)) = self.streams.output.next().await {
+            match source {
+                OutputSource::Stdout => return Some(piece),
+                OutputSource::Stderr => self.hear(&piece),
+            }
+        }
+        None
+    }
+
+    fn hear(&mut self, piece: &[u8]) {
+        self.said.extend_from_slice(piece);
+        if self.number.is_none()
+            && let Some(end) = self.said.iter().position(|byte| *byte == b'\n')
+        {
+            let line: Vec<_> = self.said.drain(..=end).collect();
+            self.number = Some(String::from_utf8_lossy(&line).trim().to_owned());
+        }
+        let surplus = self.said.len().saturating_sub(SAID_MAX);
+        self.said.drain(..surplus);
+    }
+
+    /// Ends it before its end. Its number is awaited: what it says may come before that, by another stream.
+    pub(super) async fn end(mut self) {
+        let said = async {
+            while self.number.is_none()
+                && let Some((source, piece)) = self.streams.output.next().await
+            {
+                if source == OutputSource::Stderr {
+                    self.hear(&piece);
+                }
+            }
+        };
+        tokio::time::timeout(END_PATIENCE, said)
+            .await
+            .unwrap_or_default();
+        let number = self.number.as_deref().unwrap_or_default();
+        if number.is_empty() || !number.bytes().all(|byte| byte.is_ascii_digit()) {
+            return;
+        }
+        let kill = ["/bin/sh", "-c", &format!("kill {number}")].map(str::to_owned);
+        let ended = self
+            .inner
+            .runtime
+            .exec_sync(&self.cri_id, &kill, END_PATIENCE);
+        if let Err(error) = ended.await {
+            tracing::debug!(container = self.cri_id, %error, "a tar that nobody listens to is not ended");
+        }
+    }
+
+    /// After its output has ended.
+    pub(super) async fn ended(self) -> Result<Ended, Error> {
+        let said = String::from_utf8_lossy(&self.said).trim().to_owned();
+        match self.streams.ended.await {
+            Ok(code) if NOT_EXECUTED.contains(&code) => Err(missing(self.what, &said)),
+            Ok(code) => Ok(Ended { code, said }),
+            Err(error) => Err(refused(self.what, error)),
+        }
+    }
+}
+
+/// How it ended, and what it said.
+pub(super) struct Ended {
+    code: i32,
+    said: String,
+}
+
+impl Ended {
+    /// Whether it is content.
+    ///
+    /// # Errors
+    /// What it said.
+    pub(super) fn check(self) -> Result<(), Error> {
+        let Self { code, said } = self;
+        if code == 0 {
+            return Ok(());
+        }
+        let cause = match said.is_empty() {
+            true => format!("exit code {code}"),
+            false => said,
+        };
+        Err(Error::Failed {
+            message: format!("the container's tar: {cause}"),
+            cause,
+        })
+    }
+
+    /// Whether it has failed and what it said of it is lost: it may come behind the end, by a stream of its own (Kata).
+    pub(super) fn is_silent(&self) -> bool {
+        self.code != 0 && self.said.is_empty()
+    }
+
+    /// Whether it says that nothing stands at a path: the words are the C library's.
+    pub(super) fn misses_path(&self) -> bool {
+        let words = ["No such file or directory", "Not a directory"];
+        self.code != 0 && words.iter().any(|words| self.said.contains(words))
+    }
+}
+
+/// Why it could not be run.
+fn refused(what: &'static str, error: Error) -> Error {
+    match error {
+        Error::CommandNotFound(text) | Error::CommandNotExecutable(text) => missing(what, &text),
+        other => other,
+    }
+}
+
+fn missing(what: &'static str, text: &str) -> Error {
+    let why = format!(
+        "the container's files are in a virtual machine, where its own sh and tar would carry them, and it has none ({text}): use an \
+         image that has them, or a volume"
+    );
+    Error::unsupported(what, why)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_an_error_misses_a_path() {
+        for (code, said, misses) in [
+            (2, "tar: ./x: Cannot stat: No such file or directory", true),
+            (
+                1,
+                "tar: can't change directory to '/f': Not a directory",
+                true,
+            ),
+            (0, "tar: ./x: No such file or directory", false),
+            (2, "tar: ./x: Cannot open: Permission denied", false),
+        ] {
+            let ended = Ended {
+                code,
+                said: said.to_owned(),
+            };
+            assert_eq!(ended.misses_path(), misses, "{said}");
+            assert_eq!(ended.check().is_ok(), code == 0, "{said}");
+        }
+    }
+}
