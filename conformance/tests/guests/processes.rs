@@ -42,8 +42,22 @@ async fn said(mut streams: Streaming) -> Result<String> {
     frames::text(&bytes)
 }
 
-/// Executes a command; its exit code and what it said.
-async fn exec(api: &Api, id: &str, mut body: Value) -> Result<(i64, String)> {
+/// How often a command is executed that says nothing: CRI-O's `vm` type closes the pipes as soon as it is gone.
+const TRIES: usize = 5;
+
+/// Executes a command that says something; its exit code and what it said.
+async fn exec(api: &Api, id: &str, body: Value) -> Result<(i64, String)> {
+    let mut done = exec_once(api, id, body.clone()).await?;
+    for _ in 1..TRIES {
+        if !done.1.is_empty() {
+            break;
+        }
+        done = exec_once(api, id, body.clone()).await?;
+    }
+    Ok(done)
+}
+
+async fn exec_once(api: &Api, id: &str, mut body: Value) -> Result<(i64, String)> {
     body["AttachStdout"] = json!(true);
     body["AttachStderr"] = json!(true);
     let path = format!("{LIBPOD}/containers/{id}/exec");

@@ -18,6 +18,9 @@ use crate::system::Inner;
 
 /// How long a container may take to answer.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// How often it is asked where the answer is not whole: CRI-O's `vm` type closes the pipes as soon as a command is gone, whether or
+/// not all has come through them.
+const TRIES: usize = 3;
 
 /// What stands before a script. `$1` is the mark, which therefore is in no script. `tell NAME FILE…` answers a piece.
 const BEFORE: &str = r#"mark=$1
@@ -78,12 +81,19 @@ impl Inner {
     ) -> Result<T, String> {
         let mark = Id::generate();
         let asked = question(script, mark.as_str());
-        let told = self.runtime.exec_sync(cri_id, &asked, PATIENCE).await;
-        let told = told.map_err(|error| error.to_string())?;
-        let text = String::from_utf8_lossy(&told.output);
-        let answer = Answer::parse(&text, mark.as_str());
-        let read = answer.and_then(|answer| read(&answer));
-        read.ok_or_else(|| why(&text, mark.as_str()))
+        let mut text = String::new();
+        for _ in 0..TRIES {
+            let told = self.runtime.exec_sync(cri_id, &asked, PATIENCE).await;
+            let told = told.map_err(|error| error.to_string())?;
+            text = String::from_utf8_lossy(&told.output).into_owned();
+            if let Some(answer) = Answer::parse(&text, mark.as_str()) {
+                return read(&answer).ok_or_else(|| why(&text, mark.as_str()));
+            }
+            if told.exit_code != 0 {
+                break;
+            }
+        }
+        Err(why(&text, mark.as_str()))
     }
 }
 

@@ -66,7 +66,7 @@ impl Guest {
             return Ok(written(|to| Repacked::new(to).finish()));
         }
         let tar = if at == Path::new("/") {
-            self.tar_of_root().await?
+            self.pack_root().await?
         } else {
             let home = match stat.is_dir {
                 true => [
@@ -83,8 +83,7 @@ impl Guest {
                 &["-h", "-cf", "-"]
             };
             let options = options.iter().map(|&option| option.to_owned());
-            self.tar(&options.chain(home).collect::<Vec<_>>(), false)
-                .await?
+            self.pack(&options.chain(home).collect::<Vec<_>>()).await?
         };
         Ok(stream(tar, changes))
     }
@@ -105,7 +104,7 @@ impl Guest {
             places: self.places.clone(),
             ..Changes::default()
         };
-        Ok(stream(self.tar_of_root().await?, changes))
+        Ok(stream(self.pack_root().await?, changes))
     }
 }
 

@@ -86,7 +86,7 @@ impl Guest {
         let at = at.to_string_lossy().into_owned();
         let args = ["-x", "-p", "-f", "-", "-C"].map(str::to_owned);
         let args = [&args[..], &[at]].concat();
-        let mut tar = self.tar(&args, true).await?;
+        let mut tar = self.unpack(&args).await?;
         let input = tar.streams.stdin.take();
         let input = input.ok_or_else(|| Error::internal("a command without its input"))?;
         Ok(Unpacker { input, tar })

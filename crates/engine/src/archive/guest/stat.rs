@@ -99,7 +99,7 @@ impl Guest {
 
     /// The first entry of what a tar writes. One that has much to say then is not heard to its end.
     async fn first_of(&self, args: &[String]) -> Result<Seen, Error> {
-        let mut tar = self.tar(args, false).await?;
+        let mut tar = self.pack(args).await?;
         let mut begun = Vec::new();
         while let Some(piece) = tar.next().await {
             begun.extend_from_slice(&piece);

@@ -1,13 +1,16 @@
 //! A `tar` that runs in a container, as a command of CRI's, by the container's shell.
 //!
 //! Where its streams are closed not every runtime ends it (containerd does not), so it says its number first and is ended by
-//! that.
+//! that. Nor does every runtime hand on what a command wrote last before its end (CRI-O's `vm` type closes the pipes as soon as
+//! the command is gone): after a tar that packs the shell marks the ends of both streams and waits for the end of its input, which
+//! comes when both marks are here.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures_util::StreamExt as _;
-use model::Error;
+use model::{Error, Id};
 use tokio::io::{AsyncWrite, AsyncWriteExt as _};
 
 use super::Guest;
@@ -21,34 +24,42 @@ const SAID_MAX: usize = 4 << 10;
 const END_PATIENCE: Duration = Duration::from_secs(10);
 /// The shell's exit codes for what is not there or cannot be executed.
 const NOT_EXECUTED: [i32; 2] = [126, 127];
-/// Its number, and the words that are known here.
-const BEGIN: &str = "echo $$ >&2; export LC_ALL=C; ";
+/// The words are those that are known here.
+const BEGIN: &str = "export LC_ALL=C; ";
 /// Of the root, what the kernel mounts is left out: not every busybox has `--exclude`.
 const ALL_OF_ROOT: &str = r#"cd / || exit; for f in .[!.]* ..?* *; do case $f in dev|proc|sys) continue;; esac; [ -e "$f" ] || [ -L "$f" ] || continue; set -- "$@" "./$f"; done; "#;
-const EXECUTE: &str = r#"exec tar "$@""#;
+/// It says its number and becomes the tar.
+const UNPACK: &str = r#"echo $$ >&2; exec tar "$@""#;
+/// So does one that packs, below a shell that has a mark as its first argument.
+const PACK: &str = r#"/bin/sh -c 'echo $$ >&2; exec tar "$@"' tar "$@" & wait $!; code=$?; echo "$mark"; echo "$mark" >&2; read end; exit $code"#;
+const MARKED: &str = "mark=$1; shift; ";
 
 impl Guest {
-    /// Starts it.
-    pub(super) async fn tar(&self, args: &[String], input: bool) -> Result<Tar, Error> {
-        self.script(&[BEGIN, EXECUTE].concat(), args, input).await
+    /// Starts one that unpacks.
+    pub(super) async fn unpack(&self, args: &[String]) -> Result<Tar, Error> {
+        self.script(&[BEGIN, UNPACK].concat(), None, args).await
+    }
+
+    /// Starts one that packs.
+    pub(super) async fn pack(&self, args: &[String]) -> Result<Tar, Error> {
+        let script = [MARKED, BEGIN, PACK].concat();
+        self.script(&script, Some(Id::generate()), args).await
     }
 
     /// Starts one that packs the root.
-    pub(super) async fn tar_of_root(&self) -> Result<Tar, Error> {
+    pub(super) async fn pack_root(&self) -> Result<Tar, Error> {
         let args = ["-cf", "-", "-C", "/"].map(str::to_owned);
-        let script = [BEGIN, ALL_OF_ROOT, EXECUTE].concat();
-        self.script(&script, &args, false).await
+        let script = [MARKED, BEGIN, ALL_OF_ROOT, PACK].concat();
+        self.script(&script, Some(Id::generate()), &args).await
     }
 
-    async fn script(&self, script: &str, args: &[String], input: bool) -> Result<Tar, Error> {
+    async fn script(&self, script: &str, mark: Option<Id>, args: &[String]) -> Result<Tar, Error> {
         let mut command = ["/bin/sh", "-c", script, "tar"].map(str::to_owned).to_vec();
+        command.extend(mark.iter().map(ToString::to_string));
         command.extend_from_slice(args);
         let wanted = StreamsWanted {
             tty: false,
-            stdin: match input {
-                true => StdinWanted::WithEnd,
-                false => StdinWanted::No,
-            },
+            stdin: StdinWanted::WithEnd,
             stdout: true,
             stderr: true,
         };
@@ -60,6 +71,8 @@ impl Guest {
             cri_id: self.cri_id.clone(),
             number: None,
             said: Vec::new(),
+            written: Marked::new(mark.as_ref()),
+            complained: Marked::new(mark.as_ref()),
         })
     }
 }
@@ -75,6 +88,53 @@ pub(super) struct Tar {
     number: Option<String>,
     /// What it complains of.
     said: Vec<u8>,
+    /// The marks at the ends of its streams.
+    written: Marked,
+    complained: Marked,
+}
+
+/// A stream that may end with a mark.
+struct Marked {
+    /// The line of the mark; empty where none comes.
+    mark: Vec<u8>,
+    /// What came and may be a part of it.
+    held: Vec<u8>,
+    /// It has come.
+    seen: bool,
+}
+
+impl Marked {
+    fn new(mark: Option<&Id>) -> Self {
+        let mark = mark.map(|mark| format!("{mark}\n").into_bytes());
+        Self {
+            mark: mark.unwrap_or_default(),
+            held: Vec::new(),
+            seen: false,
+        }
+    }
+
+    /// What is known not to be of the mark.
+    fn pass(&mut self, piece: &[u8]) -> Bytes {
+        self.held.extend_from_slice(piece);
+        if !self.mark.is_empty() && self.held.ends_with(&self.mark) {
+            self.seen = true;
+            self.held.truncate(self.held.len() - self.mark.len());
+            return self.rest();
+        }
+        let begins = |count: &usize| {
+            self.mark
+                .get(..*count)
+                .is_some_and(|mark| self.held.ends_with(mark))
+        };
+        let held = (1..self.mark.len()).rev().find(begins).unwrap_or(0);
+        let sure = self.held.len() - held;
+        self.held.drain(..sure).collect()
+    }
+
+    /// What was held, where no mark comes any more.
+    fn rest(&mut self) -> Bytes {
+        std::mem::take(&mut self.held).into()
+    }
 }
 
 impl Tar {
@@ -94,18 +154,37 @@ impl Tar {
     }
 
     /// What it writes next.
-    pub(super) async fn next(&mut self) -> Option<bytes::Bytes> {
+    pub(super) async fn next(&mut self) -> Option<Bytes> {
         while let Some((source, piece)) = self.streams.output.next().await {
-            match source {
-                OutputSource::Stdout => return Some(piece),
-                OutputSource::Stderr => self.hear(&piece),
+            let passed = match source {
+                OutputSource::Stdout => self.written.pass(&piece),
+                OutputSource::Stderr => {
+                    self.hear(&piece);
+                    Bytes::new()
+                }
+            };
+            if self.written.seen && self.complained.seen {
+                self.let_go().await;
+            }
+            if !passed.is_empty() {
+                return Some(passed);
             }
         }
-        None
+        Some(self.written.rest()).filter(|rest| !rest.is_empty())
+    }
+
+    /// Tells the shell that all has come.
+    async fn let_go(&mut self) {
+        if let Some(mut input) = self.streams.stdin.take()
+            && let Err(error) = input.shutdown().await
+        {
+            tracing::debug!(container = self.cri_id, %error, "a tar's shell is not told that all has come");
+        }
     }
 
     fn hear(&mut self, piece: &[u8]) {
-        self.said.extend_from_slice(piece);
+        let passed = self.complained.pass(piece);
+        self.said.extend_from_slice(&passed);
         if self.number.is_none()
             && let Some(end) = self.said.iter().position(|byte| *byte == b'\n')
         {
@@ -130,10 +209,11 @@ impl Tar {
         tokio::time::timeout(END_PATIENCE, said)
             .await
             .unwrap_or_default();
-        let number = self.number.as_deref().unwrap_or_default();
+        let number = self.number.take().unwrap_or_default();
         if number.is_empty() || !number.bytes().all(|byte| byte.is_ascii_digit()) {
             return;
         }
+        self.let_go().await;
         let kill = ["/bin/sh", "-c", &format!("kill {number}")].map(str::to_owned);
         let ended = self
             .inner
@@ -145,7 +225,8 @@ impl Tar {
     }
 
     /// After its output has ended.
-    pub(super) async fn ended(self) -> Result<Ended, Error> {
+    pub(super) async fn ended(mut self) -> Result<Ended, Error> {
+        self.said.extend(self.complained.rest());
         let said = String::from_utf8_lossy(&self.said).trim().to_owned();
         match self.streams.ended.await {
             Ok(code) if NOT_EXECUTED.contains(&code) => Err(missing(self.what, &said)),
@@ -212,6 +293,27 @@ fn missing(what: &'static str, text: &str) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_mark_ends_a_stream_and_nothing_else_is_held_for_long() {
+        let mark = Id::generate();
+        let line = format!("{mark}\n");
+        let (one, other) = line.split_at(7);
+        let mut stream = Marked::new(Some(&mark));
+        for (piece, passes, seen) in [
+            ("12\n", "12\n", false),
+            (&format!("x{one}"), "x", false),
+            ("y", &format!("{one}y"), false),
+            (&format!("z{one}"), "z", false),
+            (other, "", true),
+        ] {
+            let passed = stream.pass(piece.as_bytes());
+            assert_eq!((passed.as_ref(), stream.seen), (passes.as_bytes(), seen));
+        }
+        let mut plain = Marked::new(None);
+        assert_eq!(plain.pass(line.as_bytes()), line.as_bytes());
+        assert!(!plain.seen && plain.rest().is_empty());
+    }
 
     #[test]
     fn only_an_error_misses_a_path() {
