@@ -17,6 +17,7 @@ use model::{Error, Id};
 use serde::Deserialize;
 use tokio::sync::OwnedMutexGuard;
 
+use crate::runtime::Runtime as _;
 use crate::store::{Book, Write, private_dir, remove_dir};
 use crate::system::{Engine, Inner};
 use crate::volumes::on_disk;
@@ -165,9 +166,19 @@ impl Inner {
         }
         let folder = self.offer_folder(&record.spec.image.id);
         let removed = on_disk(move || remove_dir(&folder)).await;
-        let unnamed = self.builds.store.unname(&self.facts(), name).await;
+        let unnamed = self.unname_offer(&record.spec.image.id, name).await;
         if let Err(error) = removed.and(unnamed) {
             tracing::warn!(container = %record.id, %name, %error, "its image is no longer offered, and its name stays");
+        }
+    }
+
+    /// Takes the name of an offer away, unless it is the only one by now: with that CRI-O's image would go.
+    async fn unname_offer(&self, image: &str, name: &str) -> Result<(), Error> {
+        let images = self.runtime.images().await?;
+        let mut named = images.iter().filter(|known| known.id == image);
+        match named.any(|known| known.tags.iter().all(|tag| tag == name)) {
+            true => Ok(()),
+            false => self.builds.store.unname(&self.facts(), name).await,
         }
     }
 
@@ -183,7 +194,7 @@ impl Inner {
         });
         for record in old {
             let name = record.spec.image.offered.as_deref().unwrap_or_default();
-            if let Err(error) = self.builds.store.unname(&self.facts(), name).await {
+            if let Err(error) = self.unname_offer(&record.spec.image.id, name).await {
                 tracing::warn!(container = %record.id, name, %error, "the name of another address stays");
             }
             let change = |record: &mut ContainerRecord| {
@@ -228,7 +239,10 @@ impl Inner {
             return Ok(());
         }
         let store = &self.builds.store;
-        store.unfold(&self.facts(), image, &unfinished).await?;
+        if let Err(error) = store.unfold(&self.facts(), image, &unfinished).await {
+            on_disk(move || remove_dir(&unfinished)).await?;
+            return Err(error);
+        }
         let renamed = tokio::fs::rename(&unfinished, &folder).await;
         renamed.map_err(Error::internal)
     }

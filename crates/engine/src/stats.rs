@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use futures_util::future::try_join_all;
+use futures_util::future::{join_all, try_join_all};
 use model::Error;
 use model::observed::CriState;
 use model::usage::{PodUsage, RuntimeUsage, Traffic, Usage, UsageView};
@@ -34,7 +34,7 @@ impl Engine {
         }
         let mut views = snapshot.containers();
         views.retain(|view| is_reached(view) && (all || view.state == State::Running));
-        inner.usages(views).await
+        inner.usages_of_those_told(views).await
     }
 
     /// `GET /libpod/pods/stats`: of the containers of these pods; where none is named of all. An infra container that is no
@@ -138,6 +138,24 @@ impl Inner {
             usage,
         };
         Ok(views.into_iter().zip(usages).map(view).collect())
+    }
+
+    /// The same without those of which the runtime tells nothing: one sick virtual machine hides no other container.
+    async fn usages_of_those_told(
+        &self,
+        mut views: Vec<ContainerView>,
+    ) -> Result<Vec<UsageView>, Error> {
+        let asked = |view: &mut ContainerView| view.state.is_up() && view.pid.is_none();
+        let asked: Vec<_> = views.extract_if(.., asked).collect();
+        let mut found = self.usages(views).await?;
+        let told = asked.into_iter().map(|view| self.usages(vec![view]));
+        for told in join_all(told).await {
+            match told {
+                Ok(told) => found.extend(told),
+                Err(error) => tracing::warn!(%error, "a container is left out of stats"),
+            }
+        }
+        Ok(found)
     }
 
     async fn source(&self, view: &ContainerView) -> Result<Source, Error> {

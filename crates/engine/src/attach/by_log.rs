@@ -28,6 +28,8 @@ use crate::system::Inner;
 
 /// How long nothing comes until log and streams are taken to be equally far.
 const QUIET: Duration = Duration::from_millis(100);
+/// How long lines are awaited that the streams have ended.
+const LATE: Duration = Duration::from_secs(1);
 /// Bytes of a line that are shown before its end at most: those of a longer one come with the log.
 const AHEAD: usize = 64 * 1024;
 
@@ -92,18 +94,18 @@ struct Side {
     open: BytesMut,
     /// What was shown of the line that the log brings next.
     shown: BytesMut,
-    /// Lines that the streams have ended and the log has not brought.
-    to_come: usize,
+    /// Lines that the streams have ended and the log has not brought; below 0 those that the log has brought before them.
+    to_come: i64,
 }
 
 impl Side {
     /// The streams bring something; what of it can be shown now.
     fn ahead(&mut self, mut bytes: &[u8], level: bool) -> Bytes {
-        let lines = bytes.split(|&byte| byte == b'\n').skip(1).count();
+        let lines = bytes.split(|&byte| byte == b'\n').skip(1).map(|_| 1);
         if let Some(last) = bytes.iter().rposition(|&byte| byte == b'\n') {
             bytes = bytes.get(last + 1..).unwrap_or_default();
             self.open.clear();
-            self.to_come += lines;
+            self.to_come += lines.sum::<i64>();
         }
         self.open.extend_from_slice(bytes);
         if self.open.len() > AHEAD {
@@ -114,7 +116,7 @@ impl Side {
 
     /// What stands behind the last line of the log.
     fn show(&mut self, level: bool) -> Bytes {
-        if !level || self.to_come > 0 || self.shown.len() > AHEAD {
+        if !level || self.to_come != 0 || self.shown.len() > AHEAD {
             return Bytes::new();
         }
         let open = self.open.split().freeze();
@@ -136,7 +138,7 @@ impl Side {
         }
         if ends {
             self.shown.clear();
-            self.to_come = self.to_come.saturating_sub(1);
+            self.to_come -= 1;
         }
         text
     }
@@ -158,13 +160,25 @@ impl Merge {
             if let Some(ready) = self.ready.pop_front() {
                 return Some(ready);
             }
-            let waits = self.ahead.is_some() && !self.level;
+            let quiet = self.quiet();
             tokio::select! {
                 biased;
                 line = self.lines.next() => self.line(line?),
                 piece = next_of(&mut self.ahead) => self.piece(piece),
-                () = tokio::time::sleep(QUIET), if waits => self.be_level(),
+                () = tokio::time::sleep(quiet.unwrap_or_default()), if quiet.is_some() => self.be_level(),
             }
+        }
+    }
+
+    /// After how long a silence log and streams are taken to be equally far, where they are not.
+    fn quiet(&self) -> Option<Duration> {
+        self.ahead.as_ref()?;
+        let most = self.sides.iter().map(|side| side.to_come).max();
+        let least = self.sides.iter().map(|side| side.to_come).min();
+        match (self.level, least, most) {
+            (false, ..) | (true, Some(..0), _) => Some(QUIET),
+            (true, _, Some(1..)) => Some(LATE),
+            _ => None,
         }
     }
 
@@ -311,6 +325,22 @@ mod tests {
         both.log("prompt$ ");
         both.log("x\n");
         assert_eq!(both.comes().await, "x\n");
+    }
+
+    #[tokio::test]
+    async fn a_log_that_is_before_the_streams_hides_no_prompt() {
+        let mut both = both();
+        both.stream("p$ ");
+        assert_eq!(both.comes().await, "p$ ");
+        both.log("p$ a\n");
+        both.stream("a\np$ ");
+        assert_eq!(both.comes().await, "a\np$ ");
+        both.log("p$ b\n");
+        assert_eq!(both.comes().await, "b\n");
+        both.stream("b\np$ "); // later than a moment: it is taken for a line that is to come
+        assert_eq!(both.comes().await, "");
+        tokio::time::sleep(LATE).await;
+        assert_eq!(both.comes().await, "p$ ");
     }
 
     #[tokio::test]

@@ -86,17 +86,20 @@ impl Engine {
             None => None,
         };
         let offering = inner.offer(&mut spec.image, guest.as_ref()).await?;
-        let volumes = inner.make_volumes(&mut spec).await?;
-        let record = ContainerRecord {
-            id: id.clone(),
-            name,
-            sandbox: sandbox.id.clone(),
-            created_at,
-            spec,
-            progress: Progress::default(),
+        let stored = async {
+            let volumes = inner.make_volumes(&mut spec).await?;
+            let record = ContainerRecord {
+                id: id.clone(),
+                name,
+                sandbox: sandbox.id.clone(),
+                created_at,
+                spec,
+                progress: Progress::default(),
+            };
+            let created = of_container(&record, Some(&sandbox), Action::Create);
+            inner.store_new(record, hidden, volumes, created).await
         };
-        let created = of_container(&record, Some(&sandbox), Action::Create);
-        let stored = inner.store_new(record, hidden, volumes, created).await;
+        let stored = Box::pin(stored).await;
         inner.settle_offer(offering, stored.is_ok()).await;
         stored.map(|()| Created { id, warnings })
     }

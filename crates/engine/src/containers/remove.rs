@@ -1,6 +1,7 @@
 //! Removal: a tombstone first, the runtime next, the record last.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use model::container::ContainerRecord;
 use model::event::Action;
@@ -17,6 +18,12 @@ use crate::list::is_ours;
 use crate::runtime::Runtime as _;
 use crate::store::{Write, is_pod};
 use crate::system::{Engine, Inner};
+
+/// containerd's words where it has not learned of an end.
+const STILL_RUNNING: &str = "container is still running";
+/// How often it is asked again, and after how long.
+const TRIES: usize = 20;
+const PAUSE: Duration = Duration::from_millis(100);
 
 impl Engine {
     /// `DELETE /containers/{name}` and `DELETE /libpod/containers/{name}`.
@@ -107,6 +114,19 @@ impl Inner {
         self.finish_removal(&record).await
     }
 
+    /// Removes a CRI container that has ended. containerd may learn of the end later than its client, and refuses until then.
+    async fn remove_ended(&self, cri_id: &str) -> Result<(), Error> {
+        for _ in 0..TRIES {
+            match self.runtime.remove_container(cri_id).await {
+                Err(error) if error.to_string().contains(STILL_RUNNING) => {
+                    tokio::time::sleep(PAUSE).await;
+                }
+                removed => return removed,
+            }
+        }
+        self.runtime.remove_container(cri_id).await
+    }
+
     /// Second half of a removal, also after a crash in the first: all that the runtime has of the
     /// container, its files and volumes, then its record, then its hidden sandbox.
     pub(crate) async fn finish_removal(
@@ -117,7 +137,7 @@ impl Inner {
         for listed in &seen.listing.containers {
             let mark = listed.mark.as_ref();
             if is_ours(mark, self.store.owner()) && mark.is_some_and(|mark| mark.id == record.id) {
-                self.runtime.remove_container(&listed.cri_id).await?;
+                self.remove_ended(&listed.cri_id).await?;
             }
         }
         // The loop may be stopping the sandbox: two at once would leave one under way when this is

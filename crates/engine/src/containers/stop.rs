@@ -176,9 +176,14 @@ impl Inner {
         if self.guest(record).is_none() {
             return Ok(());
         }
-        let signals: Vec<u8> = signals.iter().map(|signal| signal.number()).collect();
+        let mut signals: Vec<u8> = signals.iter().map(|signal| signal.number()).collect();
         let note = move |record: &mut ContainerRecord| {
             let attempt = record.progress.current.as_ref()?.number;
+            let known = record.progress.signalled.take();
+            let known = known.filter(|known| known.attempt == attempt);
+            signals.extend(known.into_iter().flat_map(|known| known.signals));
+            signals.sort_unstable();
+            signals.dedup();
             record.progress.signalled = Some(Signalled { attempt, signals });
             Some(Vec::new())
         };
@@ -218,7 +223,10 @@ impl Inner {
         if ends {
             self.want_stopped(id, Some(Action::Kill)).await?;
         }
-        self.note_signals(&record, &[kill_signal]).await?;
+        // others are handled more often than they end something
+        if ends || kill_signal == Signal::TERM {
+            self.note_signals(&record, &[kill_signal]).await?;
+        }
         if !self.signal_process(&status, kill_signal).await? {
             return Err(not_running(id.as_str(), "exited"));
         }

@@ -137,7 +137,9 @@ fn in_guest(
     let of_others = verbose.map(|verbose| verbose.user.0.to_string());
     let of_others = of_others.unwrap_or_default();
     let own_user = own.map_or(of_others.as_str(), user_of);
-    let same = |asked: &str| asked == own_user || is_root(asked) && is_root(own_user);
+    // a group is more than the name says
+    let plain = |user: &str| is_root(user) && !user.contains(':');
+    let same = |asked: &str| asked == own_user || plain(asked) && plain(own_user);
     let user = Some(&spec.user).filter(|asked| !asked.is_empty() && !same(asked));
     let privileged = own.is_some_and(|own| own.privileged);
     let reason = not_by_itself(privileged, own_user, verbose, spec, user.is_some());
@@ -398,6 +400,8 @@ mod tests {
             line(of(Some(&root), &asked(|spec| spec.user = "0".to_owned()))),
             "id"
         );
+        let grouped = asked(|spec| spec.user = "0:33".to_owned());
+        assert!(matches!(of(Some(&root), &grouped), Way::Inside(_)));
         for own in [Some(&root), None] {
             let spec = asked(|spec| {
                 spec.user = "web".to_owned();

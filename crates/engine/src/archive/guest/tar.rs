@@ -222,6 +222,11 @@ impl Tar {
         if let Err(error) = ended.await {
             tracing::debug!(container = self.cri_id, %error, "a tar that nobody listens to is not ended");
         }
+        // its shell has its marks to write yet
+        let rest = async { while self.streams.output.next().await.is_some() {} };
+        tokio::time::timeout(END_PATIENCE, rest)
+            .await
+            .unwrap_or_default();
     }
 
     /// After its output has ended.
