@@ -43,7 +43,7 @@ async fn everything(site: &Site) -> Result<()> {
 }
 
 async fn what_stands_at_a_path(site: &Site) -> Result<()> {
-    for (path, name, dir, leads, kind) in [
+    let paths = [
         ("/d", "d", true, "/d", 1 << 31 | 0o755),
         ("/d/", "d", true, "/d/", 1 << 31 | 0o755),
         ("/ld/.", ".", true, "/d/.", 1 << 27 | 0o777),
@@ -56,31 +56,8 @@ async fn what_stands_at_a_path(site: &Site) -> Result<()> {
             1u64 << 31 | 1 << 23 | 0o711,
         ),
         ("d/f", "f", false, "d/f", 0o644),
-    ] {
-        for face in [LIBPOD, COMPAT] {
-            let stat = site.stat(face, path).await?.1;
-            let seen = (
-                &stat["name"],
-                &stat["isDir"],
-                &stat["linkTarget"],
-                &stat["mode"],
-            );
-            let wanted = (&json!(name), &json!(dir), &json!(leads), &json!(kind));
-            ensure!(seen == wanted, "{path}: {stat}");
-        }
-    }
-    let root = site.stat(LIBPOD, "/").await?.1;
-    ensure!(root["name"] == "." && root["linkTarget"] == "/.", "{root}");
-    let (status, stat) = site.stat(LIBPOD, "/dangling").await?;
-    ensure!(
-        (status, &stat["linkTarget"]) == (404, &json!("/nope")),
-        "{status} {stat}"
-    );
-    for path in ["/nope", "/file/x", "/d/*"] {
-        let (status, stat) = site.stat(COMPAT, path).await?;
-        ensure!(status == 404 && stat.is_null(), "{path}: {status} {stat}");
-    }
-    Ok(())
+    ];
+    site.expect_stats(&paths).await
 }
 
 async fn out(site: &Site) -> Result<()> {

@@ -21,6 +21,9 @@ pub(crate) struct Site {
     container: String,
 }
 
+/// A path, and what is told of it: name, whether it is a folder, where it leads, Go's mode.
+pub(crate) type Stat<'a> = (&'a str, &'a str, bool, &'a str, u64);
+
 /// What an archive says of an entry.
 #[derive(Debug)]
 pub(crate) struct Seen {
@@ -112,6 +115,35 @@ impl Site {
 
     pub(crate) async fn finish(self) -> Result<()> {
         Api::new(self.http).remove(&self.container).await
+    }
+
+    /// What both faces tell of these paths, of the root, of a link that leads nowhere and of paths where nothing is.
+    pub(crate) async fn expect_stats(&self, paths: &[Stat<'_>]) -> Result<()> {
+        for (path, name, dir, leads, mode) in paths {
+            for face in [LIBPOD, COMPAT] {
+                let (status, stat) = self.stat(face, path).await?;
+                let seen = (
+                    &stat["name"],
+                    &stat["isDir"],
+                    &stat["linkTarget"],
+                    &stat["mode"],
+                );
+                let wanted = (&json!(name), &json!(dir), &json!(leads), &json!(mode));
+                ensure!(status == 200 && seen == wanted, "{path}: {status} {stat}");
+            }
+        }
+        let root = self.stat(LIBPOD, "/").await?.1;
+        ensure!(root["name"] == "." && root["linkTarget"] == "/.", "{root}");
+        let (status, stat) = self.stat(LIBPOD, "/dangling").await?;
+        ensure!(
+            (status, &stat["linkTarget"]) == (404, &json!("/nope")),
+            "{status} {stat}"
+        );
+        for path in ["/nope", "/file/x", "/d/*"] {
+            let (status, stat) = self.stat(COMPAT, path).await?;
+            ensure!(status == 404 && stat.is_null(), "{path}: {status} {stat}");
+        }
+        Ok(())
     }
 
     /// The output of a shell's commands in the container.

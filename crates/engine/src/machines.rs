@@ -96,10 +96,7 @@ impl Inner {
         }
         let making = self.machines.begin(MachineView {
             name: record.name.clone(),
-            handler: self
-                .facts()
-                .handler_named(&self.handler_of(record))
-                .to_owned(),
+            handler: self.named_handler(record),
             since: Timestamp::now(),
         });
         let made = self.tasks.spawn(async move {

@@ -22,7 +22,7 @@ use crate::store::{Book, Write, private_dir, remove_dir};
 use crate::system::{Engine, Inner};
 use crate::volumes::on_disk;
 
-/// The manifest in an image's folder, OCI's. Beside it lie the configuration and the layers by the hex digits of their digests.
+/// The manifest in an image's folder, OCI's, where skopeo's `dir:` has it. Beside it lie the configuration and the layers by the hex digits of their digests.
 pub const MANIFEST: &str = "manifest.json";
 /// What the name of a folder ends in while it is written.
 const UNFINISHED: &str = "part";
@@ -74,10 +74,15 @@ impl Engine {
 }
 
 impl Inner {
-    /// Refuses an image that a guest could not pull, by what can be done.
-    pub(crate) fn check_pull(&self, image: &ImageRef, guest: Option<&Guest>) -> Result<(), Error> {
+    /// The registry that an image has to be offered at: `None` where its guest does not pull it, or finds it elsewhere. What a guest
+    /// could not pull is refused, by what can be done.
+    pub(crate) fn registry_for(
+        &self,
+        image: &ImageRef,
+        guest: Option<&Guest>,
+    ) -> Result<Option<&str>, Error> {
         if !guest.is_some_and(|guest| guest.pulls_images) || !is_local(image) {
-            return Ok(());
+            return Ok(None);
         }
         if path_of(image).is_none() {
             return Err(Error::Plain(format!(
@@ -85,8 +90,8 @@ impl Inner {
                 image.asked
             )));
         }
-        match self.options.guest_registry {
-            Some(_) => Ok(()),
+        match self.options.guest_registry.as_deref() {
+            Some(registry) => Ok(Some(registry)),
             None => Err(Error::Plain(nowhere(image))),
         }
     }
@@ -98,10 +103,7 @@ impl Inner {
         image: &mut ImageRef,
         guest: Option<&Guest>,
     ) -> Result<Offering, Error> {
-        self.check_pull(image, guest)?;
-        let pulls = guest.is_some_and(|guest| guest.pulls_images);
-        let (true, true, Some(registry)) = (pulls, is_local(image), &self.options.guest_registry)
-        else {
+        let Some(registry) = self.registry_for(image, guest)? else {
             return Ok(None);
         };
         let offering = Arc::clone(&self.offering).lock_owned().await;

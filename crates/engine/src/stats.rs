@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use futures_util::future::{join_all, try_join_all};
+use futures_util::future::join_all;
 use model::Error;
 use model::observed::CriState;
 use model::usage::{PodUsage, RuntimeUsage, Traffic, Usage, UsageView};
@@ -34,7 +34,8 @@ impl Engine {
         }
         let mut views = snapshot.containers();
         views.retain(|view| is_reached(view) && (all || view.state == State::Running));
-        inner.usages_of_those_told(views).await
+        let usages = inner.usages_told(views).await?;
+        Ok(usages.into_iter().flatten().collect())
     }
 
     /// `GET /libpod/pods/stats`: of the containers of these pods; where none is named of all. An infra container that is no
@@ -61,9 +62,14 @@ impl Engine {
                 views.push(view.clone());
             }
         }
-        let usages = inner.usages(views).await?.into_iter();
-        let of_pod = |(pod, container)| PodUsage { pod, container };
-        Ok(ids.into_iter().zip(usages).map(of_pod).collect())
+        let usages = match names.is_empty() {
+            true => inner.usages_told(views).await?,
+            false => inner.usages(views).await?.into_iter().map(Some).collect(),
+        };
+        let of_pod = |(pod, container): (_, Option<_>)| {
+            container.map(|container| PodUsage { pod, container })
+        };
+        Ok(ids.into_iter().zip(usages).filter_map(of_pod).collect())
     }
 
     /// `GET /containers/{name}/stats`, and libpod's old one.
@@ -127,35 +133,49 @@ impl Source {
 }
 
 impl Inner {
+    /// What all of these use.
     async fn usages(&self, views: Vec<ContainerView>) -> Result<Vec<UsageView>, Error> {
-        let sources = try_join_all(views.iter().map(|view| self.source(view))).await?;
-        let read = on_disk(move || sources.into_iter().map(Source::read).collect());
-        let usages: Vec<_> = read.await?;
-        let view = |(view, usage): (ContainerView, _)| UsageView {
-            id: view.id().to_owned(),
-            name: view.name().clone(),
-            started_at: view.run.started_at,
-            usage,
-        };
-        Ok(views.into_iter().zip(usages).map(view).collect())
+        self.each_usage(views).await?.into_iter().collect()
     }
 
-    /// The same without those of which the runtime tells nothing: one sick virtual machine hides no other container.
-    async fn usages_of_those_told(
+    /// The same where none is named, in their order: one sick virtual machine, of which the runtime tells nothing, hides no other
+    /// container.
+    async fn usages_told(
         &self,
-        mut views: Vec<ContainerView>,
-    ) -> Result<Vec<UsageView>, Error> {
-        let asked = |view: &mut ContainerView| view.state.is_up() && view.pid.is_none();
-        let asked: Vec<_> = views.extract_if(.., asked).collect();
-        let mut found = self.usages(views).await?;
-        let told = asked.into_iter().map(|view| self.usages(vec![view]));
-        for told in join_all(told).await {
-            match told {
-                Ok(told) => found.extend(told),
-                Err(error) => tracing::warn!(%error, "a container is left out of stats"),
+        views: Vec<ContainerView>,
+    ) -> Result<Vec<Option<UsageView>>, Error> {
+        let here: Vec<_> = views.iter().map(|view| view.pid.is_some()).collect();
+        let usages = self.each_usage(views).await?.into_iter().zip(here);
+        let told = |(usage, here): (Result<_, _>, bool)| match usage {
+            Err(error) if !here => {
+                tracing::warn!(%error, "a container is left out of stats");
+                Ok(None)
             }
-        }
-        Ok(found)
+            usage => usage.map(Some),
+        };
+        usages.map(told).collect()
+    }
+
+    /// What each of these uses, in their order.
+    async fn each_usage(
+        &self,
+        views: Vec<ContainerView>,
+    ) -> Result<Vec<Result<UsageView, Error>>, Error> {
+        let sources = join_all(views.iter().map(|view| self.source(view))).await;
+        let read = move || {
+            let read = |source: Result<Source, Error>| source.and_then(Source::read);
+            Ok(sources.into_iter().map(read).collect())
+        };
+        let usages: Vec<_> = on_disk(read).await?;
+        let view = |(view, usage): (ContainerView, Result<_, Error>)| {
+            usage.map(|usage| UsageView {
+                id: view.id().to_owned(),
+                name: view.name().clone(),
+                started_at: view.run.started_at,
+                usage,
+            })
+        };
+        Ok(views.into_iter().zip(usages).map(view).collect())
     }
 
     async fn source(&self, view: &ContainerView) -> Result<Source, Error> {

@@ -287,8 +287,6 @@ impl Runtime for CriRuntime {
         let status = cri::container_status(status);
         let mut status = verbose::with_container_info(status, info, layer);
         status.verbose.in_guest = in_guest;
-        // what stands for it here is the guest's process, were it in the container's own cgroup
-        status.verbose.pid = status.verbose.pid.filter(|_| !in_guest);
         Ok(verbose::without_foreign_process(status))
     }
 

@@ -123,7 +123,7 @@ impl Engine {
         if let Some(guest) = self.in_guest(&detail, "export")? {
             return guest.export().await;
         }
-        let Some(layers) = self.layers_of(name, "export", true).await? else {
+        let Some(layers) = self.layers_in(&detail, "export", true).await? else {
             let why = format!("the runtime has lost container {name}");
             return Err(Error::unsupported("export", why));
         };
@@ -146,8 +146,18 @@ impl Engine {
         make: bool,
     ) -> Result<Option<Layers>, Error> {
         let detail = self.inspect_container(name, false).await?;
-        let id = own(&detail, what)?;
-        if self.lives_in_guest(&detail) {
+        self.layers_in(&detail, what, make).await
+    }
+
+    /// The same of a container that was looked at.
+    async fn layers_in(
+        &self,
+        detail: &ContainerDetail,
+        what: &'static str,
+        make: bool,
+    ) -> Result<Option<Layers>, Error> {
+        let id = own(detail, what)?;
+        if self.lives_in_guest(detail) {
             let why = format!(
                 "container {id} lives in a virtual machine, and the layer that it writes is there: copy what is wanted (cp, export)"
             );

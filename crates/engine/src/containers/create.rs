@@ -135,7 +135,7 @@ impl Inner {
         host_env: bool,
     ) -> Result<(), Error> {
         spec.image = self.image_for_create(&spec.image.asked, spec.face).await?;
-        self.check_pull(&spec.image, guest)?;
+        self.registry_for(&spec.image, guest)?;
         self.read_profiles(spec).await?;
         self.find_secrets(spec)?;
         self.take_mounts(spec).await?;

@@ -31,6 +31,7 @@ use engine::Engine;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
+pub(crate) use server::accepted;
 pub use server::{Server, serve};
 
 /// What all requests share.

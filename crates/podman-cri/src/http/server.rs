@@ -1,15 +1,17 @@
 //! Connections of one socket.
 
 use std::future::{Future as _, poll_fn};
+use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
 
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::AsyncWriteExt as _;
-use tokio::net::{UnixListener, UnixStream};
+use tokio::net::UnixStream;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -79,7 +81,10 @@ pub async fn serve(server: Server, socket: Socket) {
     loop {
         let next = async {
             let permit = server.permits.clone().acquire_owned().await;
-            (permit, accept(socket.listener()).await)
+            (
+                permit,
+                accepted(|cx| socket.listener().poll_accept(cx)).await,
+            )
         };
         tokio::select! {
             () = draining.cancelled() => return,
@@ -105,9 +110,11 @@ pub async fn serve(server: Server, socket: Socket) {
 }
 
 /// The next connection. A failed accept is logged and tried again: the daemon goes on.
-async fn accept(listener: &UnixListener) -> UnixStream {
+pub(crate) async fn accepted<S, A>(
+    accept: impl Fn(&mut Context<'_>) -> Poll<io::Result<(S, A)>>,
+) -> S {
     loop {
-        match listener.accept().await {
+        match poll_fn(&accept).await {
             Ok((stream, _)) => return stream,
             Err(error) => {
                 tracing::warn!(%error, "accepting a connection failed");

@@ -18,6 +18,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
+use crate::http::accepted;
+
 /// Connections at once: a guest's puller opens three or four, and each one costs a descriptor and a piece of a file.
 const CONNECTIONS: usize = 256;
 /// Bytes of a request's head: pullers send some hundred.
@@ -27,8 +29,6 @@ const HEAD_WAIT: Duration = Duration::from_secs(30);
 /// How long a connection may live: longer than a guest may take for its image (CRI-O's and Kata's timeouts are minutes), so that
 /// those who do not read hold no place for good.
 const LIFE: Duration = Duration::from_secs(3600);
-/// The pause after a failed accept (no descriptors left), so that the loop does not spin.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Where guests connect.
 #[derive(Debug)]
@@ -60,7 +60,10 @@ pub async fn serve(listener: Listener, engine: Engine, draining: CancellationTok
     loop {
         let next = async {
             let permit = permits.clone().acquire_owned().await;
-            (permit, accept(&listener.listener).await)
+            (
+                permit,
+                accepted(|cx| listener.listener.poll_accept(cx)).await,
+            )
         };
         tokio::select! {
             () = draining.cancelled() => return,
@@ -74,19 +77,6 @@ pub async fn serve(listener: Listener, engine: Engine, draining: CancellationTok
                     let _ended: Option<_> = draining.run_until_cancelled_owned(client).await;
                     drop(permit);
                 });
-            }
-        }
-    }
-}
-
-/// The next connection. A failed accept is logged and tried again.
-async fn accept(listener: &TcpListener) -> TcpStream {
-    loop {
-        match listener.accept().await {
-            Ok((stream, _)) => return stream,
-            Err(error) => {
-                tracing::warn!(%error, "accepting a guest's connection failed");
-                tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }
     }

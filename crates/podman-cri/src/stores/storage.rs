@@ -9,7 +9,7 @@ use std::process::{ExitStatus, Stdio};
 
 use cri_api::v1::ImageSpec;
 use cri_client::Client;
-use engine::{BuilderStorage, ByteStream, NewImage};
+use engine::{BuilderStorage, ByteStream, MANIFEST, NewImage};
 use futures_util::{StreamExt as _, stream};
 use model::Error;
 use model::observed::RuntimeFacts;
@@ -124,7 +124,7 @@ impl<'a> Storage<'a> {
         Skopeo::copy(&self.by_id(id), &to, Stdio::null())?
             .end()
             .await?;
-        let path = folder.join(unfolded::MANIFEST);
+        let path = folder.join(MANIFEST);
         let written = tokio::fs::read(&path).await.map_err(Error::internal)?;
         let manifest = serde_json::from_slice(&written).map_err(Error::internal)?;
         unfolded::write_manifest(folder, manifest).await

@@ -2,16 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use engine::ByteStream;
+use engine::{ByteStream, MANIFEST};
 use futures_util::StreamExt as _;
 use model::{Error, Id};
 use tokio::fs::File;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::manifest::{Manifest, Part, hex};
-
-/// The manifest's file, named as skopeo's `dir:` has it.
-pub(super) const MANIFEST: &str = "manifest.json";
 
 /// Writes a blob.
 pub(super) async fn write_blob(
