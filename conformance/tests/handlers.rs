@@ -207,6 +207,53 @@ async fn each_way(variant: Variant) -> Result<()> {
     site.finish().await
 }
 
+/// In Kubernetes' YAML it is the runtime class, which comes before annotation, label and socket.
+async fn runtime_class(site: &Site) -> Result<()> {
+    for (through, class, more, wanted) in [
+        (None, "second", "", "second"),
+        (None, "", "", "runc"),
+        (
+            None,
+            "",
+            "annotations: {io.podman-cri.runtime-handler: second}",
+            "second",
+        ),
+        (
+            None,
+            "",
+            "labels: {io.podman-cri.runtime-handler: second}",
+            "second",
+        ),
+        (
+            None,
+            "second",
+            "labels: {io.podman-cri.runtime-handler: runc}",
+            "second",
+        ),
+        (Some("second"), "", "", "second"),
+        (Some("second"), "runc", "", "runc"),
+    ] {
+        let what = format!("runtimeClassName {class:?} through {through:?} with {more}");
+        let text = format!(
+            "{{kind: Pod, metadata: {{name: classed, {more}}}, spec: {{runtimeClassName: {class:?}, containers: [{{name: c, \
+             image: {IMAGE}, imagePullPolicy: Never, command: [sleep, '1000']}}]}}}}"
+        );
+        let path = "/v5.8.0/libpod/play/kube?start=false";
+        let headers = [("Content-Type", "application/yaml")];
+        let http = site.http(through);
+        let played = http
+            .send("POST", path, &headers, Some(text.as_bytes()))
+            .await?;
+        let played = played.expect(200).context(what.clone())?.json();
+        let id = played["Pods"][0]["Containers"][0]
+            .as_str()
+            .context("an id")?;
+        site.starts_on(id, wanted).await.context(what)?;
+        Api::new(http).remove_pod("classed").await?;
+    }
+    Ok(())
+}
+
 /// A pod's containers have its handler.
 async fn pods(site: &Site) -> Result<()> {
     let through = Api::new(site.http(Some("second")));
@@ -347,6 +394,17 @@ async fn a_default(variant: Variant) -> Result<()> {
     api.stop(&kept).await?;
     site.starts_on(&kept, "second").await.context("kept")?;
     site.finish().await
+}
+
+async fn classes(variant: Variant) -> Result<()> {
+    let site = Site::start(variant, None).await?;
+    runtime_class(&site).await?;
+    site.finish().await
+}
+
+#[tokio::test]
+async fn a_runtime_class_chooses_the_handler() {
+    on_each(BOTH, classes).await.unwrap();
 }
 
 #[tokio::test]

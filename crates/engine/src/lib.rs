@@ -25,6 +25,7 @@ mod health;
 pub mod host;
 mod images;
 mod inspect;
+mod kube;
 mod kubelet_node;
 mod list;
 pub mod logs;

@@ -12,6 +12,7 @@ use model::request::{Filters, RemoveOptions};
 use model::view::VolumeView;
 use model::volume::{FirstUse, VolumeRecord, VolumeSpec};
 use model::{Error, Id};
+use tokio::sync::MutexGuard;
 
 use crate::events::of_volume;
 use crate::filter::Context;
@@ -45,33 +46,25 @@ impl Engine {
         if !matches!(driver.as_str(), "" | "local") {
             return Err(no_such_driver(&name, &driver));
         }
-        let _change = inner.store.change_volumes().await;
-        match inner.store.read(|book| book.volumes.get(&name).cloned()) {
-            Some(existing) if ignore_if_exists => return Ok(inner.volume_view(existing).await),
-            Some(_) | None => inner.store.read(|book| book.volume_name_free(&name))?,
+        let change = inner.store.change_volumes().await;
+        let existing = inner.store.read(|book| book.volumes.get(&name).cloned());
+        if let Some(existing) = existing.filter(|_| ignore_if_exists) {
+            return Ok(inner.volume_view(existing).await);
         }
+        inner.store.read(|book| book.volume_name_free(&name))?;
         check_device(&options)?;
-        let dirs = inner.store.dir().volume_dirs();
-        let record = VolumeRecord {
-            labels,
-            options,
-            anonymous,
-            mount,
-            owner,
-            first_use: match owner {
+        let asked = |record: &mut VolumeRecord| {
+            record.labels = labels;
+            record.options = options;
+            record.anonymous = anonymous;
+            record.mount = mount;
+            record.owner = owner;
+            record.first_use = match owner {
                 Some(_) => FirstUse::Owned,
                 None => FirstUse::ToCome,
-            },
-            ..new_record(&dirs, &name)?
+            };
         };
-        on_disk(move || {
-            dirs.make(&name)?;
-            owner.map_or(Ok(()), |owner| crate::host::own(&dirs.data(&name), owner))
-        })
-        .await?;
-        crate::crash::point("disk", "volume");
-        let event = of_volume(&record, Action::Create);
-        let record = inner.store.create_volume(record, event).await?;
+        let record = inner.make_volume(name, asked, &change).await?;
         Ok(inner.volume_view(record).await)
     }
 
@@ -149,6 +142,27 @@ impl Engine {
 }
 
 impl Inner {
+    /// Makes a volume of a free name, as `asked` says, under the lock of volumes.
+    pub(crate) async fn make_volume(
+        &self,
+        name: String,
+        asked: impl FnOnce(&mut VolumeRecord),
+        _change: &MutexGuard<'_, ()>,
+    ) -> Result<Arc<VolumeRecord>, Error> {
+        let dirs = self.store.dir().volume_dirs();
+        let mut record = new_record(&dirs, &name)?;
+        asked(&mut record);
+        let owner = record.owner;
+        on_disk(move || {
+            dirs.make(&name)?;
+            owner.map_or(Ok(()), |owner| crate::host::own(&dirs.data(&name), owner))
+        })
+        .await?;
+        crate::crash::point("disk", "volume");
+        let event = of_volume(&record, Action::Create);
+        self.store.create_volume(record, event).await
+    }
+
     /// Removes a volume that no container but this one uses.
     ///
     /// The folder is set aside first, in one step; a start of the daemon brings what was set aside to

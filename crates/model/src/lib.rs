@@ -20,6 +20,7 @@ pub mod health;
 pub mod id;
 pub mod image;
 pub mod joined;
+pub mod kube;
 pub mod observed;
 pub mod order;
 pub mod paths;

@@ -22,6 +22,7 @@ pub mod fields;
 pub mod health;
 pub mod image;
 pub mod info;
+pub mod kube;
 pub mod network;
 pub mod oci;
 pub mod pod;

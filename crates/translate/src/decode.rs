@@ -33,6 +33,14 @@ where
     let length = go_json::check(body, Source::Stream)?;
     let text = String::from_utf8_lossy(body.get(..length).unwrap_or(body));
     let value: Value = serde_json::from_str(&text).map_err(|error| error.to_string())?;
+    decode_value(value)
+}
+
+/// Reads a value that was read already, by the same rules. The error has Go's words.
+pub(crate) fn decode_value<T>(value: Value) -> Result<T, String>
+where
+    T: DeserializeOwned + Serialize + Default,
+{
     let known = serde_json::to_value(T::default()).map_err(|error| error.to_string())?;
     T::deserialize(Go(with_known_names(value, &known)))
         .map_err(|fault| fault.in_struct(go_name::<T>()).to_string())

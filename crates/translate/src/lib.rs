@@ -18,6 +18,7 @@ pub mod exec;
 pub mod fields;
 mod go_value;
 pub mod image;
+pub mod kube;
 pub mod pod;
 mod ports;
 pub mod prune;

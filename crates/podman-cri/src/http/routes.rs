@@ -95,7 +95,7 @@ fn libpod_pods() -> Vec<Route> {
 }
 
 fn libpod_others() -> Vec<Route> {
-    use libpod::{images, volumes};
+    use libpod::{images, kube, volumes};
     use shared::{archives, builds, commits};
     vec![
         post("/libpod/build", builds::build).ends_with_client(),
@@ -105,6 +105,10 @@ fn libpod_others() -> Vec<Route> {
         get("/libpod/images/{name...}/json", images::inspect),
         get("/libpod/images/{name...}/exists", images::exists),
         get("/libpod/images/{name}/changes", archives::changes),
+        post("/libpod/play/kube", kube::play),
+        delete("/libpod/play/kube", kube::down),
+        post("/libpod/kube/play", kube::play),
+        delete("/libpod/kube/play", kube::down),
         post("/libpod/volumes/create", volumes::create),
         post("/libpod/volumes/prune", volumes::prune),
         get("/libpod/volumes/json", volumes::list),

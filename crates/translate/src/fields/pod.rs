@@ -33,7 +33,7 @@ const LIFE: &[Row] = &[
     Row::daemon("restart_tries", "the bound of on-failure").kept(&["restart"]),
     Row::refused(
         "serviceContainerID",
-        "service containers are made by kube, which is not carried out yet",
+        "a service container is what `kube play --service-container` makes, which is not carried out",
     ),
 ];
 

@@ -2,6 +2,7 @@
 
 pub(crate) mod containers;
 pub(crate) mod images;
+pub(crate) mod kube;
 pub(crate) mod pods;
 pub(crate) mod secrets;
 pub(crate) mod stats;
