@@ -303,7 +303,7 @@ fn name_for(book: &Book, registry: &str, image: &ImageRef) -> Option<String> {
 
 /// Repository and tag of an image; `None` where it has no name.
 fn path_of(image: &ImageRef) -> Option<(String, String)> {
-    if image.name.is_empty() || image.name == image.id {
+    if is_nameless(image) {
         return None;
     }
     let name = Reference::parse(&image.name).ok()?;
@@ -313,12 +313,18 @@ fn path_of(image: &ImageRef) -> Option<(String, String)> {
     ))
 }
 
+fn is_nameless(image: &ImageRef) -> bool {
+    image.name.is_empty() || image.name == image.id
+}
+
 /// Whether an image is in no registry that another machine reaches, as far as its names tell: it is this host's, has no name, or
 /// the runtime knows no registry's digest of it.
 fn is_local(image: &ImageRef) -> bool {
-    let registry = Reference::parse(&image.name)
-        .ok()
-        .and_then(|it| it.registry);
+    let name = match (is_nameless(image), &image.digest) {
+        (true, Some(digest)) => digest, // by which the guest is told of it
+        _ => &image.name,
+    };
+    let registry = Reference::parse(name).ok().and_then(|it| it.registry);
     let host = registry
         .as_deref()
         .map(|text| text.split(':').next().unwrap_or(text));
@@ -371,11 +377,14 @@ mod tests {
     #[test]
     fn an_image_is_local_where_no_registry_of_another_host_has_it() {
         let known = Some("x@sha256:00");
+        let digest = |registry: &str| format!("{registry}/app@sha256:{}", "0".repeat(64));
         for (name, digest, local) in [
             ("localhost/app:latest", known, true),
             ("localhost:5000/app:latest", known, true),
             ("127.0.0.1:5000/app:latest", known, true),
             (&"a".repeat(64), known, true),
+            (&"a".repeat(64), Some(&digest("quay.io")), false),
+            ("", Some(&digest("localhost:5000")), true),
             ("docker.io/library/busybox:latest", None, true),
             ("docker.io/library/busybox:latest", known, false),
             ("localhost.example.org/app:latest", known, false),

@@ -55,6 +55,8 @@ pub struct Running {
     engine: Engine,
     server: Server,
     draining: CancellationToken,
+    /// Ended last: machines that are being made yet pull from the registry.
+    registry: CancellationToken,
     urls: Vec<String>,
 }
 
@@ -100,13 +102,15 @@ impl Running {
         for socket in sockets {
             tokio::spawn(http::serve(server.clone(), socket));
         }
+        let registry = CancellationToken::new();
         if let Some(listener) = guest_registry {
-            tokio::spawn(registry::serve(listener, engine.clone(), draining.clone()));
+            tokio::spawn(registry::serve(listener, engine.clone(), registry.clone()));
         }
         Ok(Self {
             engine,
             server,
             draining,
+            registry,
             urls,
         })
     }
@@ -137,6 +141,7 @@ impl Running {
     pub async fn end(self) {
         self.drain().await;
         self.engine.shutdown().await;
+        self.registry.cancel();
     }
 }
 

@@ -80,12 +80,13 @@ impl Engine {
         inner.find_devices(&mut spec).await?;
         // Those that it joins are not removed meanwhile.
         let _claim = inner.hold_joined(&spec.joined, &sandbox.id).await?;
+        // It may be a copy of a whole image: whoever makes something with volumes does not wait for it.
+        let offering = inner.offer(&mut spec.image, guest.as_ref()).await?;
         // A volume that is used here is not removed meanwhile.
         let _change = match volumes_of(&spec).next() {
             Some(_) => Some(inner.store.change_volumes().await),
             None => None,
         };
-        let offering = inner.offer(&mut spec.image, guest.as_ref()).await?;
         let stored = async {
             let volumes = inner.make_volumes(&mut spec).await?;
             let record = ContainerRecord {

@@ -54,8 +54,8 @@ impl Listener {
     }
 }
 
-/// Serves until the daemon drains; pulls that are under way then are cut, and guests try again.
-pub async fn serve(listener: Listener, engine: Engine, draining: CancellationToken) {
+/// Serves until the daemon has ended, which waits for machines that are being made; pulls that are under way then are cut, and guests try again.
+pub async fn serve(listener: Listener, engine: Engine, ended: CancellationToken) {
     let permits = Arc::new(Semaphore::new(CONNECTIONS));
     loop {
         let next = async {
@@ -66,15 +66,15 @@ pub async fn serve(listener: Listener, engine: Engine, draining: CancellationTok
             )
         };
         tokio::select! {
-            () = draining.cancelled() => return,
+            () = ended.cancelled() => return,
             (permit, stream) = next => {
                 // the semaphore is never closed
                 let Ok(permit) = permit else { return };
                 let client = tokio::time::timeout(LIFE, connection(engine.clone(), stream));
-                let draining = draining.clone();
+                let ended = ended.clone();
                 tokio::spawn(async move {
                     // `None` when it was cut
-                    let _ended: Option<_> = draining.run_until_cancelled_owned(client).await;
+                    let _ended: Option<_> = ended.run_until_cancelled_owned(client).await;
                     drop(permit);
                 });
             }
