@@ -8,7 +8,8 @@
 //! client    one\n  two\n prompt$   answer\n
 //! ```
 //! The streams begin somewhere. Once both have been quiet for a moment the log has all lines that the streams have ended, and
-//! from then on each newline of theirs is a line that is still to come from it.
+//! from then on each newline of theirs is a line that is still to come from it. A long line comes in pieces from both, and of it
+//! is shown what the one of them brings that is farther.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -30,8 +31,11 @@ use crate::system::Inner;
 const QUIET: Duration = Duration::from_millis(100);
 /// How long lines are awaited that the streams have ended.
 const LATE: Duration = Duration::from_secs(1);
-/// Bytes of a line that are shown before its end at most: those of a longer one come with the log.
+/// Bytes of a line that are kept, and shown before the log brings them, at most: more than a runtime holds back of a line
+/// before it writes a piece of it into the log (16 KiB), so that its end can be shown when all before it is there.
 const AHEAD: usize = 64 * 1024;
+/// Bytes that a command writes at once (`PIPE_BUF`): a line of no more comes by the streams with its newline.
+const WHOLE: u64 = 4096;
 
 impl Inner {
     /// Opens the streams of a container that was started for clients that wait for it, with all that it has written since then.
@@ -72,7 +76,6 @@ fn merged(given: Option<Streams>, lines: BoxStream<'static, Line>) -> Streams {
         lines,
         ahead,
         sides: <[Side; 2]>::default(),
-        level: false,
         ready: VecDeque::new(),
     };
     let output = stream::unfold(merge, |mut merge| async move {
@@ -87,38 +90,72 @@ fn merged(given: Option<Streams>, lines: BoxStream<'static, Line>) -> Streams {
     }
 }
 
-/// One of the two outputs.
+/// What is known of where the streams are in their line.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Place {
+    /// They have ended no line yet: what they bring is taken for its begin, until the log brings another one.
+    #[default]
+    Guessed,
+    /// They have its begin.
+    Known,
+    /// They have not: nothing of it is shown before the log brings it.
+    Lost,
+}
+
+/// One of the two outputs. Places in a line are counted from its begin, for the log brings a long one in pieces.
 #[derive(Debug, Default)]
 struct Side {
-    /// What the streams have brought since their last newline, and nobody was shown.
+    /// The last of what the streams have brought since their last newline, and nobody was shown.
     open: BytesMut,
-    /// What was shown of the line that the log brings next.
+    /// Bytes that they have brought since then.
+    at: u64,
+    place: Place,
+    /// What was shown of a line before the log brings it.
     shown: BytesMut,
+    /// Bytes that the log has brought of its line, which has no end yet.
+    brought: u64,
+    /// Bytes of the line that it has ended last.
+    length: u64,
+    /// Log and streams are equally far, but for the lines that are to come.
+    level: bool,
     /// Lines that the streams have ended and the log has not brought; below 0 those that the log has brought before them.
     to_come: i64,
 }
 
 impl Side {
     /// The streams bring something; what of it can be shown now.
-    fn ahead(&mut self, mut bytes: &[u8], level: bool) -> Bytes {
+    fn ahead(&mut self, mut bytes: &[u8]) -> Bytes {
         let lines = bytes.split(|&byte| byte == b'\n').skip(1).map(|_| 1);
         if let Some(last) = bytes.iter().rposition(|&byte| byte == b'\n') {
+            self.to_come += lines.sum::<i64>();
             bytes = bytes.get(last + 1..).unwrap_or_default();
             self.open.clear();
-            self.to_come += lines.sum::<i64>();
+            (self.at, self.place) = (0, Place::Known);
+            if self.to_come <= 0 {
+                self.shown.clear(); // of a line that both have ended
+            }
         }
+        self.at += bytes.len() as u64;
         self.open.extend_from_slice(bytes);
-        if self.open.len() > AHEAD {
-            self.open.clear();
-        }
-        self.show(level)
+        let surplus = self.open.len().saturating_sub(AHEAD);
+        self.open.advance(surplus);
+        self.show()
     }
 
     /// What stands behind the last line of the log.
-    fn show(&mut self, level: bool) -> Bytes {
-        if !level || self.to_come != 0 || self.shown.len() > AHEAD {
+    fn show(&mut self) -> Bytes {
+        let same = self.level && self.to_come == 0 && self.place != Place::Lost;
+        if !same || self.shown.len() > AHEAD {
             return Bytes::new();
         }
+        let seen = self.brought + self.shown.len() as u64;
+        let begins = self.at.saturating_sub(self.open.len() as u64);
+        // what is before it was given up, and comes with the log
+        let Some(known) = seen.checked_sub(begins) else {
+            return Bytes::new();
+        };
+        let known = usize::try_from(known).unwrap_or(usize::MAX);
+        self.open.advance(known.min(self.open.len()));
         let open = self.open.split().freeze();
         self.shown.extend_from_slice(&open);
         open
@@ -126,7 +163,9 @@ impl Side {
 
     /// The log brings a line, or a piece of one; what of it was not shown yet.
     fn line(&mut self, mut text: Bytes) -> Bytes {
-        let ends = text.ends_with(b"\n");
+        let (ends, bytes) = (text.ends_with(b"\n"), text.len() as u64);
+        let told = !self.shown.is_empty();
+        let mut fits = told;
         if text.starts_with(&self.shown) {
             text.advance(self.shown.len());
             self.shown.clear();
@@ -134,13 +173,48 @@ impl Side {
             self.shown.advance(text.len());
             text.clear();
         } else {
-            self.shown.clear();
+            fits = false; // another line, which is late: what was shown is of the next
         }
+        if self.level && self.to_come == 0 && self.place == Place::Guessed {
+            self.place = match (fits, ends && !told) {
+                (true, _) => Place::Known,
+                (false, true) => Place::Guessed,
+                (false, false) => Place::Lost,
+            };
+        }
+        self.brought += bytes;
         if ends {
-            self.shown.clear();
             self.to_come -= 1;
+            self.length = std::mem::take(&mut self.brought);
+            if self.to_come >= 0 {
+                self.shown.clear();
+            }
         }
         text
+    }
+
+    /// After how long a silence log and streams are taken to be equally far, where they are not. Before the streams bring
+    /// anything there is nothing to show.
+    fn quiet(&self) -> Option<Duration> {
+        let heard = self.at > 0 || self.place != Place::Guessed;
+        match (self.level, self.to_come) {
+            (false, _) => heard.then_some(QUIET),
+            (true, ..0) => Some(QUIET),
+            (true, 1..) => Some(LATE),
+            (true, 0) => None,
+        }
+    }
+
+    /// It was silent for so long.
+    fn be_level(&mut self) {
+        let late = self.level && self.to_come < 0;
+        if late && self.length > WHOLE || self.place == Place::Guessed && self.brought > 0 {
+            self.place = Place::Lost;
+        }
+        if self.to_come > 0 {
+            self.shown.clear(); // of a line that does not come
+        }
+        (self.level, self.to_come) = (true, 0);
     }
 }
 
@@ -148,8 +222,6 @@ struct Merge {
     lines: BoxStream<'static, Line>,
     ahead: Option<Output>,
     sides: [Side; 2],
-    /// Log and streams are equally far, but for the lines that are to come.
-    level: bool,
     ready: VecDeque<(OutputSource, Bytes)>,
 }
 
@@ -165,21 +237,15 @@ impl Merge {
                 biased;
                 line = self.lines.next() => self.line(line?),
                 piece = next_of(&mut self.ahead) => self.piece(piece),
-                () = tokio::time::sleep(quiet.unwrap_or_default()), if quiet.is_some() => self.be_level(),
+                () = tokio::time::sleep(quiet.unwrap_or_default()), if quiet.is_some() => self.was_silent(quiet),
             }
         }
     }
 
-    /// After how long a silence log and streams are taken to be equally far, where they are not.
+    /// The shorter of both sides' silences.
     fn quiet(&self) -> Option<Duration> {
         self.ahead.as_ref()?;
-        let most = self.sides.iter().map(|side| side.to_come).max();
-        let least = self.sides.iter().map(|side| side.to_come).min();
-        match (self.level, least, most) {
-            (false, ..) | (true, Some(..0), _) => Some(QUIET),
-            (true, _, Some(1..)) => Some(LATE),
-            _ => None,
-        }
+        self.sides.iter().filter_map(Side::quiet).min()
     }
 
     fn line(&mut self, line: Line) {
@@ -197,22 +263,22 @@ impl Merge {
             self.ahead = None;
             return;
         };
-        let level = self.level;
-        let text = self.side(source).ahead(&bytes, level);
+        let text = self.side(source).ahead(&bytes);
         self.push(source, text);
     }
 
-    fn be_level(&mut self) {
-        self.level = true;
+    fn was_silent(&mut self, quiet: Option<Duration>) {
         for source in [OutputSource::Stdout, OutputSource::Stderr] {
-            self.side(source).to_come = 0;
-            self.show(source);
+            let side = self.side(source);
+            if side.quiet().is_some() && side.quiet() <= quiet {
+                side.be_level();
+                self.show(source);
+            }
         }
     }
 
     fn show(&mut self, source: OutputSource) {
-        let level = self.level;
-        let text = self.side(source).show(level);
+        let text = self.side(source).show();
         self.push(source, text);
     }
 
@@ -270,8 +336,8 @@ mod tests {
     }
 
     impl Both {
-        fn log(&self, text: &'static str) {
-            let text = Bytes::from_static(text.as_bytes());
+        fn log(&self, text: impl Into<Bytes>) {
+            let text = text.into();
             let (stream, stamp) = (Stream::Stdout, None);
             self.log
                 .send(Line {
@@ -282,9 +348,9 @@ mod tests {
                 .unwrap();
         }
 
-        fn stream(&self, text: &'static str) {
-            let text = Bytes::from_static(text.as_bytes());
-            self.streams.send((OutputSource::Stdout, text)).unwrap();
+        fn stream(&self, text: impl Into<Bytes>) {
+            let piece = (OutputSource::Stdout, text.into());
+            self.streams.send(piece).unwrap();
         }
 
         /// What comes until nothing does.
@@ -341,6 +407,173 @@ mod tests {
         assert_eq!(both.comes().await, "");
         tokio::time::sleep(LATE).await;
         assert_eq!(both.comes().await, "p$ ");
+    }
+
+    /// Bytes of which no two pieces are alike.
+    fn long(bytes: usize) -> Bytes {
+        let numbers: Vec<_> = (0..bytes).map(|at| at.to_string()).collect();
+        Bytes::from(numbers.join(" ")).slice(..bytes)
+    }
+
+    /// The two take turns to bring what is told, of a long line and of a prompt behind it.
+    async fn take_turns(turns: &[(char, std::ops::Range<usize>)]) -> String {
+        let mut both = both();
+        both.stream("first\np$ "); // both are level
+        both.log("first\n");
+        let mut all = both.comes().await;
+        both.stream("x\n");
+        both.log("p$ x\n");
+        let text = [&long(LONG)[..], b"\np$ "].concat();
+        for (who, range) in turns {
+            for piece in text.get(range.clone()).unwrap().chunks(16 << 10) {
+                match who {
+                    's' => both.stream(piece.to_vec()),
+                    'l' => both.log(piece.to_vec()),
+                    _ => all.push_str(&both.comes().await),
+                }
+            }
+        }
+        all.push_str(&both.comes().await);
+        if !all.ends_with("\np$ ") {
+            tokio::time::sleep(LATE).await;
+            all.push_str(&both.comes().await);
+        }
+        all
+    }
+
+    const LONG: usize = 200 << 10;
+
+    #[tokio::test]
+    async fn a_long_line_is_shown_once_whoever_brings_it_first() {
+        const END: usize = LONG + 1;
+        const ALL: usize = END + 3;
+        let wait = ('.', 0..1);
+        let k = |from: usize, to: usize| from << 10..to << 10;
+        for (what, turns) in [
+            (
+                "the streams",
+                vec![('s', 0..ALL), wait.clone(), ('l', 0..END)],
+            ),
+            ("the log", vec![('l', 0..END), ('s', 0..ALL)]),
+            (
+                "the log, long before",
+                vec![('l', 0..END), wait.clone(), ('s', 0..END), ('s', END..ALL)],
+            ),
+            (
+                "one piece each",
+                (0..12)
+                    .flat_map(|at| {
+                        [
+                            ('s', k(at * 16, at * 16 + 16)),
+                            ('l', k(at * 16, at * 16 + 16)),
+                        ]
+                    })
+                    .chain([('s', 192 << 10..ALL), ('l', 192 << 10..END)])
+                    .collect(),
+            ),
+            (
+                "by turns",
+                vec![
+                    ('s', k(0, 40)),
+                    wait.clone(),
+                    ('l', k(0, 100)),
+                    ('s', k(40, 90)),
+                    wait.clone(),
+                    ('s', k(90, 199)),
+                    ('l', k(100, 112)),
+                    wait.clone(),
+                    ('l', k(112, 192)),
+                    wait.clone(),
+                    ('s', 199 << 10..ALL),
+                    ('l', 192 << 10..END),
+                ],
+            ),
+        ] {
+            let wanted = [b"first\np$ x\n", &long(LONG)[..], b"\np$ "].concat();
+            let came = take_turns(&turns).await;
+            assert!(
+                came.as_bytes() == wanted,
+                "{what}: {} bytes, wanted {}",
+                came.len(),
+                wanted.len()
+            );
+        }
+    }
+
+    /// A text, cut into pieces of these sizes and at its newlines.
+    fn cut(text: &[u8], sizes: &[usize]) -> VecDeque<Vec<u8>> {
+        let mut sizes = sizes.iter().copied().cycle();
+        let lines = text.split_inclusive(|&byte| byte == b'\n');
+        let mut pieces = VecDeque::new();
+        for mut line in lines {
+            while !line.is_empty() {
+                let (piece, rest) = line.split_at(sizes.next().unwrap().min(line.len()));
+                pieces.push_back(piece.to_vec());
+                line = rest;
+            }
+        }
+        pieces
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn whatever_the_turns_the_text_comes_once_and_in_order(
+            lines in proptest::collection::vec(0..150_000_usize, 1..6),
+            log in proptest::collection::vec(1..40_000_usize, 1..8),
+            streams in proptest::collection::vec(1..40_000_usize, 1..8),
+            turns in proptest::collection::vec(proptest::bool::ANY, 1..40),
+        ) {
+            let all = long(150_000);
+            let text: Vec<u8> = lines.iter().flat_map(|&bytes| [&all[..bytes], b"\n"].concat()).collect();
+            let (mut log, mut streams) = (cut(&text, &log), cut(&text, &streams));
+            let mut side = Side { level: true, place: Place::Known, ..Side::default() };
+            let mut came = Vec::new();
+            for by_log in turns.iter().copied().cycle() {
+                if by_log || streams.is_empty() {
+                    let Some(piece) = log.pop_front() else { break };
+                    came.extend_from_slice(&side.line(piece.into()));
+                    came.extend_from_slice(&side.show());
+                } else if let Some(piece) = streams.pop_front() {
+                    came.extend_from_slice(&side.ahead(&piece));
+                }
+                proptest::prop_assert!(text.starts_with(&came), "{} bytes", came.len());
+                proptest::prop_assert!(side.open.len() <= AHEAD && side.shown.len() <= 2 * AHEAD);
+            }
+            proptest::prop_assert!(came == text);
+        }
+    }
+
+    #[tokio::test]
+    async fn the_end_of_a_long_line_is_shown_when_the_log_has_all_before_it() {
+        let mut both = both();
+        both.stream("\n");
+        both.log("\n");
+        both.comes().await;
+        let text = long(LONG);
+        for piece in text.chunks(32 << 10) {
+            both.stream(piece.to_vec());
+        }
+        both.stream("name? ");
+        let mut came = both.comes().await;
+        both.log(text.slice(..192 << 10));
+        came.push_str(&both.comes().await);
+        assert!(came.as_bytes() == [&text[..], b"name? "].concat());
+    }
+
+    #[tokio::test]
+    async fn where_the_streams_have_not_the_begin_of_a_long_line_it_is_the_logs() {
+        let mut both = both();
+        let text = long(LONG);
+        both.log(text.slice(..64 << 10));
+        both.stream(text.slice(50 << 10..70 << 10));
+        let mut came = both.comes().await;
+        both.stream(text.slice(70 << 10..));
+        both.log(text.slice(64 << 10..192 << 10));
+        came.push_str(&both.comes().await);
+        assert!(came.as_bytes() == text.slice(..192 << 10));
+        both.log([&text[192 << 10..], b"\n"].concat());
+        both.stream("\np$ ");
+        assert_eq!(both.comes().await.len(), (8 << 10) + 1 + 3);
     }
 
     #[tokio::test]
