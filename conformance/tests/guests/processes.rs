@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use conformance::scenario::{self, ALL, Api, IMAGE, LIBPOD, on_each};
+use conformance::scenario::{self, ALL, Api, BOTH, IMAGE, LIBPOD, on_each};
 use conformance::{Streaming, Variant, frames};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -185,6 +185,51 @@ async fn are_listened_to_from_the_start(variant: Variant) -> Result<()> {
     let text = run(&["cat"], Some("a\nb\n")).await?;
     ensure!(text == "a\nb\n", "{text:?}");
     scenario::finish(lab).await
+}
+
+/// Nothing on this host can be connected to, the runtime's streaming server among it.
+const CLOSED: &str = "nft add table ip closed; nft add chain ip closed out '{ type filter hook output priority 0; }'; \
+                      nft add rule ip closed out ip daddr 127.0.0.1 tcp flags '&' '(syn|ack)' == syn reject with tcp reset";
+
+/// Who cannot send what a command waits for is told so, and sees what it writes else, as far as there is a log for it. The
+/// container has started all the same.
+async fn are_not_listened_to(variant: Variant) -> Result<()> {
+    let lab = crate::lab(variant).await?;
+    let api = Api::new(lab.http());
+    lab.host.shell(CLOSED)?;
+    for (stdin, command, needed) in [
+        (true, "echo one; cat", true),
+        (false, "echo one; sleep 1; echo two", false),
+    ] {
+        let body = json!({
+            "image": IMAGE, "oci_runtime": "kata", "command": ["sh", "-c", command], "stdin": stdin, "stop_timeout": 0
+        });
+        let id = api.create(&body).await?;
+        let asked = format!("stream=true&stdout=true&stderr=true&stdin={stdin}");
+        let streams = open(&api, &format!("/containers/{id}/attach?{asked}"), None).await?;
+        api.start(&id).await?;
+        let said = said(streams).await?;
+        let by_log = variant == Variant::CONTAINERD && !needed;
+        ensure!(
+            match by_log {
+                true => said == "one\ntwo\n",
+                false => said.starts_with("Error: "),
+            },
+            "{said:?}"
+        );
+        if needed {
+            let shown = api.inspect(&id).await?.context("it is there")?;
+            ensure!(shown["State"]["Running"] == true, "{shown}");
+        }
+        api.remove(&id).await?;
+    }
+    lab.host.shell("nft delete table ip closed")?;
+    scenario::finish(lab).await
+}
+
+#[tokio::test]
+async fn who_cannot_send_input_is_told_so() {
+    on_each(BOTH, are_not_listened_to).await.unwrap();
 }
 
 #[tokio::test]

@@ -379,7 +379,7 @@ impl Inner {
         self.commit_next(&record.id, Some(Arc::clone(&live.record)))
             .await?;
         if hold.by_log {
-            opened = self.open_by_log(&record.id, cri_id, hold, since).await?;
+            opened = self.open_by_log(&record.id, cri_id, hold, since).await;
         }
         self.give(&record.id, opened);
         let before = attempts_of(record).filter(|before| *before != cri_id);

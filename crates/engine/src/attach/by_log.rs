@@ -19,11 +19,14 @@ use bytes::{Buf as _, Bytes, BytesMut};
 use futures_util::StreamExt as _;
 use futures_util::stream::{self, BoxStream};
 use jiff::Timestamp;
+use model::observed::CriState;
 use model::{Error, Id};
 
 use super::AttachRequest;
+use super::clients::Given;
 use super::hold::{Hold, Opened};
 use crate::logs::format::{Line, Stream};
+use crate::runtime::Runtime as _;
 use crate::streams::{Output, OutputSource, Streams};
 use crate::system::Inner;
 
@@ -39,24 +42,50 @@ const WHOLE: u64 = 4096;
 
 impl Inner {
     /// Opens the streams of a container that was started for clients that wait for it, with all that it has written since then.
+    /// It runs, whatever becomes of them: each client is told by itself why it has none.
     pub(crate) async fn open_by_log(
         self: &Arc<Self>,
         id: &Id,
         cri_id: &str,
         hold: &Hold,
         since: Timestamp,
-    ) -> Result<Opened, Error> {
-        let record = self.store.container(id)?;
+    ) -> Opened {
+        let record = match self.store.container(id) {
+            Ok(record) => record,
+            Err(error) => return to_each(hold, &error),
+        };
         let opened = self.open(&record, cri_id, hold).await;
         let mut all = Vec::new();
         for ((key, given), (_, request)) in opened.into_iter().zip(&hold.waiting) {
             let lines = self
                 .lines_since(&record, since, shown(*request, record.spec.terminal))
-                .await?;
-            // Of one that has ended by now there is the log.
-            all.push((key, Ok(merged(given.ok(), lines))));
+                .await;
+            let sends = request.stdin && record.spec.stdin;
+            let needed = given.is_err() && sends && !self.has_ended(cri_id).await;
+            all.push((key, one_of(given, needed, lines)));
         }
-        Ok(all)
+        all
+    }
+
+    /// Whether a container is known to run no more.
+    async fn has_ended(&self, cri_id: &str) -> bool {
+        let status = self.runtime.container_status(cri_id, false).await;
+        status.is_ok_and(|status| status.state == CriState::Exited)
+    }
+}
+
+/// Why no client has streams.
+fn to_each(hold: &Hold, error: &Error) -> Opened {
+    let clients = hold.waiting.iter();
+    clients.map(|(key, _)| (*key, Err(error.clone()))).collect()
+}
+
+/// What one client is given. Where the runtime does not attach there is the log still, but for a client that has input, which
+/// would wait for ever for what that leads to (`needed`).
+fn one_of(given: Given, needed: bool, lines: Result<BoxStream<'static, Line>, Error>) -> Given {
+    match given {
+        Err(error) if needed => Err(error),
+        given => Ok(merged(given.ok(), lines?)),
     }
 }
 
@@ -595,6 +624,48 @@ mod tests {
         assert_eq!(both.comes().await, "whole\nrest");
         drop(std::mem::replace(&mut both.log, unbounded_channel().0));
         assert!(both.merged.output.next().await.is_none());
+    }
+
+    #[tokio::test]
+    async fn whom_the_runtime_refuses_has_the_log_where_that_is_enough() {
+        let refused = || Error::Plain("no attach".to_owned());
+        let line = || Line {
+            stream: Stream::Stdout,
+            stamp: None,
+            text: Bytes::from_static(b"said\n"),
+        };
+        let lines = || Ok(stream::iter([line()]).boxed());
+        let unread = || Err(Error::Plain("no log".to_owned()));
+        for (given, needed, lines, wanted) in [
+            (Ok(both().merged), false, lines(), Ok("said\n")),
+            (Err(refused()), false, lines(), Ok("said\n")),
+            (Err(refused()), true, lines(), Err("no attach")),
+            (Err(refused()), false, unread(), Err("no log")),
+            (Ok(both().merged), false, unread(), Err("no log")),
+        ] {
+            let said = match one_of(given, needed, lines) {
+                Ok(streams) => {
+                    let pieces: Vec<_> = streams.output.map(|(_, text)| text).collect().await;
+                    Ok(String::from_utf8(pieces.concat()).unwrap())
+                }
+                Err(error) => Err(error.to_string()),
+            };
+            assert_eq!(said.as_deref().map_err(String::as_str), wanted);
+        }
+    }
+
+    #[test]
+    fn each_client_is_told_what_none_can_have() {
+        let hold = Hold {
+            waiting: vec![(3, AttachRequest::default()), (5, AttachRequest::default())],
+            ..Hold::default()
+        };
+        let told = to_each(&hold, &Error::Plain("gone".to_owned()));
+        let told: Vec<_> = told
+            .iter()
+            .map(|(key, given)| (*key, given.is_err()))
+            .collect();
+        assert_eq!(told, [(3, true), (5, true)]);
     }
 
     #[test]
