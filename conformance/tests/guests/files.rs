@@ -209,6 +209,7 @@ async fn whole(site: &Site) -> Result<()> {
     ensure!(inside.is_none(), "{inside:?}");
     let hosts = found("etc/hosts").context("etc/hosts")?;
     ensure!(hosts.data.is_empty(), "{hosts:?}");
+    ensure!(answer.body.ends_with(&[0; 2 * 512]), "it has no end");
     Ok(())
 }
 

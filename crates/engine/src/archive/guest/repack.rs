@@ -73,7 +73,8 @@ impl<W: Write> Repacked<W> {
         from: &mut Entries<impl BufRead>,
     ) -> io::Result<io::Result<()>> {
         self.entry(entry)?;
-        if !has_data(entry) {
+        // of one that was emptied the data is passed over with the next entry
+        if !has_data(entry) || entry.size == 0 {
             return Ok(Ok(()));
         }
         let mut at = 0;
@@ -153,6 +154,23 @@ mod tests {
             (link.kind, link.link),
             (EntryType::Symlink, long.into_bytes())
         );
+        assert!(again.next().unwrap().is_none() && again.is_marked());
+    }
+
+    #[test]
+    fn what_is_behind_an_emptied_file_is_read() {
+        let source = private_tar("f");
+        let mut from = Entries::plain(&*source);
+        let mut whole = Vec::new();
+        let mut to = Repacked::new(&mut whole);
+        let mut file = from.next().unwrap().unwrap();
+        file.emptied();
+        to.copy(&file, &mut from).unwrap().unwrap();
+        let link = from.next().unwrap().unwrap();
+        assert_eq!((link.name, link.kind), (b"l".to_vec(), EntryType::Symlink));
+        to.finish().unwrap();
+        let mut again = Entries::plain(&*whole);
+        assert_eq!(again.next().unwrap().unwrap().size, 0);
         assert!(again.next().unwrap().is_none() && again.is_marked());
     }
 
