@@ -17,8 +17,6 @@ use super::{Guest, at_home};
 
 /// Bytes in which the header of an entry ends, with its long names before it.
 const HEADER_MAX: usize = 64 << 10;
-/// How often it is asked again where a runtime has lost the answer of a command that ended at once (containerd before 1.6.22; Kata what it says of an error).
-const TRIES: usize = 3;
 
 impl Guest {
     /// As for a container of this host.
@@ -82,19 +80,11 @@ impl Guest {
     pub(super) async fn look(&self, at: &Path) -> Result<Option<Described>, Error> {
         let args = ["-cf", "-", "--no-recursion"].map(str::to_owned);
         let args = [&args[..], &at_home(at)].concat();
-        let mut last = None;
-        for _ in 0..TRIES {
-            match self.first_of(&args).await? {
-                Seen::Entry(entry) => return Ok(Some(entry)),
-                Seen::Nothing(ended) if ended.misses_path() => return Ok(None),
-                Seen::Nothing(ended) if ended.is_silent() => last = Some(ended),
-                Seen::Nothing(ended) => ended.check()?,
-            }
+        match self.first_of(&args).await? {
+            Seen::Entry(entry) => Ok(Some(entry)),
+            Seen::Nothing(ended) if ended.misses_path() => Ok(None),
+            Seen::Nothing(ended) => Err(ended.check().err().unwrap_or_else(|| packs_nothing(at))),
         }
-        last.map_or(Ok(()), Ended::check)?;
-        Err(Error::internal(
-            "the runtime loses what the container's tar says",
-        ))
     }
 
     /// The first entry of what a tar writes. One that has much to say then is not heard to its end.
@@ -122,6 +112,11 @@ impl Guest {
 enum Seen {
     Entry(Described),
     Nothing(Ended),
+}
+
+fn packs_nothing(at: &Path) -> Error {
+    let at = at.display();
+    Error::Plain(format!("the container's tar packs nothing of {at}"))
 }
 
 /// The first entry of an archive that need not be whole.

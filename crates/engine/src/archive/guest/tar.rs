@@ -267,11 +267,6 @@ impl Ended {
         })
     }
 
-    /// Whether it has failed and what it said of it is lost: it may come behind the end, by a stream of its own (Kata).
-    pub(super) fn is_silent(&self) -> bool {
-        self.code != 0 && self.said.is_empty()
-    }
-
     /// Whether it says that nothing stands at a path: the words are the C library's.
     pub(super) fn misses_path(&self) -> bool {
         let words = ["No such file or directory", "Not a directory"];
