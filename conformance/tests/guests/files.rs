@@ -21,6 +21,7 @@ pub(crate) async fn everything(variant: Variant) -> Result<()> {
         Some(libraries) => {
             take_gnu(&site, &libraries).await?;
             each(&lab, &site).await.context("GNU")?;
+            says_nothing(&lab, &site).await.context("silent")?;
             without_tar(&site).await.context("no tar")?;
         }
         None => println!("SKIPPED: GNU's tar, and none: this host has none with libraries"),
@@ -192,6 +193,51 @@ async fn a_client_that_leaves(lab: &Lab, site: &Site) -> Result<()> {
     })
     .await?;
     site.run("rm /in/huge").await.map(drop)
+}
+
+/// A tar that says nothing: it ends when nobody waits for it any more, and nobody waits for ever.
+const SILENT: &str = r#"mkdir /later; mv /bin/tar /bin/gnu-tar; chmod 755 /bin; cat >/bin/tar <<'END'
+#!/bin/sh
+case "$*" in *never*) exec sleep 4321;; *--no-recursion*) ;; *later*) exec sleep 4321;; esac
+exec gnu-tar "$@"
+END
+chmod 755 /bin/tar"#;
+
+async fn says_nothing(lab: &Lab, site: &Site) -> Result<()> {
+    site.run(SILENT).await?;
+    let runs = async |wanted: bool| {
+        scenario::eventually(format!("silence, {wanted}"), async || {
+            let seen = site.run("ps").await?;
+            ensure!(seen.contains("sleep 4321") == wanted, "{seen}");
+            Ok(())
+        })
+        .await
+    };
+    let path = format!("{COMPAT}/containers/files/archive?path=/later");
+    let opened = lab.http().open("GET", &path, &[], None).await?;
+    runs(true).await?;
+    drop(opened);
+    runs(false).await.context("an archive")?;
+    let get = site.get("/never");
+    let left = async {
+        runs(true).await?;
+        anyhow::Ok(())
+    };
+    tokio::select! {
+        answer = get => ensure!(false, "answered: {answer:?}"),
+        left = left => left?,
+    }
+    runs(false).await.context("a path")?;
+    let answer = site.get("/never").await?;
+    ensure!(
+        answer.status == 500 && answer.text().contains("says nothing of /never"),
+        "{}",
+        answer.text()
+    );
+    runs(false).await.context("a limit")?;
+    site.run("mv /bin/gnu-tar /bin/tar; rmdir /later")
+        .await
+        .map(drop)
 }
 
 /// All of the root, owners as they are, places of mounts without what is mounted there.

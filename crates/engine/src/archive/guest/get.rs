@@ -13,6 +13,7 @@ use tokio::io::duplex;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 use tokio_util::io::SyncIoBridge;
+use tokio_util::sync::CancellationToken;
 
 use super::super::entries::{Described, Entries};
 use super::super::get::{EXCLUDED, below, is_excluded};
@@ -111,23 +112,36 @@ impl Guest {
 /// What a tar writes, with changes. It ends with the client.
 fn stream(tar: Tar, changes: Changes) -> ByteStream {
     let (to, from) = duplex(QUEUE);
-    let ends = tokio::spawn(tar.follow(to));
+    let left = CancellationToken::new();
+    let leaves = left.clone().drop_guard();
+    let ends = tokio::spawn({
+        let left = left.clone();
+        async move { tar.follow(to, &left).await }
+    });
     let from = BufReader::new(SyncIoBridge::new(from));
-    written(move |to| {
+    let archive = written(move |to| {
         let mut to = Repacked::new(to);
         let mut from = Entries::plain(from);
         let done = changes.carry_out(&mut from, &mut to);
+        if left.is_cancelled() {
+            return Err(io::ErrorKind::BrokenPipe.into()); // the client has gone away
+        }
         if let Err(error) = &done
             && error.kind() == io::ErrorKind::BrokenPipe
         {
-            return done; // the client has gone away
+            return done; // so it has
         }
         drop(from);
         // its own words say more of an archive that is cut off
         waited(ends)?;
         done?;
         to.finish()
-    })
+    });
+    let held = archive.map(move |piece| {
+        let _leaves = &leaves;
+        piece
+    });
+    held.boxed()
 }
 
 /// What ends a tar.

@@ -10,6 +10,7 @@ use model::archive::PutOptions;
 use tokio::io::{AsyncWriteExt as _, DuplexStream, duplex};
 use tokio::runtime::Handle;
 use tokio_util::io::{StreamReader, SyncIoBridge};
+use tokio_util::sync::CancellationToken;
 
 use super::super::entries::{self, Described, Entries};
 use super::super::put::{rename, unrecognized};
@@ -87,8 +88,9 @@ impl Guest {
         let args = ["-x", "-p", "-f", "-", "-C"].map(str::to_owned);
         let args = [&args[..], &[at]].concat();
         let mut tar = self.unpack(&args).await?;
-        let input = tar.streams.stdin.take();
-        let input = input.ok_or_else(|| Error::internal("a command without its input"))?;
+        let input = tar
+            .input()
+            .ok_or_else(|| Error::internal("a command without its input"))?;
         Ok(Unpacker { input, tar })
     }
 }
@@ -128,7 +130,9 @@ impl Unpacker {
             Ok(filled.and_then(|()| archive.finish().map_err(Stop::Tar)))
         });
         let ended = async {
-            let ended = self.tar.follow(tokio::io::sink()).await;
+            // whoever leaves drops this
+            let stays = CancellationToken::new();
+            let ended = self.tar.follow(tokio::io::sink(), &stays).await;
             // nobody reads what is not sent yet
             sent.abort();
             ended

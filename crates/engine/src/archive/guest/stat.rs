@@ -2,6 +2,7 @@
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use ::tar::EntryType;
 use jiff::Timestamp;
@@ -17,6 +18,9 @@ use super::{Guest, at_home};
 
 /// Bytes in which the header of an entry ends, with its long names before it.
 const HEADER_MAX: usize = 64 << 10;
+/// How long a tar may take to pack one entry without what is in it. It reads a header's worth of metadata: this is a file system in
+/// the machine that does not answer, or a program that is no tar.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 impl Guest {
     /// As for a container of this host.
@@ -80,7 +84,8 @@ impl Guest {
     pub(super) async fn look(&self, at: &Path) -> Result<Option<Described>, Error> {
         let args = ["-cf", "-", "--no-recursion"].map(str::to_owned);
         let args = [&args[..], &at_home(at)].concat();
-        match self.first_of(&args).await? {
+        let seen = tokio::time::timeout(PATIENCE, self.first_of(&args));
+        match seen.await.map_err(|_| says_nothing(at))?? {
             Seen::Entry(entry) => Ok(Some(entry)),
             Seen::Nothing(ended) if ended.misses_path() => Ok(None),
             Seen::Nothing(ended) => Err(ended.check().err().unwrap_or_else(|| packs_nothing(at))),
@@ -112,6 +117,14 @@ impl Guest {
 enum Seen {
     Entry(Described),
     Nothing(Ended),
+}
+
+fn says_nothing(at: &Path) -> Error {
+    let at = at.display();
+    Error::Plain(format!(
+        "the container's tar says nothing of {at} within {} s",
+        PATIENCE.as_secs()
+    ))
 }
 
 fn packs_nothing(at: &Path) -> Error {

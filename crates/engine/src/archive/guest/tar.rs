@@ -12,10 +12,13 @@ use bytes::Bytes;
 use futures_util::StreamExt as _;
 use model::{Error, Id};
 use tokio::io::{AsyncWrite, AsyncWriteExt as _};
+use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 
 use super::Guest;
 use crate::runtime::Runtime as _;
-use crate::streams::{OutputSource, StdinWanted, Streams, StreamsWanted};
+use crate::streams::{Input, OutputSource, StdinWanted, Streams, StreamsWanted};
 use crate::system::Inner;
 
 /// Bytes of what it complains of that are kept: the last say why it ended.
@@ -53,6 +56,7 @@ impl Guest {
         self.script(&script, Some(Id::generate()), &args).await
     }
 
+    /// In a task, so that one that is started when nobody waits for it any more is ended too.
     async fn script(&self, script: &str, mark: Option<Id>, args: &[String]) -> Result<Tar, Error> {
         let mut command = ["/bin/sh", "-c", script, "tar"].map(str::to_owned).to_vec();
         command.extend(mark.iter().map(ToString::to_string));
@@ -63,23 +67,32 @@ impl Guest {
             stdout: true,
             stderr: true,
         };
-        let started = self.inner.runtime.exec(&self.cri_id, &command, wanted);
-        Ok(Tar {
-            streams: started.await.map_err(|error| refused(self.what, error))?,
-            what: self.what,
-            inner: Arc::clone(&self.inner),
-            cri_id: self.cri_id.clone(),
-            number: None,
-            said: Vec::new(),
-            written: Marked::new(mark.as_ref()),
-            complained: Marked::new(mark.as_ref()),
-        })
+        let (inner, cri_id, what) = (Arc::clone(&self.inner), self.cri_id.clone(), self.what);
+        let started = tokio::spawn(async move {
+            let started = inner.runtime.exec(&cri_id, &command, wanted).await;
+            let streams = started.map_err(|error| refused(what, error))?;
+            Ok(Tar(Some(Running {
+                streams,
+                what,
+                inner,
+                cri_id,
+                number: None,
+                said: Vec::new(),
+                written: Marked::new(mark.as_ref()),
+                complained: Marked::new(mark.as_ref()),
+                over: false,
+            })))
+        });
+        started.await.map_err(Error::internal)?
     }
 }
 
+/// One that was started. Where it is dropped before its end it is ended in the container too, by a task that shutdown waits for.
+pub(super) struct Tar(Option<Running>);
+
 /// One that runs.
-pub(super) struct Tar {
-    pub(super) streams: Streams,
+struct Running {
+    streams: Streams,
     /// What it is wanted for.
     what: &'static str,
     inner: Arc<Inner>,
@@ -91,6 +104,8 @@ pub(super) struct Tar {
     /// The marks at the ends of its streams.
     written: Marked,
     complained: Marked,
+    /// Its output has ended, and so has it: its number may be another's.
+    over: bool,
 }
 
 /// A stream that may end with a mark.
@@ -138,23 +153,71 @@ impl Marked {
 }
 
 impl Tar {
-    /// Follows it to its end; what it writes goes to `to`. Where nobody takes that any more, it is ended.
+    /// What it reads, for whoever asks first.
+    pub(super) fn input(&mut self) -> Option<Input> {
+        self.0.as_mut()?.streams.stdin.take()
+    }
+
+    /// What it writes next.
+    pub(super) async fn next(&mut self) -> Option<Bytes> {
+        self.0.as_mut()?.next().await
+    }
+
+    /// Follows it to its end; what it writes goes to `to`. Where nobody takes that any more it is ended, and where it is
+    /// `left`, for one that writes nothing does not find that out.
     ///
     /// # Errors
     /// It could not be run, or is left.
-    pub(super) async fn follow(mut self, mut to: impl AsyncWrite + Unpin) -> Result<Ended, Error> {
+    pub(super) async fn follow(
+        mut self,
+        to: impl AsyncWrite + Unpin,
+        left: &CancellationToken,
+    ) -> Result<Ended, Error> {
+        let followed = left.run_until_cancelled(self.carry(to)).await;
+        followed.unwrap_or_else(|| Err(Error::internal("nobody waits for the archive any more")))
+    }
+
+    async fn carry(&mut self, mut to: impl AsyncWrite + Unpin) -> Result<Ended, Error> {
         while let Some(piece) = self.next().await {
-            if let Err(error) = to.write_all(&piece).await {
-                self.end().await;
-                return Err(Error::internal(error));
-            }
+            to.write_all(&piece).await.map_err(Error::internal)?;
         }
         drop(to);
         self.ended().await
     }
 
-    /// What it writes next.
-    pub(super) async fn next(&mut self) -> Option<Bytes> {
+    /// After its output has ended.
+    pub(super) async fn ended(&mut self) -> Result<Ended, Error> {
+        let running = self.0.as_mut();
+        let running = running.ok_or_else(|| Error::internal("a tar that was ended"))?;
+        let ended = running.ended().await;
+        self.0 = None;
+        ended
+    }
+
+    /// Ends it before its end; goes on where nobody waits for that.
+    pub(super) async fn end(mut self) {
+        if let Some(ending) = self.left() {
+            ending.await.unwrap_or_default();
+        }
+    }
+
+    /// What ends it, where it has not ended; it is no one's any more.
+    fn left(&mut self) -> Option<JoinHandle<()>> {
+        let runtime = Handle::try_current().ok()?;
+        let running = self.0.take().filter(|running| !running.over)?;
+        let tasks = running.inner.tasks.clone();
+        Some(tasks.spawn_on(running.end(), &runtime))
+    }
+}
+
+impl Drop for Tar {
+    fn drop(&mut self) {
+        drop(self.left());
+    }
+}
+
+impl Running {
+    async fn next(&mut self) -> Option<Bytes> {
         while let Some((source, piece)) = self.streams.output.next().await {
             let passed = match source {
                 OutputSource::Stdout => self.written.pass(&piece),
@@ -170,6 +233,7 @@ impl Tar {
                 return Some(passed);
             }
         }
+        self.over = true;
         Some(self.written.rest()).filter(|rest| !rest.is_empty())
     }
 
@@ -196,7 +260,7 @@ impl Tar {
     }
 
     /// Ends it before its end. Its number is awaited: what it says may come before that, by another stream.
-    pub(super) async fn end(mut self) {
+    async fn end(mut self) {
         let said = async {
             while self.number.is_none()
                 && let Some((source, piece)) = self.streams.output.next().await
@@ -210,17 +274,11 @@ impl Tar {
             .await
             .unwrap_or_default();
         let number = self.number.take().unwrap_or_default();
-        if number.is_empty() || !number.bytes().all(|byte| byte.is_ascii_digit()) {
-            return;
-        }
         self.let_go().await;
-        let kill = ["/bin/sh", "-c", &format!("kill {number}")].map(str::to_owned);
-        let ended = self
-            .inner
-            .runtime
-            .exec_sync(&self.cri_id, &kill, END_PATIENCE);
-        if let Err(error) = ended.await {
-            tracing::debug!(container = self.cri_id, %error, "a tar that nobody listens to is not ended");
+        // behind its mark it is gone, and its number may be another's
+        let gone = self.written.seen || self.complained.seen;
+        if !gone && !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()) {
+            self.kill(&number).await;
         }
         // its shell has its marks to write yet
         let rest = async { while self.streams.output.next().await.is_some() {} };
@@ -229,11 +287,21 @@ impl Tar {
             .unwrap_or_default();
     }
 
-    /// After its output has ended.
-    pub(super) async fn ended(mut self) -> Result<Ended, Error> {
+    async fn kill(&mut self, number: &str) {
+        let kill = ["/bin/sh", "-c", &format!("kill {number}")].map(str::to_owned);
+        let ended = self
+            .inner
+            .runtime
+            .exec_sync(&self.cri_id, &kill, END_PATIENCE);
+        if let Err(error) = ended.await {
+            tracing::debug!(container = self.cri_id, %error, "a tar that nobody listens to is not ended");
+        }
+    }
+
+    async fn ended(&mut self) -> Result<Ended, Error> {
         self.said.extend(self.complained.rest());
         let said = String::from_utf8_lossy(&self.said).trim().to_owned();
-        match self.streams.ended.await {
+        match (&mut self.streams.ended).await {
             Ok(code) if NOT_EXECUTED.contains(&code) => Err(missing(self.what, &said)),
             Ok(code) => Ok(Ended { code, said }),
             Err(error) => Err(refused(self.what, error)),
