@@ -4,7 +4,8 @@ use std::fs;
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
-use conformance::{Lab, Variant, scenario};
+use conformance::{Lab, Streaming, Variant, scenario};
+use serde_json::json;
 
 use crate::site::{COMPAT, LIBPOD, Site, entries_of, packed};
 
@@ -26,6 +27,7 @@ pub(crate) async fn everything(variant: Variant) -> Result<()> {
         }
         None => println!("SKIPPED: GNU's tar, and none: this host has none with libraries"),
     }
+    what_breaks_off(&lab, &site).await.context("broken off")?;
     at_rest(&site).await.context("ended")?;
     site.finish().await?;
     scenario::finish(lab).await
@@ -38,6 +40,7 @@ async fn each(lab: &Lab, site: &Site) -> Result<()> {
     refusals(site).await.context("refusals")?;
     there_and_back(site).await.context("8 MiB")?;
     a_client_that_leaves(lab, site).await.context("left")?;
+    what_changes_meanwhile(lab, site).await.context("changed")?;
     whole(site).await.context("export")
 }
 
@@ -182,10 +185,7 @@ async fn there_and_back(site: &Site) -> Result<()> {
 
 /// The command in the container ends with its client.
 async fn a_client_that_leaves(lab: &Lab, site: &Site) -> Result<()> {
-    site.run("dd if=/dev/zero of=/in/huge bs=1M count=64 2>/dev/null")
-        .await?;
-    let path = format!("{COMPAT}/containers/files/archive?path=/in/huge");
-    drop(lab.http().open("GET", &path, &[], None).await?);
+    drop(huge(lab, site, "files", "/in/huge").await?);
     scenario::eventually("the end of tar", async || {
         let seen = site.run("ps").await?;
         ensure!(!seen.contains("tar -cf"), "{seen}");
@@ -193,6 +193,47 @@ async fn a_client_that_leaves(lab: &Lab, site: &Site) -> Result<()> {
     })
     .await?;
     site.run("rm /in/huge").await.map(drop)
+}
+
+/// A file that grows while it is packed: GNU's tar complains of it, and the archive is whole.
+async fn what_changes_meanwhile(lab: &Lab, site: &Site) -> Result<()> {
+    let opened = huge(lab, site, "files", "/in/huge").await?;
+    site.run("echo more >>/in/huge").await?;
+    let archive = opened.whole().await?.0.body;
+    // its header before it, and what ends an archive
+    let (bytes, wanted) = (archive.len(), 512 + HUGE + 2 * 512);
+    ensure!(bytes == wanted, "{bytes} bytes, wanted {wanted}");
+    site.run("rm /in/huge").await.map(drop)
+}
+
+/// Bytes of a file that a tar is not through with while nobody reads what it writes.
+const HUGE: usize = 64 << 20;
+
+/// An archive of such a file, of which nothing was read yet.
+async fn huge(lab: &Lab, site: &Site, container: &str, path: &str) -> Result<Streaming> {
+    let script = format!("dd if=/dev/zero of={path} bs=1M count=64 2>/dev/null");
+    site.run(&script).await?;
+    let path = format!("{COMPAT}/containers/{container}/archive?path={path}");
+    let opened = lab.http().open("GET", &path, &[], None).await?;
+    ensure!(opened.head.status == 200, "{:?}", opened.head);
+    Ok(opened)
+}
+
+/// What a container's user must not read, and the container's end, break the connection off: what came is not all.
+async fn what_breaks_off(lab: &Lab, site: &Site) -> Result<()> {
+    let other = site.beside_with("other", &json!({"user": "1000"})).await?;
+    other.start().await?;
+    other
+        .run("mkdir /tmp/d; echo x >/tmp/d/a; echo y >/tmp/d/b; chmod 0 /tmp/d/b; echo z >/tmp/d/c")
+        .await?;
+    let answer = other.get("/tmp/d").await;
+    ensure!(answer.is_err(), "it came to an end: {answer:?}");
+    ensure!(other.entries("/tmp/d/a").await?.len() == 1);
+    let opened = huge(lab, &other, "files-other", "/tmp/huge").await?;
+    let kill = format!("{COMPAT}/containers/files-other/kill");
+    lab.http().request("POST", &kill, None).await?.expect(204)?;
+    ensure!(opened.whole().await.is_err(), "it came to an end");
+    other.finish().await
 }
 
 /// A tar that says nothing: it ends when nobody waits for it any more, and nobody waits for ever.

@@ -33,6 +33,7 @@ use model::view::{ContainerBody, ContainerDetail, ContainerView};
 use model::{Error, Id};
 use rustix::fs::FileType;
 use rustix::io::Errno;
+use tokio::sync::oneshot;
 use tokio_util::io::{ReaderStream, StreamReader, SyncIoBridge};
 
 use crate::builder::ByteStream;
@@ -54,7 +55,7 @@ const PIECE: usize = 64 << 10;
 pub struct Packed {
     /// What stands there.
     pub stat: PathStat,
-    /// The archive, without a byte of a link that leads nowhere. It ends early, with a line in the daemon's log, where something cannot be read.
+    /// The archive, without a byte of a link that leads nowhere. It ends early, with an error and a line in the daemon's log, where something cannot be read.
     pub body: ByteStream,
 }
 
@@ -231,12 +232,14 @@ fn stream_of(source: get::Source) -> ByteStream {
     pieces_of(path, move |to| get::pack(&source, to))
 }
 
-/// What is written on a thread, a piece ahead of the client. What ends it early is logged, with what it is.
+/// What is written on a thread, a piece ahead of the client. What ends it early is logged, with what it is, and is the last item:
+/// an archive that was cut off between two entries looks as if it were whole.
 fn pieces_of(
     path: String,
     write: impl FnOnce(&mut dyn std::io::Write) -> std::io::Result<()> + Send + 'static,
 ) -> ByteStream {
     let (writer, reader) = tokio::io::duplex(QUEUE);
+    let (failed, failure) = oneshot::channel();
     let mut writer = SyncIoBridge::new(writer);
     tokio::task::spawn_blocking(move || {
         let packed = write(&mut writer).and_then(|()| writer.flush());
@@ -245,12 +248,15 @@ fn pieces_of(
             Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => {}
             Err(error) => {
                 tracing::warn!(%path, %error, "an archive of a container's files is cut off");
+                failed.send(Error::internal(error)).unwrap_or_default();
             }
             Ok(()) => {}
         }
     });
     let pieces = ReaderStream::with_capacity(reader, PIECE);
-    pieces.map(|piece| piece.map_err(Error::internal)).boxed()
+    let pieces = pieces.map(|piece| piece.map_err(Error::internal));
+    let last = stream::once(failure).filter_map(async |failure| failure.ok().map(Err));
+    pieces.chain(last).boxed()
 }
 
 impl Inner {
@@ -439,6 +445,24 @@ mod tests {
         ] {
             assert_eq!(base(path), expected, "{path}");
         }
+    }
+
+    #[tokio::test]
+    async fn what_cuts_an_archive_off_is_its_last_item() {
+        let written = async |ends: std::io::Result<()>| {
+            let pieces = pieces_of("x".to_owned(), |to| to.write_all(b"begun").and(ends));
+            let pieces: Vec<_> = pieces.collect().await;
+            let told = |piece: Result<bytes::Bytes, Error>| match piece {
+                Ok(bytes) => String::from_utf8(bytes.to_vec()).unwrap(),
+                Err(error) => format!("error: {error}"),
+            };
+            pieces.into_iter().map(told).collect::<Vec<_>>()
+        };
+        assert_eq!(written(Ok(())).await, ["begun"]);
+        let cut = written(Err(std::io::Error::other("cut"))).await;
+        assert_eq!(cut, ["begun", "error: cut"]);
+        let left = written(Err(std::io::ErrorKind::BrokenPipe.into())).await;
+        assert_eq!(left, ["begun"]);
     }
 
     #[test]

@@ -112,7 +112,7 @@ impl Engine {
     }
 
     /// `GET /containers/{name}/export`, both faces: an archive of the whole root, owners as they are, places of mounts
-    /// without what is mounted there. It ends early, with a line in the daemon's log, where something cannot be read.
+    /// without what is mounted there. It ends early, with an error and a line in the daemon's log, where something cannot be read.
     ///
     /// # Errors
     /// As [`Self::changes_of_container`]; where it never ran, what it is made with; one that the runtime has lost; one in a virtual

@@ -9,12 +9,13 @@ use http::{Response, StatusCode};
 use http_body::Frame;
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Empty, Full, StreamBody};
+use model::Error;
 use serde::Serialize;
 
 use super::error::Failure;
 
-/// The body of an answer.
-pub(crate) type Body = UnsyncBoxBody<Bytes, Infallible>;
+/// The body of an answer. An error in it cuts the answer off: its client sees that it did not come to its end.
+pub(crate) type Body = UnsyncBoxBody<Bytes, Error>;
 
 /// An answer.
 pub(crate) type Reply = Response<Body>;
@@ -37,12 +38,16 @@ pub(crate) fn reply(status: StatusCode, content_type: Option<HeaderValue>, body:
 
 /// Bytes that are all there.
 pub(crate) fn full(bytes: impl Into<Bytes>) -> Body {
-    Full::new(bytes.into()).boxed_unsync()
+    unbroken(Full::new(bytes.into()))
+}
+
+fn unbroken(body: impl http_body::Body<Data = Bytes, Error = Infallible> + Send + 'static) -> Body {
+    body.map_err(|never| match never {}).boxed_unsync()
 }
 
 /// Status and nothing else: 204, 304.
 pub(crate) fn empty(status: StatusCode) -> Reply {
-    reply(status, None, Empty::new().boxed_unsync())
+    reply(status, None, unbroken(Empty::new()))
 }
 
 /// One line of JSON, its newline included, as Go's encoder writes it.
@@ -88,6 +93,15 @@ pub(crate) fn chunks(
     content_type: Option<HeaderValue>,
     pieces: impl Stream<Item = Bytes> + Send + 'static,
 ) -> Reply {
-    let frames = pieces.map(|piece| Ok(Frame::data(piece)));
+    pieces_until_error(status, content_type, pieces.map(Ok))
+}
+
+/// The same of what may break off, and the answer with it.
+pub(crate) fn pieces_until_error(
+    status: StatusCode,
+    content_type: Option<HeaderValue>,
+    pieces: impl Stream<Item = Result<Bytes, Error>> + Send + 'static,
+) -> Reply {
+    let frames = pieces.map(|piece| piece.map(Frame::data));
     reply(status, content_type, StreamBody::new(frames).boxed_unsync())
 }

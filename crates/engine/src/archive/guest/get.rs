@@ -111,6 +111,7 @@ impl Guest {
 
 /// What a tar writes, with changes. It ends with the client.
 fn stream(tar: Tar, changes: Changes) -> ByteStream {
+    let cri_id = tar.container();
     let (to, from) = duplex(QUEUE);
     let left = CancellationToken::new();
     let leaves = left.clone().drop_guard();
@@ -133,7 +134,7 @@ fn stream(tar: Tar, changes: Changes) -> ByteStream {
         }
         drop(from);
         // its own words say more of an archive that is cut off
-        waited(ends)?;
+        waited(ends, &cri_id)?;
         done?;
         to.finish()
     });
@@ -145,9 +146,19 @@ fn stream(tar: Tar, changes: Changes) -> ByteStream {
 }
 
 /// What ends a tar.
-fn waited(ends: JoinHandle<Result<Ended, Error>>) -> io::Result<()> {
+fn waited(ends: JoinHandle<Result<Ended, Error>>, cri_id: &str) -> io::Result<()> {
     let ended = Handle::current().block_on(ends).map_err(io::Error::other)?;
-    ended.and_then(Ended::check).map_err(io::Error::other)
+    let ended = ended.map_err(io::Error::other)?;
+    if ended.has_met_changes() {
+        let said = ended.said();
+        tracing::warn!(
+            container = cri_id,
+            said,
+            "files changed while the container's tar packed them"
+        );
+        return Ok(());
+    }
+    ended.check().map_err(io::Error::other)
 }
 
 /// What is written on a thread, a piece ahead of the client.

@@ -27,6 +27,14 @@ const SAID_MAX: usize = 4 << 10;
 const END_PATIENCE: Duration = Duration::from_secs(10);
 /// The shell's exit codes for what is not there or cannot be executed.
 const NOT_EXECUTED: [i32; 2] = [126, 127];
+/// How GNU's tells of a file that changed while it was packed.
+const DIFFERS: [&str; 3] = [
+    ": file changed as we read it",
+    ": File removed before we read it",
+    "; padding with zeros",
+];
+/// How busybox's and libarchive's end after an error that they have told.
+const FAILED: &str = "rror exit delayed from previous errors";
 /// The words are those that are known here.
 const BEGIN: &str = "export LC_ALL=C; ";
 /// Of the root, what the kernel mounts is left out: not every busybox has `--exclude`.
@@ -156,6 +164,12 @@ impl Tar {
     /// What it reads, for whoever asks first.
     pub(super) fn input(&mut self) -> Option<Input> {
         self.0.as_mut()?.streams.stdin.take()
+    }
+
+    /// The CRI id of its container.
+    pub(super) fn container(&self) -> String {
+        let running = self.0.as_ref();
+        running.map_or_else(String::new, |running| running.cri_id.clone())
     }
 
     /// What it writes next.
@@ -301,9 +315,10 @@ impl Running {
     async fn ended(&mut self) -> Result<Ended, Error> {
         self.said.extend(self.complained.rest());
         let said = String::from_utf8_lossy(&self.said).trim().to_owned();
+        let marked = self.written.seen && self.complained.seen;
         match (&mut self.streams.ended).await {
             Ok(code) if NOT_EXECUTED.contains(&code) => Err(missing(self.what, &said)),
-            Ok(code) => Ok(Ended { code, said }),
+            Ok(code) => Ok(Ended { code, said, marked }),
             Err(error) => Err(refused(self.what, error)),
         }
     }
@@ -313,6 +328,8 @@ impl Running {
 pub(super) struct Ended {
     code: i32,
     said: String,
+    /// Both marks have come: nothing of it is lost.
+    marked: bool,
 }
 
 impl Ended {
@@ -321,7 +338,7 @@ impl Ended {
     /// # Errors
     /// What it said.
     pub(super) fn check(self) -> Result<(), Error> {
-        let Self { code, said } = self;
+        let Self { code, said, .. } = self;
         if code == 0 {
             return Ok(());
         }
@@ -333,6 +350,23 @@ impl Ended {
             message: format!("the container's tar: {cause}"),
             cause,
         })
+    }
+
+    /// Whether it has packed all that it could, of which something changed meanwhile: it has packed that as it came, and the
+    /// archive is whole. GNU's tells so by its exit code 1, as busybox's and libarchive's tell that they could not read
+    /// something; these have other words.
+    ///
+    /// Source: GNU tar's manual (exit codes), and what 1.34 and busybox 1.35 say.
+    pub(super) fn has_met_changes(&self) -> bool {
+        let mut lines = self.said.lines();
+        let changed = |line: &str| DIFFERS.iter().any(|words| line.ends_with(words));
+        let failed = self.said.contains(FAILED);
+        self.code == 1 && self.marked && !failed && lines.any(changed)
+    }
+
+    /// What it said.
+    pub(super) fn said(&self) -> &str {
+        &self.said
     }
 
     /// Whether it says that nothing stands at a path: the words are the C library's.
@@ -398,9 +432,49 @@ mod tests {
             let ended = Ended {
                 code,
                 said: said.to_owned(),
+                marked: true,
             };
             assert_eq!(ended.misses_path(), misses, "{said}");
             assert_eq!(ended.check().is_ok(), code == 0, "{said}");
+        }
+    }
+
+    #[test]
+    fn what_changed_meanwhile_is_told_from_what_could_not_be_read() {
+        const CHANGED: &str = "tar: ./f: file changed as we read it";
+        for (code, said, marked, changes) in [
+            (1, CHANGED, true, true),
+            (1, "tar: ./f: File removed before we read it", true, true),
+            (
+                1,
+                "tar: ./f: File shrank by 9 bytes; padding with zeros",
+                true,
+                true,
+            ),
+            (
+                1,
+                &format!("tar: ./s: socket ignored\n{CHANGED}"),
+                true,
+                true,
+            ),
+            (1, CHANGED, false, false),
+            (2, CHANGED, true, false),
+            (137, CHANGED, true, false),
+            (1, "", true, false),
+            (1, "tar: ./f: Permission denied", true, false),
+            (
+                1,
+                "tar: ./f: file changed as we read it\ntar: error exit delayed from previous errors",
+                true,
+                false,
+            ),
+        ] {
+            let ended = Ended {
+                code,
+                said: said.to_owned(),
+                marked,
+            };
+            assert_eq!(ended.has_met_changes(), changes, "{code} {said}");
         }
     }
 }

@@ -76,14 +76,14 @@ pub(crate) async fn changes(cx: Cx) -> Answer {
     body::ok(&translate::archive::changes(changes))
 }
 
-/// An archive, which counts as under way until its end.
+/// An archive, which counts as under way until its end. One that is cut off breaks the connection off: Podman ends the answer as
+/// if it were whole, and a client can tell that only where the cut is within an entry.
 fn streamed(archive: ByteStream, permit: OwnedSemaphorePermit) -> Reply {
-    let pieces = archive.filter_map(|piece| async { piece.ok() });
-    let pieces = pieces.map(move |piece| {
+    let pieces = archive.map(move |piece| {
         let _held = &permit;
         piece
     });
-    body::chunks(StatusCode::OK, Some(TAR), pieces)
+    body::pieces_until_error(StatusCode::OK, Some(TAR), pieces)
 }
 
 /// Source: `handlePut`. Docker's `pause` is not read, as in Podman: nothing is paused.
