@@ -65,7 +65,7 @@ impl Configuration {
                 self.before = self.files.len();
                 continue;
             }
-            let Some(table) = host.table(&path)? else {
+            let Some(table) = self.table(host, &path)? else {
                 continue;
             };
             for pattern in imports(&path, &table) {
@@ -74,6 +74,14 @@ impl Configuration {
             self.files.push((path, table));
         }
         Ok(())
+    }
+
+    /// Where the user has no configuration it is read as setup writes it: files that nothing imported so far count then.
+    fn table(&self, host: &Host, path: &Path) -> anyhow::Result<Option<Table>> {
+        match self.absent && path == Path::new(MAIN) {
+            true => Ok(Some(super::containerd::main_text().parse()?)),
+            false => host.table(path),
+        }
     }
 
     /// The files of a pattern in their order, the drop-in among them though it is not there yet.
@@ -116,15 +124,8 @@ impl Configuration {
         self.absent
     }
 
-    /// That of the file, 2 where there is none: every containerd from 1.3 on reads it.
+    /// That of the first file; setup's own has 2, which every containerd from 1.3 on reads.
     pub(crate) fn version(&self) -> i64 {
-        match self.absent {
-            true => 2,
-            false => self.written_version(),
-        }
-    }
-
-    fn written_version(&self) -> i64 {
         let main = self.files.first().map(|(_, table)| table);
         let version = main.and_then(|table| table.get("version")?.as_integer());
         version.unwrap_or(1)
@@ -192,22 +193,49 @@ impl Configuration {
 
     /// Why nothing can be written beside these files; empty where it can.
     pub(crate) fn cannot_be_written_beside(&self) -> Vec<String> {
-        if self.absent {
-            return Vec::new();
-        }
         if let Some(file) = self.switched_off() {
             return vec![format!(
                 "{} switches the CRI plugin off (disabled_plugins): take it out there, then run setup again",
                 file.display()
             )];
         }
-        if self.written_version() < 2 {
+        // config migrate is of containerd 2, and forgets sections of version 1 (2.1.9)
+        if self.version() < 2 {
             return vec![format!(
-                "{MAIN} is of version 1, which imports no file of another version: let containerd rewrite it \
-                 (containerd config migrate), then run setup again"
+                "{MAIN} is of version 1, which imports no file of another version: let containerd 1 rewrite it (it prints it \
+                 anew by: containerd config dump), then run setup again"
             )];
         }
-        self.read_later()
+        let mixed = self.mixed_versions();
+        match mixed.is_empty() {
+            true => self.read_later(),
+            false => mixed,
+        }
+    }
+
+    /// The CRI plugin's section has one name up to version 2 and another from 3 on, and containerd 2.1 reads one of them
+    /// alone, that of the version it met last (seen on 2.1.9; 2.3.4 reads both): a drop-in would switch off what the user has
+    /// in the other. A file without a version is read as one of the first's.
+    fn mixed_versions(&self) -> Vec<String> {
+        let main = self.version();
+        let other = self.files.iter().find_map(|(file, table)| {
+            let version = table.get("version")?.as_integer()?;
+            ((version > 2) != (main > 2)).then_some((file, version))
+        });
+        let Some((file, version)) = other else {
+            return Vec::new();
+        };
+        let file = file.display();
+        vec![match self.absent {
+            true => format!(
+                "{file} is of version {version}: write {MAIN} with version = {version} and imports = [\"{PATTERN}\"], then \
+                 run setup again"
+            ),
+            false => format!(
+                "{file} is of version {version}, {MAIN} of version {main}: not every containerd reads both. Write them in \
+                 one (containerd config migrate shows how), then run setup again"
+            ),
+        }]
     }
 
     /// The file that switches the CRI plugin off, as that of Docker's packages does.
@@ -243,7 +271,7 @@ impl Configuration {
             .files
             .first()
             .is_some_and(|(_, table)| table.contains_key("imports"));
-        match (self.absent || self.imported, has) {
+        match (self.imported, has) {
             (true, _) => Vec::new(),
             (false, true) => vec![format!("add \"{PATTERN}\" to imports in {MAIN}")],
             (false, false) => vec![format!(

@@ -316,7 +316,7 @@ fn version_3_is_merged_and_version_1_left_alone() {
     );
     assert_eq!(remote["options"]["ConfigPath"].as_str(), Some(REMOTE));
     for (text, words) in [
-        ("root = \"/r\"\n", "of version 1"),
+        ("root = \"/r\"\n", "containerd config dump"),
         (
             "version = 2\ndisabled_plugins = [\"cri\"]\n",
             "switches the CRI plugin off",
@@ -325,6 +325,52 @@ fn version_3_is_merged_and_version_1_left_alone() {
         site.put(MAIN, text);
         let (said, complete) = site.write(CONTAINERD, &[]);
         assert!(!complete && said.contains(words), "{said}");
+    }
+}
+
+#[test]
+fn files_that_setup_has_read_count_from_the_first_time_on() {
+    let site = Site::with(&[CRUN]);
+    let users = format!("version = 2\n[plugins.\"{CRI}\"]\nsandbox_image = \"p\"\n");
+    site.put("/etc/containerd/conf.d/10-user.toml", &users);
+    assert!(site.write(CONTAINERD, &[]).1);
+    let section = site.section(DROP_IN);
+    assert_eq!(section["sandbox_image"].as_str(), Some("p"));
+    let (said, _) = site.write(CONTAINERD, &[]);
+    assert!(said.contains("nothing has changed"), "{said}");
+    remove(&site.host, Some(CONTAINERD)).unwrap();
+    site.put("/etc/containerd/conf.d/10-user.toml", "version = 3\n");
+    let (said, complete) = site.write(CONTAINERD, &[]);
+    assert!(
+        !complete && said.contains("with version = 3 and imports"),
+        "{said}"
+    );
+    assert_eq!(site.text(MAIN), None);
+}
+
+#[test]
+fn beside_files_of_two_versions_nothing_is_written() {
+    const USERS: &str = "/etc/containerd/conf.d/10-user.toml";
+    let site = Site::with(&[CRUN]);
+    for (main, other, refused) in [
+        (3, "version = 2\n", true),
+        (2, "version = 3\n", true),
+        (4, "version = 2\n", true),
+        (4, "version = 3\n", false),
+        (2, "version = 2\n", false),
+        (3, "", false),
+    ] {
+        site.put(MAIN, &format!("version = {main}\n{IMPORTS}"));
+        site.put(USERS, other);
+        let (said, complete) = site.write(CONTAINERD, &[]);
+        let told = said.contains(&format!("{USERS} is of {}", other.trim().replace(" =", "")));
+        assert_eq!(
+            (told, complete),
+            (refused, !refused),
+            "{main} {other} {said}"
+        );
+        assert_eq!(site.text(DROP_IN).is_none(), refused, "{main} {other}");
+        remove(&site.host, Some(CONTAINERD)).unwrap();
     }
 }
 
