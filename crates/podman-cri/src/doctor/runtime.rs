@@ -196,17 +196,21 @@ fn user_namespaces(seen: &RuntimeSeen) -> Line {
             "--userns and --uidmap are refused; CRI-O from 1.25 on makes them",
         ),
         _ if facts.kind == RuntimeKind::CriO => Line::ok(NAME, "made by CRI-O, for every handler"),
+        Some(_) if facts.kind == RuntimeKind::Containerd => Line::note(
+            NAME,
+            "refused on containerd: it maps the owners of an image's files where it mounts them, and they are read beside it here",
+            "use CRI-O for containers with --userns or --uidmap",
+        ),
         Some(able) if !able.is_empty() => Line::ok(NAME, format!("made by the handlers {able}")),
         Some(_) => Line::note(
             NAME,
             "no handler of the runtime's makes them",
-            "--userns and --uidmap are refused; containerd needs an OCI runtime that maps the ids of mounts: runc from 1.2 or crun \
-             from 1.9 on",
+            "--userns and --uidmap are refused; the OCI runtime has to map the ids of mounts: runc from 1.2 or crun from 1.9 on",
         ),
         None => Line::note(
             NAME,
             "the runtime does not tell whether it makes them",
-            "--userns and --uidmap are refused; CRI-O and containerd from 2 on make them",
+            "--userns and --uidmap are refused; CRI-O makes them",
         ),
     }
 }
@@ -306,35 +310,36 @@ mod tests {
 
     #[test]
     fn user_namespaces_are_what_the_runtime_tells_of_them() {
-        let containerd = |able: Option<Vec<String>>| {
+        let telling = |kind: RuntimeKind, able: Option<&[&str]>| {
+            let able = able.map(|names| names.iter().map(ToString::to_string).collect());
             with(|s| {
-                s.facts.kind = RuntimeKind::Containerd;
+                s.facts.kind = kind;
                 s.facts.user_namespaces = able;
             })
         };
         let old = with(|s| "1.24.6".clone_into(&mut s.facts.version));
-        let rows: [Row; 5] = [
-            (user_namespaces, with(|_| {}), Mark::Ok, "every handler"),
-            (user_namespaces, old, Mark::Note, "CRI-O before 1.25"),
+        let (containerd, other) = (RuntimeKind::Containerd, RuntimeKind::Other);
+        let able: &[&str] = &["", "runc"];
+        let told = [
+            (with(|_| {}), Mark::Ok, "every handler"),
+            (old, Mark::Note, "CRI-O before 1.25"),
+            (telling(containerd, None), Mark::Note, "does not tell"),
+            // whatever it says of its handlers: such a request is refused
             (
-                user_namespaces,
-                containerd(None),
+                telling(containerd, Some(&[])),
                 Mark::Note,
-                "does not tell",
+                "refused on containerd",
             ),
             (
-                user_namespaces,
-                containerd(Some(Vec::new())),
+                telling(containerd, Some(able)),
                 Mark::Note,
-                "no handler",
+                "refused on containerd",
             ),
-            (
-                user_namespaces,
-                containerd(Some(vec![String::new(), "runc".to_owned()])),
-                Mark::Ok,
-                "handlers runc",
-            ),
+            (telling(other, Some(&[])), Mark::Note, "no handler"),
+            (telling(other, Some(able)), Mark::Ok, "handlers runc"),
         ];
+        let rows: [Row; 7] =
+            told.map(|(seen, mark, found)| -> Row { (user_namespaces, seen, mark, found) });
         judge(rows);
     }
 }
