@@ -4,13 +4,15 @@
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
-    reason = "a test ends where it cannot go on"
+    clippy::print_stdout,
+    reason = "a test speaks and ends where it cannot go on"
 )]
 
 use anyhow::{Context, Result, ensure};
 use conformance::scenario::{self, Api, BOTH, IMAGE, Objects, on_each};
 use conformance::{Daemon, DaemonOptions, Lab, Setup, Variant, daemon};
 use private_runtime::Kind;
+use private_runtime::host::find_program;
 use serde_json::{Value, json};
 
 const CONTAINERD: &str = "/etc/containerd/config.toml";
@@ -46,6 +48,28 @@ impl Site {
         Ok(Self { lab })
     }
 
+    /// The user lets containerd rewrite its configuration: `false` where that is of version 2 still.
+    async fn migrate(&mut self) -> Result<bool> {
+        let paths = self.lab.runtime.private().paths();
+        let program = find_program(Some("CONTAINERD"), "containerd").context("no containerd")?;
+        let mut command = self.lab.host.command(program);
+        command.arg("--config").arg(paths.config());
+        let output = command.args(["config", "migrate"]).output()?;
+        let text = String::from_utf8(output.stdout)?;
+        // 1.6 cannot
+        if !output.status.success() || text.contains("version = 2\n") {
+            return Ok(false);
+        }
+        ensure!(text.contains("/etc/containerd/conf.d"), "{text}");
+        std::fs::write(paths.config(), &text)?;
+        let config = paths.config();
+        self.lab
+            .host
+            .shell(&format!("cp {} {CONTAINERD}", config.display()))?;
+        self.restart().await?;
+        Ok(true)
+    }
+
     async fn finish(self) -> Result<()> {
         let folder = match self.lab.runtime.kind() {
             Kind::CriO => "/etc/crio",
@@ -58,14 +82,12 @@ impl Site {
     /// The OCI runtime that the test's runtime has.
     fn program(&self) -> Result<String> {
         let text = std::fs::read_to_string(self.lab.runtime.private().paths().config())?;
-        let keys = ["runtime_path = \"", "BinaryName = \""];
-        let line = text
-            .lines()
-            .find_map(|line| keys.iter().find_map(|key| line.strip_prefix(key)));
-        Ok(line
-            .context("no OCI runtime")?
-            .trim_end_matches('"')
-            .to_owned())
+        let named = text.lines().find_map(|line| {
+            let (key, value) = line.trim().split_once(" = ")?;
+            let program = value.trim_matches(['"', '\'']);
+            (matches!(key, "runtime_path" | "BinaryName") && !program.is_empty()).then_some(program)
+        });
+        Ok(named.context("no OCI runtime")?.to_owned())
     }
 
     /// What it says, and its exit code.
@@ -135,7 +157,22 @@ impl Site {
 }
 
 async fn a_handler_comes_and_goes(variant: Variant) -> Result<()> {
+    comes_and_goes(Site::start(variant).await?).await
+}
+
+/// The same with a configuration of the newest version that this containerd has.
+async fn beside_a_newer_version(variant: Variant) -> Result<()> {
     let mut site = Site::start(variant).await?;
+    if site.migrate().await? {
+        return comes_and_goes(site).await;
+    }
+    println!(
+        "SKIPPED: setup beside a configuration of version 3 or later: this containerd is older"
+    );
+    site.finish().await
+}
+
+async fn comes_and_goes(mut site: Site) -> Result<()> {
     let asked = format!("--handler=plain={}", site.program()?);
     let (said, code) = site.setup(&[&asked, "--dry-run"])?;
     ensure!(
@@ -209,6 +246,13 @@ async fn what_cannot_be_is_told(variant: Variant) -> Result<()> {
 #[tokio::test]
 async fn a_handler_of_setups_runs_and_goes_again() {
     on_each(BOTH, a_handler_comes_and_goes).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_handler_runs_beside_containerds_newest_version() {
+    on_each(&[Variant::CONTAINERD], beside_a_newer_version)
+        .await
+        .unwrap();
 }
 
 #[tokio::test]
