@@ -331,6 +331,12 @@ async fn told_in_info(site: &Site) -> Result<()> {
         "{info}"
     );
     ensure!(info["DefaultRuntime"] == "runc", "{info}");
+    let through = site.http(Some("second"));
+    let info = through.get("/v1.44/info").await?.json();
+    ensure!(info["DefaultRuntime"] == "second", "{info}");
+    let info = through.get("/v5.8.0/libpod/info").await?.json();
+    let default = &info["host"]["runtimeInfo"]["defaultHandler"];
+    ensure!(default == "second", "{default}");
     Ok(())
 }
 

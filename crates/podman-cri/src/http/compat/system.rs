@@ -4,11 +4,12 @@ use jiff::Timestamp;
 
 use crate::http::body::{Answer, ok};
 use crate::http::cx::Cx;
+use crate::http::shared::system;
 
 /// Source: `SystemInfo`.
 pub(crate) async fn info(cx: Cx) -> Answer {
     ok(&translate::system::compat_info(
-        &cx.engine().system().await?,
+        &system::seen(&cx).await?,
         Timestamp::now(),
     ))
 }

@@ -2,10 +2,9 @@
 
 use crate::http::body::{Answer, ok};
 use crate::http::cx::Cx;
+use crate::http::shared::system;
 
 /// Source: `SystemInfoLibpod`.
 pub(crate) async fn info(cx: Cx) -> Answer {
-    ok(&translate::system::libpod_info(
-        &cx.engine().system().await?,
-    ))
+    ok(&translate::system::libpod_info(&system::seen(&cx).await?))
 }

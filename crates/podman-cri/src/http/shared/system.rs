@@ -1,12 +1,14 @@
-//! Ping and version: the same on both faces.
+//! Ping, version and what info is made of: the same on both faces.
 
 use std::sync::LazyLock;
 
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, PRAGMA};
 use http::{Method, StatusCode};
+use model::view::SystemView;
 
 use crate::http::body::{Answer, empty, full, ok, reply};
 use crate::http::cx::Cx;
+use crate::http::error::Failure;
 
 /// Docker's API version that is spoken.
 pub(crate) const API_VERSION: &str = translate::system::API_VERSION;
@@ -22,6 +24,16 @@ pub(crate) fn server() -> HeaderValue {
     static SERVER: LazyLock<Option<HeaderValue>> =
         LazyLock::new(|| HeaderValue::from_str(&format!("Libpod/{LIBPOD_VERSION} (linux)")).ok());
     SERVER.clone().unwrap_or(HeaderValue::from_static("Libpod"))
+}
+
+/// What there is, as it stands behind the socket the request came in on: what names no runtime handler gets that of the
+/// socket there.
+pub(crate) async fn seen(cx: &Cx) -> Result<SystemView, Failure> {
+    let mut view = cx.engine().system().await?;
+    if let Some(handler) = &cx.handler {
+        view.default_handler.clone_from(handler);
+    }
+    Ok(view)
 }
 
 /// `GET` and `HEAD`, `/_ping` and `/libpod/_ping`. Clients tell engines apart by these headers.
