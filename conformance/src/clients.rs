@@ -107,7 +107,18 @@ impl Client {
         arguments: &[&str],
         env: &[(&str, &str)],
     ) -> Result<Said> {
-        let mut command = tokio::process::Command::from(self.command(host, daemon));
+        self.run_at(host, daemon.socket(), arguments, env).await
+    }
+
+    /// The same against a socket.
+    pub async fn run_at(
+        &self,
+        host: &TestHost,
+        socket: &Path,
+        arguments: &[&str],
+        env: &[(&str, &str)],
+    ) -> Result<Said> {
+        let mut command = tokio::process::Command::from(self.command_at(host, socket));
         command.args(arguments).envs(env.iter().copied());
         command.kill_on_drop(true);
         let shown = format!("{} {}", self.name(), arguments.join(" "));

@@ -369,6 +369,60 @@ async fn clients(site: &Site) -> Result<()> {
     Ok(())
 }
 
+/// Two services, one after the other. Networks of a project's own come with their issue.
+const PROJECT: &str = "
+services:
+  web:
+    image: localhost/busybox
+    command: sleep 1000
+    network_mode: bridge
+    healthcheck: {test: [CMD, \"true\"], interval: 1s}
+    volumes: [\"data:/data\"]
+  worker:
+    image: localhost/busybox
+    command: sleep 1000
+    network_mode: bridge
+    depends_on: {web: {condition: service_healthy}}
+volumes: {data: {}}
+";
+
+/// compose knows no flag for it, and no file names a handler: the socket does.
+async fn compose(variant: Variant) -> Result<()> {
+    let site = Site::start(variant, None).await?;
+    let socket = site.lab.host.dir().join("second.sock");
+    let says = async |words: &[&str]| {
+        let words = [&["compose"], words].concat();
+        let host = &site.lab.host;
+        Client::Docker.run_at(host, &socket, &words, &[]).await
+    };
+    let installed = Client::installed().contains(&Client::Docker);
+    if !installed || says(&["version"]).await?.code != 0 {
+        println!("SKIPPED: handlers by compose: docker with its plugin is not installed");
+        return site.finish().await;
+    }
+    let file = site.lab.host.dir().join("compose.yaml");
+    std::fs::write(&file, PROJECT)?;
+    let file = file.to_string_lossy();
+    let says = async |words: &[&str]| says(&[&["-p", "story", "-f", &file], words].concat()).await;
+    says(&["up", "-d"]).await?.ok()?;
+    let api = Api::new(site.lab.http());
+    for name in ["story-web-1", "story-worker-1"] {
+        let shown = api.inspect(name).await?.context("it is there")?;
+        let id = shown["Id"].as_str().context("an id")?;
+        let runs = site.runs_on(id).await?;
+        ensure!(
+            runs == "second" && shown["OCIRuntime"] == "second",
+            "{name} runs on {runs}"
+        );
+    }
+    let said = says(&["exec", "-T", "web", "echo", "inside"]).await?.ok()?;
+    ensure!(said == "inside", "{said}");
+    says(&["down", "-v", "-t", "0"]).await?.ok()?;
+    println!("docker compose: told");
+    std::fs::remove_file(&*file)?;
+    site.finish().await
+}
+
 /// The daemon's default counts for what names none, and is kept with the container.
 async fn a_default(variant: Variant) -> Result<()> {
     let mut site = Site::start(variant, Some("second")).await?;
@@ -416,6 +470,11 @@ async fn a_runtime_class_chooses_the_handler() {
 #[tokio::test]
 async fn each_way_chooses_the_handler() {
     on_each(BOTH, each_way).await.unwrap();
+}
+
+#[tokio::test]
+async fn compose_chooses_by_its_socket() {
+    on_each(BOTH, compose).await.unwrap();
 }
 
 #[tokio::test]
