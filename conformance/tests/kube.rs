@@ -254,6 +254,57 @@ async fn refused_and_gone(variant: Variant) -> Result<()> {
     scenario::finish(lab).await
 }
 
+/// A name that something else's id begins with is not that thing's; what begins empty goes with its pod, whoever had it.
+async fn nothing_else_goes(variant: Variant) -> Result<()> {
+    let lab = Lab::start(Setup::new(variant)).await?;
+    let api = Api::new(lab.http());
+    let other = api.create_pod(&json!({"name": "other"})).await?;
+    let name = &other[..4];
+    let text = format!(
+        "{{kind: Pod, metadata: {{name: '{name}'}}, spec: {{restartPolicy: Never, volumes: [{{name: unused}}, {{name: early}}], \
+         initContainers: [{{name: i, image: {IMAGE}, imagePullPolicy: Never, command: ['true'], volumeMounts: [{{name: early, mountPath: \
+         /early}}]}}], containers: [{{name: c, image: {IMAGE}, imagePullPolicy: Never, command: ['true']}}]}}}}"
+    );
+    send(&lab, "DELETE", "force=true", &text)
+        .await?
+        .expect(200)?;
+    send(&lab, "POST", "replace=true", &text)
+        .await?
+        .expect(200)?;
+    ensure!(api.has_pod("other").await?);
+    let volumes = api.volumes().await?;
+    ensure!(volumes.len() == 2, "{volumes:?}");
+    lab.http()
+        .request("POST", "/v5.8.0/libpod/volumes/prune", None)
+        .await?
+        .expect(200)?;
+    ensure!(api.volumes().await?.len() == 2, "a pod has them");
+    send(&lab, "DELETE", "force=true", &text)
+        .await?
+        .expect(200)?;
+    ensure!(
+        api.volumes().await?.is_empty(),
+        "{:?}",
+        api.volumes().await?
+    );
+    ensure!(api.has_pod("other").await?);
+    api.remove_pod("other").await?;
+    // a pod that does not start stays to be looked at
+    let failing = text.replace(
+        "command: ['true'], volumeMounts",
+        "command: ['false'], volumeMounts",
+    );
+    let answer = send(&lab, "POST", "", &failing).await?.expect(500)?.text();
+    ensure!(answer.contains("exited with code 1"), "{answer}");
+    ensure!(api.has_pod(name).await?);
+    send(&lab, "POST", "replace=true", &text)
+        .await?
+        .expect(200)?;
+    send(&lab, "DELETE", "", &text).await?.expect(200)?;
+    ensure!(api.volumes().await?.is_empty());
+    scenario::finish(lab).await
+}
+
 /// As people do it.
 async fn clients(variant: Variant) -> Result<()> {
     let lab = Lab::start(Setup::new(variant)).await?;
@@ -297,6 +348,11 @@ async fn a_yaml_is_played_and_taken_down() {
 #[tokio::test]
 async fn what_cannot_be_made_whole_leaves_nothing() {
     on_each(BOTH, refused_and_gone).await.unwrap();
+}
+
+#[tokio::test]
+async fn nothing_goes_that_is_not_the_yamls() {
+    on_each(BOTH, nothing_else_goes).await.unwrap();
 }
 
 #[tokio::test]

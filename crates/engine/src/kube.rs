@@ -1,26 +1,24 @@
 //! Kubernetes' YAML, played and taken down: the engine's own operations, one after another.
 
 use std::collections::BTreeSet;
-use std::fs::{DirBuilder, FileType, OpenOptions, Permissions};
+use std::fs::{DirBuilder, FileType, OpenOptions};
 use std::io::ErrorKind;
-use std::os::unix::fs::{
-    DirBuilderExt as _, FileTypeExt as _, OpenOptionsExt as _, PermissionsExt as _,
-};
+use std::os::unix::fs::{DirBuilderExt as _, FileTypeExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
 use model::container::Face;
 use model::kube::{
     HostPath, HostPathKind, ImageWanted, Play, Played, PlayedPod, PodToPlay, TakenDown, ToTakeDown,
 };
-use model::request::{Changed, PodReport};
-use model::volume::{FirstUse, VolumeRecord};
+use model::pod::Role;
+use model::request::{Changed, NewContainer, PodReport};
 use model::{Error, Id};
 
+use crate::pods::report;
 use crate::system::{Engine, Inner};
 use crate::volumes::on_disk;
 
-/// A kubelet's modes: of a folder that begins empty, and of what it makes on the host.
-const EMPTY_DIR_MODE: u32 = 0o777;
+/// A kubelet's modes of what it makes on the host.
 const FOLDER_MODE: u32 = 0o755;
 const FILE_MODE: u32 = 0o644;
 
@@ -28,7 +26,8 @@ impl Engine {
     /// `POST /libpod/play/kube`. A client that goes away cuts nothing off.
     ///
     /// # Errors
-    /// The first that is met. What was made of that pod goes again, which Podman leaves; pods before it, volumes and secrets stay.
+    /// The first that is met. A pod whose containers cannot all be made goes again, which Podman leaves; one that does not start, pods
+    /// before it, volumes and secrets stay.
     pub async fn play(&self, play: Play) -> Result<Played, Error> {
         let engine = self.clone();
         let playing = self
@@ -72,13 +71,15 @@ impl Engine {
             new,
             images,
             host_paths,
-            empty_dirs,
             containers,
             told,
         } = pod;
         self.pull_all(images).await?;
         on_disk(move || host_paths.iter().try_for_each(provide)).await?;
         if let (true, Some(name)) = (replace, &new.name) {
+            // what is refused takes nothing away
+            let mut handler = new.spec.handler.clone();
+            self.inner().choose_handler(&mut handler, None)?;
             self.replace_pod(name).await?;
         }
         let id = self.create_pod(new).await?;
@@ -89,8 +90,8 @@ impl Engine {
             told,
             errors: Vec::new(),
         };
-        if let Err(error) = self.fill(&mut played, &empty_dirs, containers).await {
-            self.give_up(&id, &empty_dirs).await;
+        if let Err(error) = self.fill(&mut played, containers).await {
+            self.give_up(&id).await;
             return Err(error);
         }
         if start {
@@ -120,7 +121,10 @@ impl Engine {
     }
 
     async fn replace_pod(&self, name: &str) -> Result<(), Error> {
-        match self.remove_pod(name, true, None).await {
+        let Some(id) = self.inner().played_pod(name) else {
+            return Ok(());
+        };
+        match self.remove_pod(id.as_str(), true, None).await {
             Ok(report) if report.errors.is_empty() => Ok(()),
             Ok(PodReport { id, errors, .. }) => Err(Error::PodErrors { id, errors }),
             Err(Error::NotFound { .. }) => Ok(()),
@@ -132,12 +136,8 @@ impl Engine {
     async fn fill(
         &self,
         played: &mut PlayedPod,
-        empty_dirs: &[Id],
-        containers: Vec<model::request::NewContainer>,
+        containers: Vec<NewContainer>,
     ) -> Result<(), Error> {
-        for id in empty_dirs {
-            self.inner().make_empty_dir(id).await?;
-        }
         for mut new in containers {
             let is_init = new.spec.init_container.is_some();
             new.pod = Some(played.id.to_string());
@@ -152,20 +152,13 @@ impl Engine {
     }
 
     /// Takes away what was made of a pod that could not be made whole.
-    async fn give_up(&self, id: &Id, empty_dirs: &[Id]) {
-        let report = self.remove_pod(id.as_str(), true, None).await;
-        if let Err(error) = report {
-            tracing::warn!(pod = %id, %error, "a pod that could not be made whole stays");
-            return;
-        }
-        for volume in empty_dirs {
-            // with the containers that had it, it has gone
-            match self.remove_volume(volume.as_str(), false, None).await {
-                Ok(()) | Err(Error::NotFound { .. }) => {}
-                Err(error) => {
-                    tracing::warn!(%volume, %error, "the volume of a pod that was given up stays");
-                }
-            }
+    async fn give_up(&self, id: &Id) {
+        let why = match self.remove_pod(id.as_str(), true, None).await {
+            Ok(report) => report.errors.join(", "),
+            Err(error) => error.to_string(),
+        };
+        if !why.is_empty() {
+            tracing::warn!(pod = %id, why, "a pod that could not be made whole stays");
         }
     }
 
@@ -194,22 +187,30 @@ impl Engine {
             ..TakenDown::default()
         };
         for name in pods {
-            let (stopped, removed) = match self.stop_pod(&name, None).await {
-                Ok((Changed::Now | Changed::Already, stopped)) => {
-                    (stopped, self.remove_pod(&name, true, None).await?)
-                }
+            let Some(id) = self.inner().played_pod(&name) else {
+                continue;
+            };
+            let stopped = match self.stop_pod(id.as_str(), None).await {
+                Ok((Changed::Now | Changed::Already, stopped)) => stopped,
+                // told, and the rest goes all the same
+                Err(Error::PodErrors { id, errors }) => report(&id, errors),
                 Err(Error::NotFound { .. }) => continue,
                 Err(error) => return Err(error),
             };
             down.stopped.push((name, stopped));
-            down.removed.push(removed);
+            match self.remove_pod(id.as_str(), true, None).await {
+                Ok(removed) => down.removed.push(removed),
+                Err(Error::NotFound { .. }) => {}
+                Err(error) => return Err(error),
+            }
         }
         for name in secrets {
-            let Ok(secret) = self.inspect_secret(&name, false).await else {
+            let store = &self.inner().store;
+            let Some(secret) = store.read(|book| book.secrets.get(&name).cloned()) else {
                 continue;
             };
             let removed = self.remove_secret(&name).await;
-            down.secrets.push((secret.record.id.clone(), told(removed)));
+            down.secrets.push((secret.id.clone(), told(removed)));
         }
         for name in volumes.into_iter().flatten() {
             if self.volume_exists(&name).await? {
@@ -224,17 +225,14 @@ impl Engine {
 }
 
 impl Inner {
-    /// A volume that begins empty, that everybody in its containers may write to, and that goes with the last of them.
-    async fn make_empty_dir(&self, id: &Id) -> Result<(), Error> {
-        let change = self.store.change_volumes().await;
-        let asked = |record: &mut VolumeRecord| {
-            record.anonymous = true;
-            record.first_use = FirstUse::Filled; // images have nothing for it
+    /// A pod of ours of exactly this name. What others made, and what only begins so, is not the YAML's.
+    fn played_pod(&self, name: &str) -> Option<Id> {
+        let named = |book: &crate::store::Book| {
+            let mut all = book.sandboxes.values();
+            let found = all.find(|pod| pod.name == name && matches!(pod.role, Role::Pod { .. }));
+            found.map(|pod| pod.id.clone())
         };
-        self.make_volume(id.to_string(), asked, &change).await?;
-        let data = self.store.dir().volume_dirs().data(id.as_str());
-        let mode = Permissions::from_mode(EMPTY_DIR_MODE);
-        on_disk(move || std::fs::set_permissions(data, mode).map_err(Error::internal)).await
+        self.store.read(named)
     }
 }
 

@@ -367,7 +367,7 @@ fn ended_is_done(result: Result<(), Error>) -> Result<(), Error> {
     }
 }
 
-fn report(id: &Id, errors: Vec<String>) -> PodReport {
+pub(crate) fn report(id: &Id, errors: Vec<String>) -> PodReport {
     PodReport {
         id: id.clone(),
         errors,

@@ -3,6 +3,8 @@
 mod prune;
 
 use std::collections::{BTreeMap, HashSet};
+use std::fs::{Permissions, set_permissions};
+use std::os::unix::fs::PermissionsExt as _;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -12,13 +14,15 @@ use model::request::{Filters, RemoveOptions};
 use model::view::VolumeView;
 use model::volume::{FirstUse, VolumeRecord, VolumeSpec};
 use model::{Error, Id};
-use tokio::sync::MutexGuard;
 
 use crate::events::of_volume;
 use crate::filter::Context;
 use crate::filter::volume::VolumeFilter;
 use crate::store::{SetAside, VolumeDirs};
 use crate::system::{Engine, Inner};
+
+/// A kubelet's mode of what begins empty.
+const EMPTY_DIR_MODE: u32 = 0o777;
 
 #[expect(
     clippy::unused_async,
@@ -46,25 +50,33 @@ impl Engine {
         if !matches!(driver.as_str(), "" | "local") {
             return Err(no_such_driver(&name, &driver));
         }
-        let change = inner.store.change_volumes().await;
-        let existing = inner.store.read(|book| book.volumes.get(&name).cloned());
-        if let Some(existing) = existing.filter(|_| ignore_if_exists) {
-            return Ok(inner.volume_view(existing).await);
+        let _change = inner.store.change_volumes().await;
+        match inner.store.read(|book| book.volumes.get(&name).cloned()) {
+            Some(existing) if ignore_if_exists => return Ok(inner.volume_view(existing).await),
+            Some(_) | None => inner.store.read(|book| book.volume_name_free(&name))?,
         }
-        inner.store.read(|book| book.volume_name_free(&name))?;
         check_device(&options)?;
-        let asked = |record: &mut VolumeRecord| {
-            record.labels = labels;
-            record.options = options;
-            record.anonymous = anonymous;
-            record.mount = mount;
-            record.owner = owner;
-            record.first_use = match owner {
+        let dirs = inner.store.dir().volume_dirs();
+        let record = VolumeRecord {
+            labels,
+            options,
+            anonymous,
+            mount,
+            owner,
+            first_use: match owner {
                 Some(_) => FirstUse::Owned,
                 None => FirstUse::ToCome,
-            };
+            },
+            ..new_record(&dirs, &name)?
         };
-        let record = inner.make_volume(name, asked, &change).await?;
+        on_disk(move || {
+            dirs.make(&name)?;
+            owner.map_or(Ok(()), |owner| crate::host::own(&dirs.data(&name), owner))
+        })
+        .await?;
+        crate::crash::point("disk", "volume");
+        let event = of_volume(&record, Action::Create);
+        let record = inner.store.create_volume(record, event).await?;
         Ok(inner.volume_view(record).await)
     }
 
@@ -142,25 +154,30 @@ impl Engine {
 }
 
 impl Inner {
-    /// Makes a volume of a free name, as `asked` says, under the lock of volumes.
-    pub(crate) async fn make_volume(
-        &self,
-        name: String,
-        asked: impl FnOnce(&mut VolumeRecord),
-        _change: &MutexGuard<'_, ()>,
-    ) -> Result<Arc<VolumeRecord>, Error> {
+    /// Makes volumes that begin empty and that everybody may write to, as a kubelet makes them. Their records are the caller's to
+    /// store, under the lock of volumes.
+    pub(crate) async fn make_empty_dirs(&self, ids: &[Id]) -> Result<Vec<VolumeRecord>, Error> {
         let dirs = self.store.dir().volume_dirs();
-        let mut record = new_record(&dirs, &name)?;
-        asked(&mut record);
-        let owner = record.owner;
+        let record = |id: &Id| {
+            Ok(VolumeRecord {
+                anonymous: true,
+                first_use: FirstUse::Filled, // images have nothing for it
+                ..new_record(&dirs, id.as_str())?
+            })
+        };
+        let records = ids.iter().map(record).collect::<Result<Vec<_>, Error>>()?;
+        let names: Vec<_> = ids.iter().map(ToString::to_string).collect();
         on_disk(move || {
-            dirs.make(&name)?;
-            owner.map_or(Ok(()), |owner| crate::host::own(&dirs.data(&name), owner))
+            for name in &names {
+                dirs.make(name)?;
+                let mode = Permissions::from_mode(EMPTY_DIR_MODE);
+                set_permissions(dirs.data(name), mode).map_err(Error::internal)?;
+            }
+            Ok(())
         })
         .await?;
         crate::crash::point("disk", "volume");
-        let event = of_volume(&record, Action::Create);
-        self.store.create_volume(record, event).await
+        Ok(records)
     }
 
     /// Removes a volume that no container but this one uses.

@@ -32,8 +32,6 @@ pub struct PodToPlay {
     pub images: Vec<ImageWanted>,
     /// What has to be on the host.
     pub host_paths: Vec<HostPath>,
-    /// Volumes that begin empty and go with the pod.
-    pub empty_dirs: Vec<Id>,
     /// Init containers first.
     pub containers: Vec<NewContainer>,
     /// What the user should know.

@@ -147,6 +147,9 @@ pub struct PodSpec {
     /// Mounts that each of its containers gets.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub mounts: Vec<Mount>,
+    /// Volumes that were made empty with the pod and go with it; containers mount them by these names.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub empty_dirs: Vec<Id>,
     /// The containers whose mounts are among these, as asked.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub volumes_from: Vec<VolumesFrom>,

@@ -365,15 +365,20 @@ impl Inner {
             .iter()
             .filter(|mount| mount.kind == MountKind::Volume);
         for name in volumes.map(|mount| &mount.volume) {
-            let volume = self.store.read(|book| book.volumes.get(name).cloned());
-            if !volume.is_some_and(|volume| volume.anonymous) {
-                continue;
-            }
-            match self.remove_volume_but_for(name, Some(user)).await {
-                // Another container uses it, or it has just been removed.
-                Ok(()) | Err(Error::Conflict { .. } | Error::NotFound { .. }) => {}
-                Err(error) => tracing::warn!(volume = name, %error, "an anonymous volume stays"),
-            }
+            self.remove_anonymous_volume(user, name).await;
+        }
+    }
+
+    /// One of them.
+    pub(crate) async fn remove_anonymous_volume(&self, user: &Id, name: &str) {
+        let volume = self.store.read(|book| book.volumes.get(name).cloned());
+        if !volume.is_some_and(|volume| volume.anonymous) {
+            return;
+        }
+        match self.remove_volume_but_for(name, Some(user)).await {
+            // Another container uses it, or it has just been removed.
+            Ok(()) | Err(Error::Conflict { .. } | Error::NotFound { .. }) => {}
+            Err(error) => tracing::warn!(volume = name, %error, "an anonymous volume stays"),
         }
     }
 }

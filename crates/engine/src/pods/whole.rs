@@ -62,11 +62,13 @@ impl Inner {
     ) -> Result<(), Error> {
         let mut each = record.spec.share_of_each();
         // A volume that is used here is not removed meanwhile.
-        let _change = match volumes_of(&each).next() {
-            Some(_) => Some(self.store.change_volumes().await),
-            None => None,
+        let has_any = volumes_of(&each).next().is_some() || !record.spec.empty_dirs.is_empty();
+        let _change = match has_any {
+            true => Some(self.store.change_volumes().await),
+            false => None,
         };
-        let volumes: Vec<VolumeRecord> = self.make_volumes(&mut each).await.map_err(told)?;
+        let mut volumes: Vec<VolumeRecord> = self.make_volumes(&mut each).await.map_err(told)?;
+        volumes.extend(self.make_empty_dirs(&record.spec.empty_dirs).await?);
         record.spec.mounts = each.mounts;
         let made = volumes
             .iter()
@@ -79,6 +81,9 @@ impl Inner {
     pub(crate) async fn remove_pod_place(&self, pod: &SandboxRecord) -> Result<(), Error> {
         if let Role::Pod { infra: Some(infra) } = &pod.role {
             self.remove_anonymous_volumes(infra, &pod.spec.mounts).await;
+            for volume in &pod.spec.empty_dirs {
+                self.remove_anonymous_volume(infra, volume.as_str()).await;
+            }
         }
         let dir = self.store.dir().pod(&pod.id);
         let group = self.group_of(pod);

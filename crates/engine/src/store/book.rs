@@ -166,10 +166,11 @@ impl Book {
             let Role::Pod { infra: Some(infra) } = &record.role else {
                 continue;
             };
-            for mount in &record.spec.mounts {
-                if mount.kind == MountKind::Volume {
-                    users.entry(&mount.volume).or_default().push(infra.clone());
-                }
+            let mounts = record.spec.mounts.iter();
+            let mounts = mounts.filter(|mount| mount.kind == MountKind::Volume);
+            let empty = record.spec.empty_dirs.iter().map(Id::as_str);
+            for volume in mounts.map(|mount| mount.volume.as_str()).chain(empty) {
+                users.entry(volume).or_default().push(infra.clone());
             }
         }
         for record in self.containers.values() {

@@ -52,7 +52,7 @@ pub struct KubeContainer {
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
+#[serde(default, rename_all = "camelCase", deny_unknown_fields)]
 pub struct EnvVar {
     #[serde(deserialize_with = "null_default")]
     pub name: String,
@@ -73,7 +73,7 @@ pub struct EnvSource {
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct KeyRef {
     #[serde(deserialize_with = "null_default")]
     pub name: String,
@@ -84,7 +84,7 @@ pub struct KeyRef {
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
+#[serde(default, rename_all = "camelCase", deny_unknown_fields)]
 pub struct FieldRef {
     #[serde(deserialize_with = "null_default")]
     pub field_path: String,
@@ -104,7 +104,7 @@ pub struct EnvFrom {
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct ObjectRef {
     #[serde(deserialize_with = "null_default")]
     pub name: String,
@@ -167,7 +167,7 @@ pub struct SecurityContext {
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct Sysctl {
     #[serde(deserialize_with = "null_default")]
     pub name: String,
@@ -176,7 +176,7 @@ pub struct Sysctl {
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct Capabilities {
     #[serde(deserialize_with = "null_default")]
     pub add: Vec<String>,
@@ -185,7 +185,7 @@ pub struct Capabilities {
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct SeLinuxOptions {
     #[serde(deserialize_with = "null_default")]
     pub user: String,
@@ -199,7 +199,7 @@ pub struct SeLinuxOptions {
 
 /// Of seccomp or `AppArmor`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
+#[serde(default, rename_all = "camelCase", deny_unknown_fields)]
 pub struct Profile {
     /// `RuntimeDefault`, `Unconfined`, `Localhost`.
     #[serde(deserialize_with = "null_default")]
@@ -244,7 +244,7 @@ pub struct Probe {
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct ExecAction {
     #[serde(deserialize_with = "null_default")]
     pub command: Vec<String>,
@@ -268,7 +268,7 @@ pub struct HttpGetAction {
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
+#[serde(default, rename_all = "camelCase", deny_unknown_fields)]
 pub struct TcpSocketAction {
     /// A number, or the name of a port.
     #[serde(deserialize_with = "string_or_number")]

@@ -73,9 +73,6 @@ pub struct ConfigMap {
     pub metadata: Metadata,
     #[serde(deserialize_with = "null_default")]
     pub data: BTreeMap<String, String>,
-    /// In base64.
-    #[serde(deserialize_with = "null_default")]
-    pub binary_data: BTreeMap<String, String>,
     #[serde(flatten)]
     pub rest: BTreeMap<String, Value>,
 }

@@ -80,7 +80,7 @@ pub struct DnsConfig {
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct DnsOption {
     #[serde(deserialize_with = "null_default")]
     pub name: String,

@@ -26,7 +26,7 @@ pub struct Volume {
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct HostPath {
     #[serde(deserialize_with = "null_default")]
     pub path: String,
@@ -36,7 +36,7 @@ pub struct HostPath {
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
+#[serde(default, rename_all = "camelCase", deny_unknown_fields)]
 pub struct EmptyDir {
     /// `Memory`, or empty for a disk.
     #[serde(deserialize_with = "null_default")]
@@ -46,7 +46,7 @@ pub struct EmptyDir {
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
+#[serde(default, rename_all = "camelCase", deny_unknown_fields)]
 pub struct ClaimSource {
     #[serde(deserialize_with = "null_default")]
     pub claim_name: String,
@@ -55,7 +55,7 @@ pub struct ClaimSource {
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
+#[serde(default, rename_all = "camelCase", deny_unknown_fields)]
 pub struct ImageSource {
     #[serde(deserialize_with = "null_default")]
     pub reference: String,

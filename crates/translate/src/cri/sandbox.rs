@@ -81,6 +81,7 @@ pub fn sandbox_config(order: &SandboxOrder<'_>) -> Result<SandboxConfig, Error> 
         restart: _,             // given to its containers at create
         create_command: _,      // shown by inspect only
         mounts: _,              // each container has them since its create
+        empty_dirs: _,          // the same
         volumes_from: _,        // among these
         devices: _,             // the same
         cdi_devices: _,         // the same

@@ -18,6 +18,8 @@ use crate::reference::Reference;
 
 /// The kubelet's period of a CPU quota, in microseconds.
 const CPU_PERIOD: u64 = 100_000;
+/// The least that the kernel takes.
+const CPU_QUOTA_MIN: i64 = 1000;
 /// Shares of one processor, and the fewest that the kernel takes.
 const SHARES: i64 = 1024;
 const SHARES_MIN: i64 = 2;
@@ -216,9 +218,9 @@ fn limits(at: &str, needs: ResourceNeeds) -> Result<Option<Resources>, Error> {
     }
     let period = i64::try_from(CPU_PERIOD).unwrap_or(i64::MAX);
     let cpu = Cpu {
-        quota: cpu.map(|milli| milli.saturating_mul(period) / 1000),
+        quota: cpu.map(|milli| (milli.saturating_mul(period) / 1000).max(CPU_QUOTA_MIN)),
         period: cpu.map(|_| CPU_PERIOD),
-        shares: shares.map(|milli| {
+        shares: shares.or(cpu).map(|milli| {
             let shares = (milli.saturating_mul(SHARES) / 1000).max(SHARES_MIN);
             u64::try_from(shares).unwrap_or_default()
         }),

@@ -10,9 +10,17 @@ use serde_json::Value;
 
 use super::left;
 use crate::decode;
+use crate::fields::NOT_YET;
 
-/// Podman's text where there is nothing to play.
-const NOTHING: &str = "YAML document does not contain any supported kube kind";
+/// Kinds that would make pods. Others (a Service) are told of.
+const MAKERS: [&str; 6] = [
+    "CronJob",
+    "DaemonSet",
+    "Job",
+    "ReplicaSet",
+    "ReplicationController",
+    "StatefulSet",
+];
 /// Why there is one pod of a deployment.
 const ONE: &str =
     "a pod here has one sandbox with its ports and its name; play it under other names";
@@ -32,7 +40,7 @@ pub struct Documents {
 /// Reads a YAML of one document or several.
 ///
 /// # Errors
-/// One that cannot be read, an object without a name, no object of a kind that is carried out.
+/// One that cannot be read, an object without a name, two pods of one name, a kind that would make pods and is not carried out.
 pub fn read(text: &[u8]) -> Result<Documents, Error> {
     let text = std::str::from_utf8(text).map_err(|error| unreadable(&error))?;
     let all: Vec<Value> = serde_saphyr::from_multiple_with_options(text, yaml())
@@ -41,16 +49,11 @@ pub fn read(text: &[u8]) -> Result<Documents, Error> {
     for document in all {
         documents.take(document)?;
     }
-    let Documents {
-        pods,
-        config_maps,
-        secrets,
-        claims,
-        left_out: _,
-    } = &documents;
-    match pods.is_empty() && config_maps.is_empty() && secrets.is_empty() && claims.is_empty() {
-        true => Err(Error::Plain(NOTHING.to_owned())),
-        false => Ok(documents),
+    let mut names = BTreeSet::new();
+    let mut pods = documents.pods.iter().map(|pod| &pod.metadata.name);
+    match pods.find(|name| !names.insert(*name)) {
+        Some(name) => Err(Error::Plain(format!("two pods are called {name}"))),
+        None => Ok(documents),
     }
 }
 
@@ -109,6 +112,9 @@ impl Documents {
                 }
             }
             "" => {}
+            maker if MAKERS.contains(&maker) => {
+                return Err(Error::unsupported(format!("kind {maker}"), NOT_YET));
+            }
             other => {
                 let name = document.pointer("/metadata/name").and_then(Value::as_str);
                 let name = name.unwrap_or_default();
@@ -158,8 +164,16 @@ fn pod_of(deployment: Deployment) -> Result<Pod, Error> {
             ONE,
         ));
     }
+    left::check(
+        &format!("{at} metadata"),
+        &metadata.rest,
+        left::IDLE_OF_METADATA,
+    )?;
     let mut pod = spec.template;
     pod.metadata.name = format!("{}-pod", metadata.name); // Podman's name
+    for (name, value) in metadata.annotations {
+        pod.metadata.annotations.entry(name).or_insert(value);
+    }
     Ok(pod)
 }
 

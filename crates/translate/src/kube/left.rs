@@ -21,8 +21,10 @@ pub(super) const IDLE_OF_METADATA: &[&str] = &[
     "resourceVersion",
     "selfLink",
 ];
-/// Of `ConfigMap`s and Secrets: nothing here changes them in place, and the type says which keys a cluster checks.
-pub(super) const IDLE_OF_DATA: &[&str] = &["apiVersion", "kind", "immutable", "type"];
+/// Of `ConfigMap`s, which are kept nowhere and give no variables of what is binary.
+pub(super) const IDLE_OF_DATA: &[&str] = &["apiVersion", "kind", "immutable", "binaryData"];
+/// Of Secrets: the type says which keys a cluster checks.
+pub(super) const IDLE_OF_SECRETS: &[&str] = &["apiVersion", "kind", "type"];
 /// Of claims: which storage of a cluster is meant.
 pub(super) const IDLE_OF_CLAIMS: &[&str] = &["apiVersion", "kind", "status", "spec"];
 /// Of deployments: how pods are found and exchanged.
@@ -62,6 +64,18 @@ pub(super) const IDLE_OF_CONTAINERS: &[&str] = &[
     "terminationMessagePolicy",
 ];
 
+/// How the names of annotations begin that ask for something.
+const ASKING: [&str; 5] = [
+    "container.apparmor.security.beta.kubernetes.io/",
+    "container.seccomp.security.alpha.kubernetes.io/",
+    "io.podman.annotations.",
+    "seccomp.security.alpha.kubernetes.io/",
+    "volume.podman.io/",
+];
+/// What `kube generate` writes of each health check, and of a pod without a user namespace.
+const HEALTH: &str = "io.podman.annotations.kube.health.check";
+const USERNS: &str = "io.podman.annotations.userns";
+
 /// Refuses what asks for something among fields that are not read.
 ///
 /// # Errors
@@ -74,16 +88,17 @@ pub(super) fn check(at: &str, rest: &BTreeMap<String, Value>, idle: &[&str]) -> 
     }
 }
 
-/// Refuses annotations by which Podman alone is told something.
+/// Refuses annotations that ask Podman, or a kubelet before it had fields for them, for something.
 pub(super) fn check_annotations(
     at: &str,
     annotations: &BTreeMap<String, String>,
 ) -> Result<(), Error> {
-    let podmans = |key: &&String| {
-        key.starts_with("io.podman.annotations.") || key.starts_with("volume.podman.io/")
+    let asks = |(key, value): &(&String, &String)| {
+        let idle = key.starts_with(HEALTH) || (*key == USERNS && *value == "host");
+        !idle && ASKING.iter().any(|prefix| key.starts_with(prefix))
     };
-    match annotations.keys().find(podmans) {
-        Some(key) => Err(Error::unsupported(
+    match annotations.iter().find(asks) {
+        Some((key, _)) => Err(Error::unsupported(
             format!("{at}: annotation {key}"),
             NOT_YET,
         )),

@@ -17,7 +17,7 @@ mod security;
 mod tests;
 mod volumes;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use model::kube::{Play, ToTakeDown};
 use model::secret::{NewSecret, SecretData};
@@ -30,6 +30,9 @@ use crate::container::Host;
 
 pub use documents::{Documents, read};
 pub use report::{play_report, taken_down_report};
+
+/// Podman's text where there is nothing to play.
+const NOTHING: &str = "YAML document does not contain any supported kube kind";
 
 /// What the query of a play asks for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -95,7 +98,11 @@ pub fn play(
         claims,
         left_out,
     } = documents;
-    if pods.is_empty() && !config_maps.is_empty() && secrets.is_empty() && claims.is_empty() {
+    let is_empty = pods.is_empty() && secrets.is_empty() && claims.is_empty();
+    if is_empty && config_maps.is_empty() {
+        return Err(Error::Plain(NOTHING.to_owned()));
+    }
+    if is_empty {
         return Err(Error::Plain(
             "ConfigMaps in podman are not a standalone object and must be used in a container"
                 .to_owned(),
@@ -118,23 +125,26 @@ pub fn play(
     })
 }
 
-/// What a YAML names, to be taken down. With `volumes` those of claims go too, as with Podman.
+/// What a YAML names, to be taken down. With `volumes` those of claims go too, its own and those that its pods name, as with
+/// Podman.
 pub fn to_take_down(documents: Documents, volumes: bool) -> ToTakeDown {
+    let Documents {
+        pods,
+        secrets,
+        claims,
+        config_maps: _, // kept nowhere
+        left_out: _,
+    } = documents;
+    let of_pods = pods.iter().flat_map(|pod| &pod.spec.volumes);
+    let of_pods = of_pods.filter_map(|volume| volume.persistent_volume_claim.as_ref());
+    let claimed = of_pods.map(|claim| claim.claim_name.clone());
+    let own = claims.into_iter().map(|claim| claim.metadata.name);
+    let names: BTreeSet<_> = own.chain(claimed).collect();
+    let secrets = secrets.into_iter();
     ToTakeDown {
-        pods: documents
-            .pods
-            .into_iter()
-            .map(|pod| pod.metadata.name)
-            .collect(),
-        secrets: documents
-            .secrets
-            .into_iter()
-            .map(|secret| secret.metadata.name)
-            .collect(),
-        volumes: volumes.then(|| {
-            let claims = documents.claims.into_iter();
-            claims.map(|claim| claim.metadata.name).collect()
-        }),
+        secrets: secrets.map(|secret| secret.metadata.name).collect(),
+        volumes: volumes.then(|| names.into_iter().collect()),
+        pods: pods.into_iter().map(|pod| pod.metadata.name).collect(),
     }
 }
 
@@ -150,9 +160,9 @@ fn sources(
     for map in config_maps {
         let at = format!("ConfigMap {}", map.metadata.name);
         left::check(&at, &map.rest, left::IDLE_OF_DATA)?;
-        let mut values = decoded(&at, "binaryData", &map.binary_data)?;
-        values.extend(plain(map.data));
-        all.config_maps.insert(map.metadata.name, values);
+        // as for a kubelet, what is binary is no variable
+        all.config_maps
+            .insert(map.metadata.name, plain(map.data).collect());
     }
     for (name, data) in stored {
         let secret = documents::stored_secret(&name, &data)?;
@@ -167,8 +177,8 @@ fn sources(
 
 fn values_of(secret: &Secret) -> Result<Values, Error> {
     let at = format!("Secret {}", secret.metadata.name);
-    left::check(&at, &secret.rest, left::IDLE_OF_DATA)?;
-    let mut values = decoded(&at, "data", &secret.data)?;
+    left::check(&at, &secret.rest, left::IDLE_OF_SECRETS)?;
+    let mut values = decoded(&at, &secret.data)?;
     values.extend(plain(secret.string_data.clone()));
     Ok(values)
 }
@@ -178,14 +188,14 @@ fn plain(data: BTreeMap<String, String>) -> impl Iterator<Item = (String, Vec<u8
         .map(|(key, value)| (key, value.into_bytes()))
 }
 
-fn decoded(at: &str, field: &str, data: &BTreeMap<String, String>) -> Result<Values, Error> {
+fn decoded(at: &str, data: &BTreeMap<String, String>) -> Result<Values, Error> {
     use base64::Engine as _;
     let decode = |(key, value): (&String, &String)| {
         // YAML's block texts end in a newline
         let text: String = value.split_whitespace().collect();
         let bytes = base64::prelude::BASE64_STANDARD.decode(text);
         let bytes = bytes
-            .map_err(|error| Error::Plain(format!("{at}: {field}.{key} is no base64: {error}")))?;
+            .map_err(|error| Error::Plain(format!("{at}: data.{key} is no base64: {error}")))?;
         Ok((key.clone(), bytes))
     };
     data.iter().map(decode).collect()

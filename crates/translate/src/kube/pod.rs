@@ -43,7 +43,7 @@ pub(super) fn pod(
     security::check_pod(&at, &spec.security_context)?;
     let volumes = Volumes::of(&at, &mut spec, known.fresh)?;
     let restart = restart(&at, &spec.restart_policy)?;
-    let new = sandbox(&at, &metadata, &spec, restart, options)?;
+    let mut new = sandbox(&at, &metadata, &spec, restart, options)?;
     let home = Home {
         metadata: &metadata,
         context: &spec.security_context,
@@ -55,6 +55,7 @@ pub(super) fn pod(
         sources,
         host: known.host,
     };
+    new.spec.empty_dirs.clone_from(&volumes.empty_dirs);
     let mut images = Vec::new();
     for (reference, policy) in &volumes.images {
         images.push(wanted(
@@ -80,7 +81,6 @@ pub(super) fn pod(
         images,
         containers,
         host_paths: volumes.host_paths,
-        empty_dirs: volumes.empty_dirs,
         told: Vec::new(),
     })
 }

@@ -96,7 +96,7 @@ spec:
     volumeMounts:
     - {name: shared, mountPath: /shared}
     - {name: kept, mountPath: /kept, readOnly: true}
-    - {name: host, mountPath: /host, subPath: a/b, mountPropagation: HostToContainer}
+    - {name: host, mountPath: /host, mountPropagation: HostToContainer}
     - {name: memory, mountPath: /memory}
     - {name: image, mountPath: /image}
   volumes:
@@ -131,7 +131,7 @@ fn a_pod_becomes_the_engines_pod_and_containers() {
     assert_eq!(spec.hosts, ["one;two:10.0.0.1"]);
     assert_eq!(spec.sysctls["net.core.somaxconn"], "9");
     assert_eq!(spec.ports.len(), 1, "{:?}", spec.ports);
-    assert_eq!(pod.empty_dirs, [id()]);
+    assert_eq!(spec.empty_dirs, [id()]);
     assert_eq!(pod.host_paths[0].kind, HostPathKind::DirectoryOrCreate);
     let images: Vec<_> = pod
         .images
@@ -197,7 +197,7 @@ fn a_pod_becomes_the_engines_pod_and_containers() {
     };
     assert_eq!(mount("/shared").volume, id().as_str());
     assert!(mount("/kept").read_only && mount("/kept").volume == "claim");
-    assert_eq!(mount("/host").source, "/srv/a/b");
+    assert_eq!(mount("/host").source, "/srv");
     assert_eq!(mount("/memory").kind, MountKind::Tmpfs);
     assert_eq!(mount("/image").kind, MountKind::Image);
     let health = format!("{:?}", main.health);
@@ -320,8 +320,8 @@ fn what_is_not_carried_out_is_refused_by_its_path() {
         ),
         (
             "volumes: [{name: v, hostPath: {path: /a}}],",
-            "volumeMounts: [{name: v, mountPath: /v, subPath: ../b}]",
-            "is no path below the volume",
+            "volumeMounts: [{name: v, mountPath: /v, subPath: b}]",
+            "subPath is not supported: give the whole path",
         ),
         (
             "volumes: [{name: v}, {name: v}],",
@@ -384,6 +384,22 @@ fn documents_have_podmans_errors() {
             "container \"a\" is missing the required 'image' field",
         ),
         (
+            "kind: Job\nmetadata: {name: j}\n---\nkind: Pod\nmetadata: {name: p}\n",
+            "kind Job is not supported",
+        ),
+        (
+            "kind: Pod\nmetadata: {name: p}\n---\nkind: Pod\nmetadata: {name: p}\n",
+            "two pods are called p",
+        ),
+        (
+            "kind: Secret\nmetadata: {name: s}\nimmutable: true\n",
+            "Secret s.immutable is not supported",
+        ),
+        (
+            "kind: Deployment\nmetadata: {name: d, annotations: {seccomp.security.alpha.kubernetes.io/pod: x}}\nspec: {template: {}}\n",
+            "Pod d-pod: annotation seccomp.security.alpha.kubernetes.io/pod is not supported",
+        ),
+        (
             "kind: Deployment\nmetadata: {name: d}\nspec: {replicas: 2, template: {spec: {containers: []}}}\n",
             "Deployment d spec.replicas other than 1 is not supported",
         ),
@@ -403,6 +419,47 @@ fn documents_have_podmans_errors() {
     let levels: String = (1..9).map(level).collect();
     let bomb = format!("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n{levels}");
     assert!(read(bomb.as_bytes()).is_err());
+}
+
+#[test]
+fn what_small_objects_do_not_know_is_refused_too() {
+    for container in [
+        "securityContext: {capabilities: {dropped: [ALL]}}",
+        "env: [{name: A, vaule: x}]",
+    ] {
+        let said = said(&pod("", container));
+        assert!(said.contains("unknown field"), "{container}: {said}");
+    }
+    let volume = "volumes: [{name: v, persistentVolumeClaim: {claimName: c, writable: true}}],";
+    assert!(said(&pod(volume, "")).contains("unknown field"));
+}
+
+#[test]
+fn what_podman_generates_is_played() {
+    let text = "{kind: Pod, metadata: {name: p, annotations: {io.podman.annotations.userns: host, \
+                io.podman.annotations.kube.health.check/p-c: 'true'}}, spec: {containers: [{name: c, image: i}]}}";
+    assert_eq!(said(text), "played");
+    let auto = text.replace("userns: host", "userns: auto");
+    assert!(said(&auto).contains("annotation io.podman.annotations.userns is not supported"));
+}
+
+#[test]
+fn the_least_of_a_processor_is_what_the_kernel_takes() {
+    let play = played(&pod("", "resources: {limits: {cpu: 5m}}")).unwrap();
+    let limits = &play.pods[0].containers[0].spec.resources;
+    assert_eq!(
+        (limits.cpu_quota_us, limits.cpu_shares),
+        (Some(1000), Some(5))
+    );
+}
+
+#[test]
+fn binary_data_is_no_variable() {
+    let map = "kind: ConfigMap\nmetadata: {name: m}\ndata: {a: x}\nbinaryData: {logo: /w==}\n---\n";
+    let text = format!("{map}{}", pod("", "envFrom: [{configMapRef: {name: m}}]"));
+    let play = played(&text).unwrap();
+    let env = &play.pods[0].containers[0].spec.env;
+    assert_eq!(env.keys().collect::<Vec<_>>(), ["a"]);
 }
 
 #[test]
@@ -488,5 +545,14 @@ fn what_a_yaml_names_is_taken_down() {
     assert_eq!(
         to_take_down(read(), true).volumes,
         Some(vec!["claim".to_owned()])
+    );
+    let claimed = pod(
+        "volumes: [{name: v, persistentVolumeClaim: {claimName: data}}],",
+        "",
+    );
+    let documents = super::read(claimed.as_bytes()).unwrap();
+    assert_eq!(
+        to_take_down(documents, true).volumes,
+        Some(vec!["data".to_owned()])
     );
 }

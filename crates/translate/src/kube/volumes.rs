@@ -1,7 +1,7 @@
 //! Volumes of a pod, and where its containers have them.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use model::kube::{HostPath, HostPathKind};
 use model::{Error, Id};
@@ -16,6 +16,11 @@ const ONE_EACH: &str = "each container would get a memory of its own; leave medi
 /// Of a bound of a folder on a disk.
 const NO_BOUND: &str =
     "a folder on a disk has no bound of its own; leave it out, or use medium: Memory";
+
+/// Of a folder below what has none yet.
+const NEW: &str = "what begins empty has no folders";
+/// Of a folder below a path of the host, in which a container may put links that lead elsewhere.
+const IN_PATH: &str = "give the whole path as hostPath";
 
 /// What stands behind a volume's name.
 pub(super) enum Source {
@@ -208,27 +213,25 @@ fn put(
     mut options: Vec<String>,
     spec: &mut SpecGenerator,
 ) -> Result<(), Error> {
-    let whole = |what: &str| match sub_path.is_empty() {
+    let whole = |why: &str| match sub_path.is_empty() {
         true => Ok(()),
-        false => Err(Error::unsupported(
-            format!("{at}.subPath"),
-            format!("{what} has no folders yet"),
-        )),
+        false => Err(Error::unsupported(format!("{at}.subPath"), why)),
     };
     match source {
         Source::Host(path) => {
+            whole(IN_PATH)?;
             options.push("rbind".to_owned());
             spec.mounts.push(Mount {
                 destination,
                 r#type: "bind".to_owned(),
-                source: below(at, path, &sub_path)?,
+                source: path.clone(),
                 options,
                 ..Mount::default()
             });
         }
         Source::Memory(bytes) => {
-            whole("a memory")?;
-            options.push("mode=0777".to_owned());
+            whole(NEW)?;
+            options.extend(["mode=0777", "notmpcopyup"].map(str::to_owned));
             options.extend(bytes.map(|bytes| format!("size={bytes}")));
             spec.mounts.push(Mount {
                 destination,
@@ -243,7 +246,7 @@ fn put(
             read_only,
         } => {
             if *empty {
-                whole("a new folder")?;
+                whole(NEW)?;
             }
             if *read_only && !options.iter().any(|option| option == "ro") {
                 options.push("ro".to_owned());
@@ -277,19 +280,6 @@ fn propagation(at: &str, word: &str) -> Result<Option<&'static str>, Error> {
         "Bidirectional" => Ok(Some("rshared")),
         other => Err(Error::Plain(format!(
             "{at}.mountPropagation: {other:?} is none"
-        ))),
-    }
-}
-
-/// A path below a folder of the host, which no `..` leaves.
-fn below(at: &str, path: &str, sub_path: &str) -> Result<String, Error> {
-    match (sub_path, sub_path.split('/').any(|part| part == "..")) {
-        ("", _) => Ok(path.to_owned()),
-        (sub_path, false) if !sub_path.starts_with('/') => {
-            Ok(Path::new(path).join(sub_path).display().to_string())
-        }
-        _ => Err(Error::Plain(format!(
-            "{at}.subPath: {sub_path:?} is no path below the volume"
         ))),
     }
 }
