@@ -3,15 +3,13 @@
 use std::collections::BTreeMap;
 
 use model::container::{ContainerRecord, ContainerSpec, Resources};
-use model::handler::Guest;
+use model::handler::{Guest, KATA};
 use model::pod::SandboxRecord;
 use regex::Regex;
 
 use crate::handlers::asked_of;
 use crate::system::Inner;
 
-/// How the names of Kata's annotations begin.
-const KATA: &str = "io.katacontainers.";
 /// How those of a machine's settings do.
 const MACHINE: &str = "io.katacontainers.config.hypervisor.";
 /// Processors of a machine.

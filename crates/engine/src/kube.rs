@@ -10,7 +10,6 @@ use model::container::Face;
 use model::kube::{
     HostPath, HostPathKind, ImageWanted, Play, Played, PlayedPod, PodToPlay, TakenDown, ToTakeDown,
 };
-use model::pod::Role;
 use model::request::{Changed, NewContainer, PodReport};
 use model::{Error, Id};
 
@@ -166,7 +165,7 @@ impl Engine {
     /// is left out of the answer.
     ///
     /// # Errors
-    /// A pod of others; what the runtime says.
+    /// What the runtime says.
     pub async fn take_down(&self, wanted: ToTakeDown) -> Result<TakenDown, Error> {
         let engine = self.clone();
         let taking = self
@@ -227,12 +226,8 @@ impl Engine {
 impl Inner {
     /// A pod of ours of exactly this name. What others made, and what only begins so, is not the YAML's.
     fn played_pod(&self, name: &str) -> Option<Id> {
-        let named = |book: &crate::store::Book| {
-            let mut all = book.sandboxes.values();
-            let found = all.find(|pod| pod.name == name && matches!(pod.role, Role::Pod { .. }));
-            found.map(|pod| pod.id.clone())
-        };
-        self.store.read(named)
+        self.store
+            .read(|book| book.pod_named(name).map(|pod| pod.id.clone()))
     }
 }
 

@@ -2,6 +2,9 @@
 
 use std::path::PathBuf;
 
+/// How the names of Kata's annotations begin: the sandbox's, by which its machine is told what was asked for.
+pub const KATA: &str = "io.katacontainers.";
+
 /// A runtime handler, as far as the runtime and its configuration tell of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Handler {

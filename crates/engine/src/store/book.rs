@@ -76,13 +76,15 @@ impl Book {
         }
     }
 
+    /// A pod of exactly this name.
+    pub(crate) fn pod_named(&self, name: &str) -> Option<&Arc<SandboxRecord>> {
+        let id = self.pod_names.get(name)?;
+        self.sandboxes.get(id)
+    }
+
     /// A pod by name, id or unique short id.
     pub(crate) fn find_pod(&self, name: &str) -> Found<Arc<SandboxRecord>> {
-        let named = self
-            .pod_names
-            .get(name)
-            .and_then(|id| self.sandboxes.get(id));
-        if let Some(record) = named {
+        if let Some(record) = self.pod_named(name) {
             return Found::One(Arc::clone(record));
         }
         let pods = self

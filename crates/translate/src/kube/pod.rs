@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use model::Error;
+use model::handler::KATA;
 use model::kube::{ImageWanted, PodToPlay};
 use model::record::HANDLER;
 use model::request::NewPod;
@@ -16,9 +17,6 @@ use super::volumes::Volumes;
 use super::{Known, Options, Sources, left, security};
 use crate::container::common;
 use crate::pod::pod_create;
-
-/// How the names of Kata's annotations begin, which are the sandbox's alone.
-const KATA: &str = "io.katacontainers.";
 
 /// What a pod asks to be made.
 ///
